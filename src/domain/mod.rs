@@ -1,0 +1,26 @@
+//! The rules, and nothing else: no I/O, no clock, no randomness. Time and random bytes come in as arguments.
+//!
+//! May import: the standard library and pure crates (hashing, encoding, serde). Everything else in the crate may
+//! import this module; this module imports none of it. Read on in [`approval`], where the state machine lives.
+
+pub mod approval;
+pub mod audit;
+pub mod backend;
+pub mod channel;
+pub mod details;
+pub mod device;
+pub mod event;
+pub mod evidence;
+pub mod holder;
+pub mod ids;
+pub mod link;
+pub mod linking;
+pub mod money;
+pub mod policy;
+pub mod receipt;
+pub mod text;
+pub mod time;
+pub mod webhook;
+
+pub use ids::*;
+pub use time::Timestamp;

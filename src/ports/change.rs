@@ -1,0 +1,90 @@
+//! One write. A use case ends in a [`Change`], which is stored whole or not at all: the effect, its audit entry, what
+//! goes out because of it, and its evidence.
+
+use crate::domain::approval::Approval;
+use crate::domain::approval::transitions::Transition;
+use crate::domain::audit::AuditEntry;
+use crate::domain::backend::{ApiKey, Backend, Remembered};
+use crate::domain::channel::{Channel, Notice};
+use crate::domain::device::Device;
+use crate::domain::evidence::Evidence;
+use crate::domain::holder::Holder;
+use crate::domain::ids::{DeviceId, EndpointId, KeyId, LinkId};
+use crate::domain::link::EnrolLink;
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::{Delivery, Endpoint};
+
+/// One write, all of it or nothing. Its id is the id of its audit entry: when the answer to COMMIT is lost, that id is
+/// looked up.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub entry: AuditEntry,
+    pub effect: Effect,
+    pub notices: Vec<Notice>,
+    pub deliveries: Vec<Delivery>,
+    pub evidence: Option<Evidence>,
+}
+
+impl Change {
+    /// A change that so far has no consequences beside its effect.
+    pub fn new(entry: AuditEntry, effect: Effect) -> Self {
+        Self { entry, effect, notices: Vec::new(), deliveries: Vec::new(), evidence: None }
+    }
+}
+
+/// What a change does to the record. Each variant names the condition under which it holds; when the condition fails
+/// nothing is written and [`super::CommitError`] says which.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Only the audit entry and what goes out with it (a refused attempt, a redelivery).
+    Noted,
+    /// Inserts an approval. Conditions: the idempotency key is new, `transfer_id` is unique among this backend's
+    /// approvals that live or were redeemed, the holder has fewer than `PENDING_AT_ONCE` pending ones.
+    Open { approval: Box<Approval>, remember: Remembered },
+    /// Stores a transition by compare-and-set on (`id`, `version`), with its guard on the database's clock and, where
+    /// a device decided, that device still live and its counter risen.
+    Transition { transition: Box<Transition>, proof: Option<DeviceProof>, receipt: Option<String> },
+    /// Inserts a holder with the channels the backend knows. Condition: the subject is new for this backend.
+    AddHolder { holder: Holder, channels: Vec<NewChannel>, remember: Remembered },
+    /// Adds one channel.
+    AddChannel(NewChannel),
+    /// Inserts an enrolment link and ends every earlier one of the holder. Condition: the idempotency key is new.
+    AddLink { link: EnrolLink, remember: Remembered },
+    /// Counts a wrong code. Condition: the link had `tries` wrong ones and hadn't ended.
+    CountTry { link: LinkId, tries: u32 },
+    /// Ends a link. Condition: it hadn't ended.
+    EndLink { link: LinkId, at: Timestamp },
+    /// Spends the link and inserts the holder's first device. Conditions: the link hasn't ended, its time by the
+    /// database's clock isn't over, the holder never enrolled, the credential is new.
+    EnrolFirst { link: LinkId, device: Box<Device>, at: Timestamp },
+    /// Counts a failure that carried the device's own signature, and locks the device at the last one. Condition: the
+    /// device had `failures` so far.
+    CountFailure { device: DeviceId, failures: u32, lock_at: Option<Timestamp> },
+    /// Inserts a webhook endpoint. Condition: the backend has fewer than `MAX_ENDPOINTS`.
+    AddEndpoint(Endpoint),
+    /// Writes an endpoint's url, status and secrets. Condition: it exists.
+    SetEndpoint(Endpoint),
+    /// Removes an endpoint and what is queued for it.
+    RemoveEndpoint(EndpointId),
+    /// Inserts a backend with its first key.
+    AddBackend { backend: Backend, key: ApiKey },
+    /// Adds a key to a backend.
+    AddKey(ApiKey),
+    /// Revokes a key. Condition: it wasn't revoked.
+    RevokeKey { key: KeyId, at: Timestamp },
+}
+
+/// The device that signed, to be checked again in the same commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceProof {
+    pub device: DeviceId,
+    /// The authenticator's new counter. Condition: above the stored one, or both 0 (WebAuthn L3 section 6.1.1).
+    pub counter: u32,
+}
+
+/// A channel with its sealed address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewChannel {
+    pub channel: Channel,
+    pub sealed_address: Vec<u8>,
+}

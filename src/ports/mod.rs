@@ -1,0 +1,16 @@
+//! The traits between the rules and the world. Services speak only to these; adapters implement them; `app` alone
+//! decides which adapter stands behind which port.
+//!
+//! May import: `domain`. The write path is [`change::Change`] and [`store::Store::commit`].
+
+pub mod change;
+pub mod outward;
+pub mod secrets;
+pub mod store;
+pub mod timing;
+
+pub use change::{Change, Effect};
+pub use outward::{Ceremonies, ChannelSender, WebhookSender};
+pub use secrets::{ReceiptSigner, Secrets};
+pub use store::{CommitError, Store, StoreError};
+pub use timing::{Clock, Entropy, Limits, Live, Timers};

@@ -1,0 +1,57 @@
+//! Home on an enrolled device: what needs an answer, what can still be stopped, what was lately.
+//!
+//! Owns the rows. No counts, no badges: it says what is there and rests. Printed by `templates/home.html`.
+
+use super::clocktext::Moment;
+use super::deal::AmountText;
+use super::frame::Frame;
+use super::given::Given;
+use super::live::{Deadline, Stage};
+use askama::Template;
+
+/// One transfer in a list; the whole row opens it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HomeRow {
+    href: String,
+    payee: Given,
+    amount: String,
+    stage: Stage,
+    when: String,
+}
+
+impl HomeRow {
+    /// Waiting for an answer.
+    pub fn waiting(approval: &str, payee: &str, amount: &AmountText, deadline: &Deadline) -> Self {
+        Self::new(approval, payee, amount, Stage::Pending, deadline.left().to_owned())
+    }
+
+    /// In its hold.
+    pub fn cooling(approval: &str, payee: &str, amount: &AmountText, until: &Moment) -> Self {
+        Self::new(approval, payee, amount, Stage::Cooling, format!("Goes {until}"))
+    }
+
+    /// Over or released; `day` from `clocktext::day`.
+    pub fn past(approval: &str, payee: &str, amount: &AmountText, stage: Stage, day: &str) -> Self {
+        Self::new(approval, payee, amount, stage, format!("{} {day}", stage.word()))
+    }
+
+    fn new(approval: &str, payee: &str, amount: &AmountText, stage: Stage, when: String) -> Self {
+        Self {
+            href: format!("/a/{approval}"),
+            payee: Given::new(payee),
+            amount: amount.plain(),
+            stage,
+            when,
+        }
+    }
+}
+
+/// What a holder sees at `/`.
+#[derive(Template)]
+#[template(path = "home.html")]
+pub struct HomePage {
+    pub frame: Frame,
+    pub waiting: Vec<HomeRow>,
+    pub cooling: Vec<HomeRow>,
+    pub lately: Vec<HomeRow>,
+}
