@@ -221,6 +221,20 @@ pub enum NoticeStatus {
     Dropped,
 }
 
+impl NoticeStatus {
+    pub const ALL: [Self; 5] = [Self::Waiting, Self::Queued, Self::Delivered, Self::Failed, Self::Dropped];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Queued => "queued",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 /// Delays before the second and later tries of a notice; then it has failed.
 pub const NOTICE_RETRIES: [Duration; 4] =
     [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(45), Duration::from_secs(180)];

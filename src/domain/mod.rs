@@ -9,6 +9,7 @@ pub mod backend;
 pub mod channel;
 pub mod details;
 pub mod device;
+pub mod device_key;
 pub mod event;
 pub mod evidence;
 pub mod holder;

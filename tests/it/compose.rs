@@ -9,7 +9,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 fn source(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn compose() -> Value {
@@ -123,7 +124,10 @@ fn the_image_is_built_by_the_command_of_the_makefile() {
     let recipe = makefile.lines().skip_while(|line| !line.starts_with("build:")).nth(1).unwrap().trim();
     assert!(recipe.starts_with("cargo build "), "{recipe}");
     let dockerfile = source("Dockerfile");
-    let in_image = dockerfile.lines().filter(|line| line.contains("cargo build")).map(|line| line.trim().trim_end_matches('\\').trim_end());
+    let in_image = dockerfile
+        .lines()
+        .filter(|line| line.contains("cargo build"))
+        .map(|line| line.trim().trim_end_matches('\\').trim_end());
     assert_eq!(in_image.collect::<Vec<_>>(), [recipe]);
 }
 
@@ -145,19 +149,25 @@ fn the_image_gets_the_sources_and_the_toolchain_that_the_manifest_asks_for() {
 
     let manifest = source("Cargo.toml");
     let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
-    assert!(dockerfile.contains(&format!("FROM rust:{version}-bookworm AS build")), "the image isn't built by {version}");
+    assert!(
+        dockerfile.contains(&format!("FROM rust:{version}-bookworm AS build")),
+        "the image isn't built by {version}"
+    );
 }
 
 #[test]
 fn the_image_runs_one_program_as_nobody_in_particular() {
     let dockerfile = source("Dockerfile");
     let stage = runtime_stage(&dockerfile);
-    let has = |line: &str| assert!(stage.iter().any(|given| given.trim() == line), "no line `{line}` in the runtime stage");
+    let has =
+        |line: &str| assert!(stage.iter().any(|given| given.trim() == line), "no line `{line}` in the runtime stage");
     has("USER 10001:10001");
     has("STOPSIGNAL SIGTERM");
     has(r#"CMD ["/usr/local/bin/countersign", "healthcheck"]"#);
     has(r#"ENTRYPOINT ["/usr/local/bin/countersign"]"#);
     assert!(!stage.iter().any(|line| line.starts_with("RUN ")), "nothing is installed in the runtime stage");
     let data = "/var/lib/countersign";
-    assert!(stage.iter().any(|line| line.starts_with("COPY --from=build --chown=10001:10001 ") && line.ends_with(data)));
+    assert!(
+        stage.iter().any(|line| line.starts_with("COPY --from=build --chown=10001:10001 ") && line.ends_with(data))
+    );
 }

@@ -83,9 +83,8 @@ fn no_page_carries_a_script_or_a_style_of_its_own() -> Checked {
 fn what_a_stranger_wrote_stays_text() -> Checked {
     for (name, html) in samples_with(HOSTILE, Profile::Live)? {
         assert!(!html.contains("<script>"), "{name}");
-        assert!(!html.contains(" onload=x "), "{name}: {html}");
+        assert!(!tags(&html).any(|tag| tag.contains("onload")), "{name}");
         assert!(!html.contains(['\u{202e}', '\u{2066}']), "{name}");
-        assert!(!html.contains("\n\n\n\n"), "{name}");
     }
     let pages = samples_with(HOSTILE, Profile::Live)?;
     let approve = pages.iter().find(|(name, _)| *name == "01-approve");

@@ -2,7 +2,7 @@
 //!
 //! Owns the page; the words of each end are in `outcome`. Printed by `templates/device/end.html`.
 
-use super::deal::{Deal, Row};
+use super::deal::Deal;
 use super::frame::Frame;
 use super::live::Live;
 use super::outcome::{Lapse, Outcome, Stopper};
@@ -23,13 +23,8 @@ impl EndPage {
         Self {
             frame,
             live,
-            deal: with_rows(deal, outcome.rows()),
+            deal: outcome.rows().into_iter().fold(deal, Deal::row),
             outcome,
         }
     }
-}
-
-/// Adds the lines of an outcome below the account.
-pub(super) fn with_rows(deal: Deal, rows: Vec<Row>) -> Deal {
-    rows.into_iter().fold(deal, Deal::row)
 }

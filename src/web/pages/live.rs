@@ -90,6 +90,7 @@ impl Live {
 pub struct Deadline {
     left: String,
     at: Moment,
+    now: String,
 }
 
 impl Deadline {
@@ -98,6 +99,7 @@ impl Deadline {
         Self {
             left: clocktext::left(now, expires_at),
             at: clocktext::moment(now, expires_at),
+            now: clocktext::iso(now),
         }
     }
 
@@ -108,6 +110,11 @@ impl Deadline {
 
     pub fn at(&self) -> &Moment {
         &self.at
+    }
+
+    /// The server's time when this was made.
+    pub fn now(&self) -> &str {
+        &self.now
     }
 }
 

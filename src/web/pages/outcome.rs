@@ -132,24 +132,24 @@ impl Outcome {
         }
     }
 
-    /// The heading on an enrolled device.
-    pub fn headline(&self) -> &'static str {
+    /// The heading on an enrolled device: two sentences, which a narrow screen keeps apart.
+    pub fn headline(&self) -> [&'static str; 2] {
         match self {
-            Self::Released { .. } => "Released. The money is being sent",
+            Self::Released { .. } => ["Released.", "The money is being sent"],
             Self::Rejected {
                 by: Actor::ThisDevice,
                 ..
-            } => "Not sent. You rejected it",
-            Self::Rejected { .. } => "Not sent. You rejected it on another device",
-            Self::Cancelled { .. } => "Stopped. Nothing was sent",
-            Self::Expired { .. } => "Time ran out. Nothing was sent",
+            } => ["Not sent.", "You rejected it"],
+            Self::Rejected { .. } => ["Not sent.", "You rejected it on another device"],
+            Self::Cancelled { .. } => ["Stopped.", "Nothing was sent"],
+            Self::Expired { .. } => ["Time ran out.", "Nothing was sent"],
         }
     }
 
     /// The heading in the browser that started the transfer.
-    pub fn headline_where_started(&self) -> &'static str {
+    pub fn headline_where_started(&self) -> [&'static str; 2] {
         match self {
-            Self::Rejected { .. } => "Not sent. It was rejected on your phone",
+            Self::Rejected { .. } => ["Not sent.", "It was rejected on your phone"],
             Self::Released { .. } | Self::Cancelled { .. } | Self::Expired { .. } => self.headline(),
         }
     }
@@ -209,16 +209,25 @@ fn acted(label: &'static str, at: &Moment, by: &Actor) -> Row {
 
 fn stopped(at: &Moment, by: &Stopper) -> Row {
     const LABEL: &str = "Cancelled";
-    let how = match by {
-        Stopper::Holder(actor) => return acted(LABEL, at, actor),
-        Stopper::Link => ", from the link in our message to you",
-        Stopper::WaitingPage => ", on the screen where it was started",
-        Stopper::Backend => ", by the website or app where it was started",
-        Stopper::Staff => ", by our staff",
-        Stopper::Unreachable => ". None of our messages reached you",
-        Stopper::Service => ", by us, to be safe",
-    };
-    Row::at(LABEL, at.clone()).then(how)
+    match by {
+        Stopper::Holder(actor) => acted(LABEL, at, actor),
+        _ => Row::at(LABEL, at.clone()).then(by.how()),
+    }
+}
+
+impl Stopper {
+    /// How it was stopped, after a clock time, without the name of a device: the browser that started it isn't told which devices there are.
+    pub(super) fn how(&self) -> &'static str {
+        match self {
+            Self::Holder(_) => ", on your phone",
+            Self::Link => ", from the link in our message to you",
+            Self::WaitingPage => ", on the screen where it was started",
+            Self::Backend => ", by the website or app where it was started",
+            Self::Staff => ", by our staff",
+            Self::Unreachable => ". None of our messages reached you",
+            Self::Service => ", by us, to be safe",
+        }
+    }
 }
 
 /// «notice, email and text».

@@ -5,7 +5,6 @@
 
 use super::clocktext::{self, Moment};
 use super::deal::Deal;
-use super::ends::with_rows;
 use super::frame::Frame;
 use super::given::Given;
 use super::live::{Deadline, HoldClock, Live};
@@ -105,7 +104,7 @@ impl WaitingEndPage {
             way: Way::ended(asked, &outcome),
             frame,
             live,
-            deal: with_rows(deal, outcome.rows()),
+            deal,
             outcome,
         }
     }

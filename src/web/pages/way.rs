@@ -68,9 +68,9 @@ impl Way {
             Outcome::Rejected { at, .. } => {
                 steps.push(step(Place::Here, ANSWER, format!("Rejected {at}")));
             }
-            Outcome::Cancelled { at, approved, .. } => {
+            Outcome::Cancelled { at, by, approved } => {
                 steps.extend(approved.as_ref().map(|approved| answered(&approved.at)));
-                steps.push(step(Place::Here, "Stopped", at.opening()));
+                steps.push(step(Place::Here, "Stopped", format!("{}{}", at.opening(), by.how())));
             }
             Outcome::Expired { at, why, .. } => steps.push(match why {
                 Lapse::Unanswered => step(Place::Here, ANSWER, format!("None. Time ran out {at}")),

@@ -73,10 +73,9 @@ pub fn is_running(pid: u32) -> bool {
 
 /// Runs a command to its end and gives what it printed; panics with its complaint when it fails.
 fn run(command: &mut Command) -> String {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("{:?}: {error}; `make test-deps` installs what is missing", command.get_program()));
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| {
+        panic!("{:?}: {error}; `make test-deps` installs what is missing", command.get_program())
+    });
     assert!(
         output.status.success(),
         "{:?} failed: {}{}",
@@ -215,11 +214,7 @@ fn start_until_ready(
         let port = fixed.unwrap_or_else(free_port);
         let mut process = start(port);
         let is_ready = wait_for(&format!("{name} to be ready"), || {
-            if ready(&process, port) {
-                Some(true)
-            } else {
-                process.ended().map(|_| false)
-            }
+            if ready(&process, port) { Some(true) } else { process.ended().map(|_| false) }
         });
         if is_ready {
             return (process, port);

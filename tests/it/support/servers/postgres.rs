@@ -53,7 +53,17 @@ static PROGRAMS: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
 
 /// PostgreSQL refuses to run as root, so root hands it to the account that its package made.
 static ACCOUNT: LazyLock<Account> =
-    LazyLock::new(|| if run(Command::new("id").arg("-u")).trim() == "0" { Account::Named("postgres") } else { Account::Own });
+    LazyLock::new(|| if id(&["-u"]) == 0 { Account::Named("postgres") } else { Account::Own });
+
+/// The user and the group of that account.
+static OWNER: LazyLock<(u32, u32)> = LazyLock::new(|| match *ACCOUNT {
+    Account::Own => (id(&["-u"]), id(&["-g"])),
+    Account::Named(user) => (id(&["-u", user]), id(&["-g", user])),
+});
+
+fn id(arguments: &[&str]) -> u32 {
+    run(Command::new("id").args(arguments)).trim().parse().expect("id prints a number")
+}
 
 impl Postgres {
     pub fn start() -> Self {
@@ -111,12 +121,9 @@ impl Postgres {
     /// Runs a statement and gives its rows, one a line, with `|` between columns.
     pub fn sql(&self, database: &str, statement: &str) -> String {
         let psql = program("psql", &PROGRAMS);
-        run(Command::new(psql).args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]).args([
-            "--dbname",
-            &self.url(database),
-            "--command",
-            statement,
-        ]))
+        run(Command::new(psql)
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"])
+            .args(["--dbname", &self.url(database), "--command", statement]))
         .trim_end()
         .to_owned()
     }
@@ -204,10 +211,8 @@ fn data(directory: &TempDir) -> PathBuf {
 /// may be below a home that the account can't enter.
 fn server_directory() -> TempDir {
     let directory = tempfile::Builder::new().prefix("countersign-postgres-").tempdir().expect("a temporary directory");
-    if let Account::Named(user) = *ACCOUNT {
-        let id = |flag| run(Command::new("id").args([flag, user])).trim().parse::<u32>().expect("id prints a number");
-        chown(directory.path(), Some(id("-u")), Some(id("-g"))).expect("root may give a directory away");
-    }
+    let (user, group) = *OWNER;
+    chown(directory.path(), Some(user), Some(group)).expect("root may give a directory away, and everybody keep it");
     directory
 }
 
@@ -216,7 +221,10 @@ fn template() -> PathBuf {
     let version = run(Command::new(program("postgres", &PROGRAMS)).arg("--version"));
     let version: String = version.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let shelf = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let template = shelf.join(format!("{version}template"));
+    // Per owner, because the copies keep it and the server insists on it, and because a build directory may be seen
+    // from two systems that number their accounts differently.
+    let name = format!("{version}user-{}", OWNER.0);
+    let template = shelf.join(&name);
 
     fs::create_dir_all(shelf).expect("a place in the build directory");
     let lock = File::create(shelf.join("postgres.lock")).expect("a lock file in the build directory");
@@ -229,7 +237,7 @@ fn template() -> PathBuf {
             .args(["--no-sync", "--no-instructions"])
             .arg(format!("--pgdata={}", text(&data(&directory)))));
         // Copied under another name first: a run that is interrupted must not leave half a template.
-        let partial = shelf.join(format!("{version}partial"));
+        let partial = shelf.join(format!("{name}-partial"));
         run(Command::new("rm").args(["-rf", text(&partial)]));
         run(Command::new("cp").args(["-a", text(&data(&directory)), text(&partial)]));
         fs::rename(&partial, &template).expect("the template takes its name");

@@ -51,7 +51,9 @@ def settings():
     context.load_cert_chain(certificate, key)
 
     def login(server, session, envelope, mechanism, given):
-        return AuthResult(success=(given.login, given.password) == (name.encode(), password.encode()))
+        right = (given.login, given.password) == (name.encode(), password.encode())
+        # Unless it is told that the refusal isn't handled, the server leaves the answer to this function.
+        return AuthResult(success=right, handled=right)
 
     return {
         "tls_context": context,

@@ -1,0 +1,4 @@
+//! What stands behind the ports: each adapter implements one group of traits for one system of the outside world.
+//! May import `domain` and `ports`; no adapter knows another. `app` is the only place that names them.
+
+pub mod timing;

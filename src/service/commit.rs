@@ -1,0 +1,118 @@
+//! The end of every transition: store it, then set the timer and tell who waits. What comes after the commit may fail
+//! without harm; the sweep and the pages' own looking make up for it.
+
+use super::{Context, Error};
+use crate::domain::approval::transitions::Transition;
+use crate::domain::approval::{Actor, Approval};
+use crate::domain::audit::Facts;
+use crate::domain::channel::Notice;
+use crate::domain::evidence::Evidence;
+use crate::domain::ids::EndpointId;
+use crate::domain::time::Timestamp;
+use crate::ports::change::DeviceProof;
+use crate::ports::store::CommitError;
+use crate::ports::{Change, Effect};
+
+/// How often a tightening is tried again when the record moved under it.
+pub const ATTEMPTS: usize = 8;
+
+/// What a transition is stored with.
+#[derive(Default)]
+pub struct With<'a> {
+    pub endpoints: &'a [EndpointId],
+    pub notices: Vec<Notice>,
+    pub evidence: Option<Evidence>,
+    pub proof: Option<DeviceProof>,
+    pub receipt: Option<String>,
+    pub facts: Facts,
+}
+
+/// Stores a transition with its audit entry, webhooks and the rest, and arms its next timer.
+///
+/// # Errors
+/// What [`crate::ports::Store::commit`] answers; nothing was stored then, unless it says that it doesn't know.
+pub async fn transition(
+    cx: &Context,
+    transition: Transition,
+    by: Actor,
+    with: With<'_>,
+    now: Timestamp,
+) -> Result<Approval, CommitOrFault> {
+    let approval = transition.approval.clone();
+    let mut facts = with.facts;
+    facts.insert("version", approval.version.to_string());
+    facts.insert("digest", approval.digest().to_string());
+    if let Some(reason) = approval.state.reason() {
+        facts.insert("reason", reason.to_owned());
+    }
+    let entry = cx.entry(transition.event.as_str(), by, &[&approval.id, &approval.holder], facts, now)?;
+    let deliveries = super::notify::webhooks(cx, &transition, with.endpoints, now)?;
+    let (proof, receipt) = (with.proof, with.receipt);
+    let mut change = Change::new(entry, Effect::Transition { transition: Box::new(transition), proof, receipt });
+    change.notices = with.notices;
+    change.deliveries = deliveries;
+    change.evidence = with.evidence;
+    cx.store.commit(change).await.map_err(CommitOrFault::Commit)?;
+    metrics::counter!("countersign_transitions_total", "state" => approval.state.name().as_str(), "reason" => approval.state.reason().unwrap_or("")).increment(1);
+    after(cx, std::slice::from_ref(&approval)).await;
+    Ok(approval)
+}
+
+/// A commit that failed, or a fault before it.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitOrFault {
+    #[error(transparent)]
+    Commit(CommitError),
+    #[error(transparent)]
+    Fault(#[from] Error),
+}
+
+impl CommitOrFault {
+    /// Whether the record moved on and looking again may help.
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::Commit(CommitError::Conflict))
+    }
+}
+
+impl From<CommitOrFault> for Error {
+    fn from(error: CommitOrFault) -> Self {
+        match error {
+            CommitOrFault::Commit(error) => error.into(),
+            CommitOrFault::Fault(error) => error,
+        }
+    }
+}
+
+/// Arms or removes timers and tells who waits. Failures are logged and left to the sweep.
+pub async fn after(cx: &Context, approvals: &[Approval]) {
+    let news: Vec<_> = approvals.iter().map(|approval| (approval.id, approval.version)).collect();
+    let arm: Vec<_> = approvals.iter().filter_map(|approval| Some((approval.id, approval.due_at()?))).collect();
+    let done: Vec<_> = approvals.iter().filter(|approval| approval.due_at().is_none()).map(|a| a.id).collect();
+    if !arm.is_empty()
+        && let Err(error) = cx.timers.arm(&arm).await
+    {
+        tracing::warn!(error = %error, "timers not armed; the sweep will");
+    }
+    if !done.is_empty()
+        && let Err(error) = cx.timers.disarm(&done).await
+    {
+        tracing::debug!(error = %error, "timers not removed; they will find nothing to do");
+    }
+    cx.live.publish(&news).await;
+}
+
+/// Writes down a refused attempt. That it can't be written must not hide the refusal, so a failure is only logged.
+pub async fn refused(cx: &Context, kind: &'static str, by: Actor, object: &[&(dyn std::fmt::Display + Sync)], why: &str, now: Timestamp) {
+    let facts = Facts::from([("why", why.to_owned())]);
+    let object: Vec<&dyn std::fmt::Display> = object.iter().map(|item| *item as &dyn std::fmt::Display).collect();
+    let entry = cx.entry(kind, by, &object, facts, now);
+    drop(object);
+    match entry {
+        Ok(entry) => {
+            if let Err(error) = cx.store.commit(Change::new(entry, Effect::Noted)).await {
+                tracing::error!(error = %error, "a refused attempt could not be written to the audit log");
+            }
+        }
+        Err(error) => tracing::error!(error = %error, "a refused attempt could not be put into an audit entry"),
+    }
+}

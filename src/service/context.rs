@@ -1,0 +1,95 @@
+//! What every use case works with: the ports and the operator's settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+use super::error::Error;
+use crate::domain::approval::Actor;
+use crate::domain::audit::{AuditEntry, AuditEvent, Facts};
+use crate::domain::ids::ChangeId;
+use crate::domain::policy::Policy;
+use crate::domain::time::Timestamp;
+use crate::ports::{Ceremonies, Clock, Entropy, Limits, Live, ReceiptSigner, Secrets, Store, Timers};
+
+/// What kind of deployment this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    Production,
+    /// Seconds instead of minutes, for looking at; never for money.
+    Demo,
+    /// As demo, without the inbox, for the load generator.
+    Bench,
+}
+
+/// The operator's settings that use cases ask for.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub profile: Profile,
+    /// Name that holders know, for example "Harbour".
+    pub operator: String,
+    /// What to do when in doubt, for example "Call Harbour on the number on your card."
+    pub help: String,
+    /// Origin of the holder pages.
+    pub public_url: Url,
+    /// `iss` of receipts.
+    pub issuer: String,
+    pub policy: Policy,
+    pub new_device_hold: Duration,
+    pub new_channel_hold: Duration,
+    /// Notices to one holder in a minute (Auth0: 5).
+    pub notices_per_minute: u32,
+    /// Requests of one sender in a minute on pages that know nobody.
+    pub tries_per_minute: u32,
+    /// Requests of one API key in a minute.
+    pub key_per_minute: u32,
+}
+
+/// Ports and settings, cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub store: Arc<dyn Store>,
+    pub timers: Arc<dyn Timers>,
+    pub limits: Arc<dyn Limits>,
+    pub live: Arc<dyn Live>,
+    pub ceremonies: Arc<dyn Ceremonies>,
+    pub secrets: Arc<dyn Secrets>,
+    pub signer: Arc<dyn ReceiptSigner>,
+    pub settings: Arc<Settings>,
+}
+
+impl Context {
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// `N` random bytes.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        self.entropy.bytes()
+    }
+
+    /// A new id, by one of the constructors in `domain::ids`.
+    pub fn id<I>(&self, make: fn(Timestamp, [u8; 10]) -> I, now: Timestamp) -> I {
+        make(now, self.random())
+    }
+
+    /// An audit entry, whose id becomes the change's id.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it can't be written as JSON.
+    pub fn entry(
+        &self,
+        kind: &'static str,
+        actor: Actor,
+        object: &[&dyn std::fmt::Display],
+        facts: Facts,
+        now: Timestamp,
+    ) -> Result<AuditEntry, Error> {
+        let id = self.id(ChangeId::new, now);
+        let object = object.iter().map(ToString::to_string).collect();
+        let event = AuditEvent { kind, actor, object, facts };
+        AuditEntry::new(id, now, self.random(), &event).map_err(Error::internal)
+    }
+}

@@ -1,0 +1,101 @@
+//! Why a use case refused or failed. `web/error.rs` alone turns these into HTTP; nothing of the inside text reaches
+//! the outside there.
+
+use std::time::Duration;
+
+use crate::domain::approval::transitions::Refusal;
+use crate::domain::backend::Scope;
+use crate::domain::link::LinkRefusal;
+use crate::ports::outward::CeremonyError;
+use crate::ports::store::{CommitError, StoreError};
+
+/// Why a use case refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing of that name is there for this caller.
+    #[error("not found")]
+    NotFound,
+    #[error("the API key lacks the scope {}", .0.as_str())]
+    Scope(Scope),
+    #[error("the API key isn't known or was revoked")]
+    Unauthenticated,
+    #[error("the holder isn't known")]
+    UnknownHolder,
+    #[error("the holder has no device that could approve")]
+    NoDevice,
+    #[error("the holder has no channel that could tell them")]
+    NoChannel,
+    #[error("the holder has too many approvals waiting")]
+    TooManyPending,
+    #[error("this transfer_id lives in another approval")]
+    DuplicateTransfer,
+    #[error("this subject is taken")]
+    DuplicateSubject,
+    #[error("the Idempotency-Key was used for another request")]
+    IdempotencyMismatch,
+    #[error("an endpoint too many")]
+    TooManyEndpoints,
+    /// A rule of the state machine said no.
+    #[error("refused: {0}")]
+    Refused(#[from] Refusal),
+    #[error("the link can't be used: {0}")]
+    Link(#[from] LinkRefusal),
+    #[error("the first device was enrolled before")]
+    AlreadyEnrolled,
+    #[error("the code is wrong")]
+    WrongCode,
+    /// This browser isn't an enrolled device.
+    #[error("unknown device")]
+    UnknownDevice,
+    #[error("the device is locked")]
+    DeviceLocked,
+    /// The prompt is no longer about what the record says; a new one is needed. Nothing was approved.
+    #[error("the prompt is stale")]
+    PromptStale,
+    #[error("the device key's signature doesn't fit")]
+    DeviceKey,
+    #[error("the ceremony failed")]
+    Ceremony(#[source] CeremonyError),
+    /// An input that the boundary let through but a rule refuses.
+    #[error("invalid {field}")]
+    Invalid {
+        field: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("too many requests")]
+    TooFast(Duration),
+    /// Somebody else changed the record at the same time, again and again.
+    #[error("the record changed at the same time")]
+    Conflict,
+    /// Whether the change was stored isn't known.
+    #[error("the outcome isn't known yet")]
+    Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("internal fault")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// A fault of our own.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(source.into())
+    }
+
+    /// A refused input field.
+    pub fn invalid(field: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Invalid { field, source: source.into() }
+    }
+}
+
+impl From<CommitError> for Error {
+    /// The plain reading. Use cases that expect a certain duplicate look at it before they come here.
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict | CommitError::Duplicate(_) | CommitError::Cap => Self::Conflict,
+            CommitError::Unknown(source) => Self::Unknown(source),
+            CommitError::Store(source) => Self::Store(source),
+        }
+    }
+}

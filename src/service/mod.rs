@@ -1,0 +1,31 @@
+//! Use cases, one verb per file. Each reads what it needs, asks the domain, and ends in one `ports::Change`.
+//!
+//! May import: `domain` and `ports`. Never names an adapter and knows nothing of HTTP. The way of one transfer:
+//! [`request`] → [`watch`] → [`prompt`] → [`decide`] → [`release`] → [`redeem`]; on the side [`reject`], [`cancel`].
+
+pub mod backends;
+pub mod browser;
+pub mod cancel;
+pub mod commit;
+pub mod context;
+pub mod decide;
+pub mod endpoints;
+pub mod enrol;
+pub mod error;
+pub mod holders;
+pub mod invite;
+pub mod links;
+pub mod notify;
+pub mod prompt;
+pub mod read;
+pub mod redeem;
+pub mod reject;
+pub mod release;
+pub mod request;
+pub mod subscribe;
+pub mod view;
+pub mod watch;
+
+pub use browser::Browser;
+pub use context::{Context, Profile, Settings};
+pub use error::Error;

@@ -1,0 +1,169 @@
+//! Who is told of what: plans the notices and webhooks that are written with a change, and later puts a leased notice
+//! into words.
+
+use super::{Context, Error, links};
+use crate::domain::approval::Approval;
+use crate::domain::approval::transitions::Transition;
+use crate::domain::channel::{About, Channel, Notice, Purpose, Turn};
+use crate::domain::event::WebhookBody;
+use crate::domain::ids::{DeliveryId, DeviceId, EndpointId, HolderId, LinkId, NoticeId};
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::{Cause, Delivery, message_id};
+use crate::ports::outward::Message;
+use crate::ports::store::NoticeJob;
+
+/// How a row of channels is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spread {
+    /// The best channel first, the next one only when it fails.
+    Cascade,
+    /// Every channel at once.
+    All,
+}
+
+fn plan(
+    cx: &Context,
+    holder: HolderId,
+    channels: &[Channel],
+    purpose: Purpose,
+    about: About,
+    spread: Spread,
+    useless_after: Timestamp,
+    now: Timestamp,
+) -> Vec<Notice> {
+    let mut row: Vec<&Channel> = channels.iter().collect();
+    row.sort_by_key(|channel| (channel.kind, channel.created_at));
+    let turn = |rank: usize| match spread {
+        Spread::Cascade if rank > 0 => Turn::AfterFailure,
+        Spread::Cascade | Spread::All => Turn::Now,
+    };
+    let notice = |(rank, channel): (usize, &&Channel)| Notice {
+        id: cx.id(NoticeId::new, now),
+        holder,
+        channel: channel.id,
+        purpose,
+        about,
+        turn: turn(rank),
+        rank: u16::try_from(rank).unwrap_or(u16::MAX),
+        created_at: now,
+        useless_after,
+    };
+    row.iter().enumerate().map(notice).collect()
+}
+
+/// "A transfer waits for you": the best channel, the next when it fails.
+pub fn asked(cx: &Context, approval: &Approval, channels: &[Channel]) -> Vec<Notice> {
+    let about = About::Approval(approval.id);
+    let (now, until) = (approval.created_at, approval.expires_at);
+    plan(cx, approval.holder, channels, Purpose::Asked, about, Spread::Cascade, until, now)
+}
+
+/// "A transfer was approved, you can still stop it": every channel at once.
+pub fn cooling(cx: &Context, approval: &Approval, channels: &[Channel], now: Timestamp) -> Vec<Notice> {
+    let about = About::Approval(approval.id);
+    let until = approval.given_up_at().unwrap_or(now);
+    plan(cx, approval.holder, channels, Purpose::Cooling, about, Spread::All, until, now)
+}
+
+/// The code of an enrolment link: the best channel that isn't on a device.
+pub fn enrol_code(cx: &Context, holder: HolderId, link: LinkId, channels: &[Channel], until: Timestamp, now: Timestamp) -> Vec<Notice> {
+    let apart: Vec<Channel> = channels.iter().filter(|channel| channel.device.is_none()).cloned().collect();
+    plan(cx, holder, &apart, Purpose::EnrolCode, About::Link(link), Spread::Cascade, until, now)
+}
+
+/// "A device was added" or "was locked": every channel.
+pub fn device(cx: &Context, holder: HolderId, device: DeviceId, purpose: Purpose, channels: &[Channel], now: Timestamp) -> Vec<Notice> {
+    let until = now + std::time::Duration::from_secs(24 * 3600);
+    plan(cx, holder, channels, purpose, About::Device(device), Spread::All, until, now)
+}
+
+/// One webhook message per endpoint about a transition.
+///
+/// # Errors
+/// [`Error::Internal`] when the body can't be written.
+pub fn webhooks(cx: &Context, transition: &Transition, endpoints: &[EndpointId], now: Timestamp) -> Result<Vec<Delivery>, Error> {
+    if endpoints.is_empty() || !transition.event.is_public() {
+        return Ok(Vec::new());
+    }
+    let approval = &transition.approval;
+    let body = serde_json::to_string(&WebhookBody::of(approval, transition.event, now)).map_err(Error::internal)?;
+    let delivery = |endpoint: &EndpointId| Delivery {
+        id: cx.id(DeliveryId::new, now),
+        endpoint: *endpoint,
+        cause: Cause::Approval { id: approval.id, version: approval.version },
+        message_id: message_id(approval.id, approval.version),
+        body: body.clone(),
+        created_at: now,
+    };
+    Ok(endpoints.iter().map(delivery).collect())
+}
+
+/// Puts a notice into words. No text of the initiator goes out, and no amount: the page shows that.
+///
+/// # Errors
+/// [`Error::Internal`] when a link can't be built.
+pub fn message(cx: &Context, job: &NoticeJob) -> Result<Message, Error> {
+    let operator = &cx.settings.operator;
+    let help = cx.settings.help.clone();
+    let line = |text: &str| text.to_owned();
+    let mut message = Message {
+        notice: job.id,
+        approval: None,
+        title: String::new(),
+        body: Vec::new(),
+        open: None,
+        stop: None,
+        code: None,
+        useless_after: job.useless_after,
+    };
+    if let About::Approval(id) = job.about {
+        message.approval = Some(id);
+        message.open = Some(links::device_page(cx, id)?);
+        message.stop = Some(links::cancel_page(cx, id)?);
+    }
+    (message.title, message.body) = match job.purpose {
+        Purpose::Asked => (
+            format!("{operator}: a transfer is waiting for you"),
+            vec![
+                line("This money has not been sent."),
+                line("Open this on the device you added, look at every line, and answer there."),
+                line("If you didn’t start it, stop it."),
+                help,
+            ],
+        ),
+        Purpose::Cooling => (
+            format!("{operator}: a transfer was approved. You can still stop it"),
+            vec![
+                line("This money has not been sent yet. It will be, unless someone stops it."),
+                line("If anyone told you to approve it, stop it now. You can start again later."),
+                help,
+            ],
+        ),
+        Purpose::EnrolCode => {
+            if let About::Link(link) = job.about {
+                message.code = Some(links::enrol_code(cx, link));
+            }
+            (
+                format!("{operator}: your code for adding a device"),
+                vec![
+                    line("Type this code on the page where you are adding your device."),
+                    line("If a person asks you for it, it is a scam. Don’t tell it to anyone."),
+                    help,
+                ],
+            )
+        }
+        Purpose::DeviceAdded => (
+            format!("{operator}: a device was added"),
+            vec![line("A device can now stop your transfers, and soon approve them."), line("If that wasn’t you, call at once."), help],
+        ),
+        Purpose::DeviceLocked => (
+            format!("{operator}: a device was locked"),
+            vec![
+                line("One of your devices failed five times in a row to approve a transfer. It can’t approve any more."),
+                line("If that wasn’t you, call at once."),
+                help,
+            ],
+        ),
+    };
+    Ok(message)
+}

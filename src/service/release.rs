@@ -1,0 +1,102 @@
+//! A timer fired: what is due is released, expired or given up. The timer only says "look now"; the domain and the
+//! database's clock decide. Next: the webhook, and the backend's [`super::redeem`].
+
+use std::time::Duration;
+
+use super::{Context, Error, commit};
+use crate::domain::approval::transitions::Due;
+use crate::domain::approval::{Actor, Approval};
+use crate::domain::ids::ApprovalId;
+use crate::domain::time::Timestamp;
+use crate::ports::store::{CommitError, DueCase, StoreError};
+
+/// Clocks further apart than this: the node releases nothing and says so (design section 2).
+pub const MAX_SKEW: Duration = Duration::from_secs(2);
+
+/// What became of one approval that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A transition was stored.
+    Moved(Box<Approval>),
+    /// Not yet; its timer was set for then.
+    Later(ApprovalId, Timestamp),
+    /// Nothing to do, or somebody else did it.
+    Nothing(ApprovalId),
+    /// It couldn't be done now: the timer must come back.
+    Again(ApprovalId),
+}
+
+/// Looks at approvals whose timers fired, in one read, and stores what is due.
+///
+/// # Errors
+/// [`Error::Store`] when they can't be read: every timer must come back.
+pub async fn fall_due(cx: &Context, ids: &[ApprovalId]) -> Result<Vec<Outcome>, Error> {
+    let cases = cx.store.due_cases(ids).await?;
+    let mut found = Vec::with_capacity(cases.len());
+    for case in cases {
+        match case {
+            Ok(case) => found.push(case),
+            // A forged or corrupt row is never released. It is raised here, each time it is met.
+            Err(error @ (StoreError::Forged { .. } | StoreError::Corrupt { .. })) => raise(cx, &error).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(futures_util::future::join_all(found.into_iter().map(|case| one(cx, case))).await)
+}
+
+async fn one(cx: &Context, case: DueCase) -> Outcome {
+    let now = cx.now();
+    let id = case.approval.id;
+    let due_at = case.approval.due_at();
+    let transition = match case.approval.fall_due(case.told, now) {
+        Due::Never => return Outcome::Nothing(id),
+        Due::Later(at) => {
+            if let Err(error) = cx.timers.arm(&[(id, at)]).await {
+                tracing::warn!(error = %error, "a timer could not be set; the sweep will");
+            }
+            return Outcome::Later(id, at);
+        }
+        Due::Now(transition) => *transition,
+    };
+    let with = commit::With { endpoints: &case.endpoints, ..commit::With::default() };
+    match commit::transition(cx, transition, Actor::Service, with, now).await {
+        Ok(approval) => {
+            if let Some(due_at) = due_at {
+                metrics::histogram!("countersign_timer_lateness_seconds").record(now.since(due_at).as_secs_f64());
+            }
+            Outcome::Moved(Box::new(approval))
+        }
+        // Either somebody else was faster, or the database's clock is behind ours: looking again finds out which.
+        Err(error) if error.is_conflict() => Outcome::Again(id),
+        Err(commit::CommitOrFault::Commit(CommitError::Duplicate(_) | CommitError::Cap)) => Outcome::Nothing(id),
+        Err(error) => {
+            tracing::error!(error = %error, approval.id = %id, "a due approval could not be stored");
+            Outcome::Again(id)
+        }
+    }
+}
+
+/// Raises a row that carries authority and was not written by us.
+async fn raise(cx: &Context, error: &StoreError) {
+    tracing::error!(error = %error, "a stored row was refused");
+    metrics::counter!("countersign_refused_rows_total").increment(1);
+    let (kind, table, id) = match error {
+        StoreError::Forged { table, id } => ("row.forged", *table, id.clone()),
+        StoreError::Corrupt { table, id, .. } => ("row.corrupt", *table, id.clone()),
+        StoreError::Unavailable(_) => return,
+    };
+    commit::refused(cx, kind, Actor::Service, &[&id], table, cx.now()).await;
+}
+
+/// How far the node's clock and the database's lie apart, if more than allowed.
+///
+/// # Errors
+/// [`Error::Store`] when the database can't be asked.
+pub async fn skew(cx: &Context) -> Result<Option<Duration>, Error> {
+    let before = cx.now();
+    let theirs = cx.store.now().await?;
+    let after = cx.now();
+    // The database was asked at some moment between `before` and `after`; only what lies outside that span is skew.
+    let apart = before.since(theirs).max(theirs.since(after));
+    Ok((apart > MAX_SKEW).then_some(apart))
+}
