@@ -6,7 +6,7 @@ import * as ceremony from "./ceremony.js";
 import * as keys from "./keys.js";
 import { follow, keepLeftTexts, runClock, serverNow } from "./live.js";
 import { Unknown, go, post } from "./wire.js";
-import { NOTHING, forSlug, say, unsay } from "./words.js";
+import { NOTHING, forSlug, say, show, unsay } from "./words.js";
 
 const PROMPT_TAG = "countersign/devkey/prompt/v1";
 const APPROVE_TAG = "countersign/devkey/approve/v1";
@@ -147,6 +147,7 @@ async function approving() {
       busy = false;
       button.removeAttribute("aria-disabled");
       put(progress, "");
+      show(box);
     }
   });
 

@@ -7,7 +7,7 @@ import { isIos, isOnHomeScreen } from "./platform.js";
 import * as keys from "./keys.js";
 import { keepLeftTexts } from "./live.js";
 import { Unknown, go, post } from "./wire.js";
-import { forSlug, say, unsay } from "./words.js";
+import { forSlug, say, show, unsay } from "./words.js";
 
 const TAG = "countersign/enrol/v1";
 const NOT_ADDED = "This phone was not added.";
@@ -49,6 +49,7 @@ async function submitted(event) {
     busy = false;
     button.removeAttribute("aria-disabled");
     progress.textContent = "";
+    show(box);
   }
 }
 

@@ -4,6 +4,8 @@ import { fromB64u, toB64u } from "./bytes.js";
 import { isIos, isOnHomeScreen } from "./platform.js";
 import { post } from "./wire.js";
 
+const PATIENCE_MS = 30_000;
+
 const button = document.getElementById("notices");
 const line = document.getElementById("notices-say");
 // Home shows the card only to somebody who has notices off; the page of a new phone shows it always.
@@ -41,13 +43,15 @@ async function subscribed() {
 }
 
 async function turnOn() {
+  if (button.getAttribute("aria-disabled")) return;
   button.setAttribute("aria-disabled", "true");
+  line.textContent = "One moment.";
   try {
     if ((await Notification.requestPermission()) !== "granted") {
       line.textContent = "Notices stay off. You can turn them on later.";
       return;
     }
-    const reply = await post("/push/subscribe", { subscription: await subscribe() });
+    const reply = await post("/push/subscribe", { subscription: await inTime(subscribe()) });
     if (!reply.ok) throw new Error(reply.slug);
     line.textContent = "Notices are on.";
     button.hidden = true;
@@ -56,6 +60,11 @@ async function turnOn() {
   } finally {
     button.removeAttribute("aria-disabled");
   }
+}
+
+// Without a connection to the maker's push service a browser may wait for ever.
+function inTime(work) {
+  return Promise.race([work, new Promise((_, reject) => setTimeout(reject, PATIENCE_MS))]);
 }
 
 async function subscribe() {

@@ -29,7 +29,11 @@ export function say(box, strong, text, way) {
   if (text) lines.push(Object.assign(document.createElement("p"), { textContent: text }));
   if (way) lines.push(Object.assign(document.createElement("a"), { textContent: way.text, href: way.href, className: "btn" }));
   box.replaceChildren(...lines);
-  box.scrollIntoView({ block: "nearest" });
+}
+
+// Brings what a tap led to into view. Only after a tap: a page that opens must not jump past the transfer.
+export function show(box) {
+  if (box.hasChildNodes()) box.scrollIntoView({ block: "nearest" });
 }
 
 export function unsay(box) {

@@ -2,3 +2,9 @@
 //! May import `domain` and `ports`; no adapter knows another. `app` is the only place that names them.
 
 pub mod timing;
+pub mod channels;
+pub mod outbound;
+pub mod webhooks;
+pub mod receipts;
+pub mod secrets;
+pub mod webauthn;

@@ -18,8 +18,7 @@ impl DeviceKeyPair {
     /// # Errors
     /// [`AuthenticatorError::Library`] when no key can be made.
     pub fn generate() -> Result<Self, AuthenticatorError> {
-        let pair =
-            EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| AuthenticatorError::Library)?;
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| AuthenticatorError::Library)?;
         let key = DeviceKey::from_bytes(pair.public_key().as_ref()).map_err(|_| AuthenticatorError::Library)?;
         Ok(Self { pair, key })
     }

@@ -22,6 +22,7 @@ pub mod receipt;
 pub mod text;
 pub mod time;
 pub mod webhook;
+pub mod webhook_secret;
 
 pub use ids::*;
 pub use time::Timestamp;

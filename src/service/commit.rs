@@ -104,10 +104,7 @@ pub async fn after(cx: &Context, approvals: &[Approval]) {
 /// Writes down a refused attempt. That it can't be written must not hide the refusal, so a failure is only logged.
 pub async fn refused(cx: &Context, kind: &'static str, by: Actor, object: &[&(dyn std::fmt::Display + Sync)], why: &str, now: Timestamp) {
     let facts = Facts::from([("why", why.to_owned())]);
-    let object: Vec<&dyn std::fmt::Display> = object.iter().map(|item| *item as &dyn std::fmt::Display).collect();
-    let entry = cx.entry(kind, by, &object, facts, now);
-    drop(object);
-    match entry {
+    match cx.entry(kind, by, object, facts, now) {
         Ok(entry) => {
             if let Err(error) = cx.store.commit(Change::new(entry, Effect::Noted)).await {
                 tracing::error!(error = %error, "a refused attempt could not be written to the audit log");

@@ -28,8 +28,8 @@ pub struct Settings {
     pub profile: Profile,
     /// Name that holders know, for example "Harbour".
     pub operator: String,
-    /// What to do when in doubt, for example "Call Harbour on the number on your card."
-    pub help: String,
+    /// Where a call reaches the operator, as it stands after "Call Harbour on": "the number on your card".
+    pub contact: String,
     /// Origin of the holder pages.
     pub public_url: Url,
     /// `iss` of receipts.
@@ -83,7 +83,7 @@ impl Context {
         &self,
         kind: &'static str,
         actor: Actor,
-        object: &[&dyn std::fmt::Display],
+        object: &[&(dyn std::fmt::Display + Sync)],
         facts: Facts,
         now: Timestamp,
     ) -> Result<AuditEntry, Error> {

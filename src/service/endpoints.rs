@@ -231,7 +231,7 @@ fn view(endpoint: &Endpoint, now: Timestamp) -> EndpointView {
 }
 
 async fn queue(cx: &Context, caller: &Caller, kind: &'static str, delivery: Delivery, now: Timestamp) -> Result<DeliveryJson, Error> {
-    let objects: [&dyn fmt::Display; 2] = [&delivery.endpoint, &delivery.id];
+    let objects: [&(dyn fmt::Display + Sync); 2] = [&delivery.endpoint, &delivery.id];
     let entry = cx.entry(kind, Actor::Backend(caller.key), &objects, Facts::new(), now)?;
     let shown = DeliveryJson {
         id: delivery.id.to_string(),

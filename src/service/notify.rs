@@ -104,7 +104,7 @@ pub fn webhooks(cx: &Context, transition: &Transition, endpoints: &[EndpointId],
 /// [`Error::Internal`] when a link can't be built.
 pub fn message(cx: &Context, job: &NoticeJob) -> Result<Message, Error> {
     let operator = &cx.settings.operator;
-    let help = cx.settings.help.clone();
+    let help = format!("Not sure? Call {operator} on {}.", cx.settings.contact);
     let line = |text: &str| text.to_owned();
     let mut message = Message {
         notice: job.id,

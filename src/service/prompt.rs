@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use super::{Browser, Context, Error};
 use crate::domain::approval::transitions::{Deciding, Refusal};
-use crate::domain::approval::{Approval, Distinct};
+use crate::domain::approval::{Approval, Distinct, StateName};
 use crate::domain::device::{Blob, Device, Thumbprint};
 use crate::domain::ids::ApprovalId;
 use crate::domain::linking::{ApprovePreimage, DEVICE_KEY_PROMPT, PROMPT_LIFE, Shown, device_key_message};
 use crate::domain::time::Timestamp;
 use crate::ports::secrets::BoxKey;
+use crate::ports::store::NoticeView;
 
 /// How long a page may stay open before it must be loaded again.
 const PAGE_LIFE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
@@ -25,6 +26,8 @@ pub struct DevicePage {
     pub may: Result<(Distinct, std::time::Duration), Refusal>,
     /// Names of the holder's other devices that can still be used.
     pub others: Vec<Device>,
+    /// How the holder was told; read only while it cools off.
+    pub notices: Vec<NoticeView>,
     pub page_token: String,
 }
 
@@ -59,8 +62,12 @@ pub async fn page(cx: &Context, browser: &Browser, id: ApprovalId) -> Result<Dev
             devices
         }
     };
+    let notices = match approval.state.name() {
+        StateName::Cooling => cx.store.notices(id).await?,
+        _ => Vec::new(),
+    };
     let page_token = page_token(cx, id);
-    Ok(DevicePage { approval, device, may, others, page_token })
+    Ok(DevicePage { approval, device, may, others, notices, page_token })
 }
 
 /// A token that says: this page was made by us, for this approval, then.

@@ -2,5 +2,10 @@
 
 mod support;
 
+mod ceremonies;
 mod compose;
+mod conformance;
+mod conformance_timing;
+mod outward;
+mod redis_faults;
 mod servers_test;

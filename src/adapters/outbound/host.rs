@@ -122,7 +122,9 @@ mod tests {
         for good in ["push.example", "*.push.example", "127.0.0.1:8080", "localhost:9"] {
             assert_eq!(good.parse::<HostPattern>().unwrap().to_string(), good);
         }
-        for bad in ["", "*", "*.", "*.com", "a..b", ".a", "a.", "A.example", "*.*.example", "a.example:x", "a:1:2", "a/b"] {
+        for bad in
+            ["", "*", "*.", "*.com", "a..b", ".a", "a.", "A.example", "*.*.example", "a.example:x", "a:1:2", "a/b"]
+        {
             assert_eq!(bad.parse::<HostPattern>(), Err(BadHostPattern), "{bad}");
         }
         let narrow: HostPattern = "127.0.0.1:8080".parse().unwrap();

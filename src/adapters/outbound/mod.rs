@@ -11,6 +11,8 @@ mod resolver;
 
 use http::{HeaderMap, StatusCode};
 use ipnet::IpNet;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use std::error::Error;
 use std::io;
 use std::net::IpAddr;
@@ -75,7 +77,9 @@ impl Default for OutboundConfig {
 /// The guard couldn't be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    #[error("the outbound certificate authorities can't be read")]
+    #[error("the outbound certificate authorities aren't certificates in PEM")]
+    NoAuthority(#[source] rustls_pki_types::pem::Error),
+    #[error("the outbound certificate authorities can't be used")]
     Authorities(#[source] reqwest::Error),
     #[error("the outbound HTTP client can't be built")]
     Client(#[source] reqwest::Error),
@@ -139,7 +143,11 @@ impl Outbound {
     /// [`BuildError`].
     pub fn new(config: OutboundConfig) -> Result<Self, BuildError> {
         let authorities = match &config.authorities_pem {
-            Some(pem) => reqwest::Certificate::from_pem_bundle(pem).map_err(BuildError::Authorities)?,
+            Some(pem) => {
+                // A text without any certificate would be taken for an empty list.
+                CertificateDer::from_pem_slice(pem).map_err(BuildError::NoAuthority)?;
+                reqwest::Certificate::from_pem_bundle(pem).map_err(BuildError::Authorities)?
+            }
             None => Vec::new(),
         };
         let reach = Arc::new(Reach::with_allowed(config.allow.clone()));
@@ -231,7 +239,7 @@ impl Outbound {
         };
         match url.scheme() {
             "https" if address.is_none_or(|address| self.reach.permits(address)) => Ok(&self.secure),
-            "http" if address.is_none_or(|address| self.reach.is_allowed_by_name(address)) => {
+            "http" if address.is_none_or(|address| self.reach.operator_allows(address)) => {
                 self.plain.as_ref().ok_or(refused)
             }
             _ => Err(refused),

@@ -72,8 +72,7 @@ impl Es256Receipts {
 
 impl ReceiptSigner for Es256Receipts {
     fn sign(&self, receipt: &Receipt) -> Result<String, SignError> {
-        let header =
-            Header { typ: Some(TYP.to_owned()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::ES256) };
+        let header = Header { typ: Some(TYP.to_owned()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::ES256) };
         encode(&header, receipt, &self.key).map_err(|e| SignError(Box::new(e)))
     }
 
@@ -191,7 +190,8 @@ pub fn verify_receipt(key_set: &Value, jws: &str, expected: Expected<'_>) -> Res
     let receipt: Receipt = decode(jws, &key, &validation).map_err(ReceiptError::Refused)?.claims;
 
     let bound = |name: &str| member.get(name).and_then(Value::as_i64);
-    let in_period = bound("nbf").is_none_or(|from| receipt.iat >= from) && bound("exp").is_none_or(|to| receipt.iat < to);
+    let in_period =
+        bound("nbf").is_none_or(|from| receipt.iat >= from) && bound("exp").is_none_or(|to| receipt.iat < to);
     if !in_period {
         return Err(ReceiptError::KeyPeriod);
     }

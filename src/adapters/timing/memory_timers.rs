@@ -175,7 +175,7 @@ impl Timers for MemoryTimers {
 
     async fn release(&self, claims: &[Claim]) -> Result<(), PortError> {
         self.change(|state| {
-            for claim in claims.iter() {
+            for claim in claims {
                 if !state.is_ours(claim) {
                     continue;
                 }

@@ -1,6 +1,8 @@
-//! The page behind a link in a notice. It can stop a transfer and do nothing else: no sign-in, no script, no whole values.
+//! The page behind a link in a notice. It can stop a transfer and do nothing else: no sign-in, no script, no whole
+//! values.
 //!
-//! Owns its three faces. Reading it never acts; the one form posts back to the link. Printed by `templates/cancel/*.html`.
+//! Owns its three faces. Reading it never acts; the one form posts back to the link. Printed by
+//! `templates/cancel/*.html`.
 
 use super::clocktext::Moment;
 use super::deal::MaskedDeal;

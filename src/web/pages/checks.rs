@@ -1,8 +1,11 @@
-//! Rules that every page keeps, checked on every sample: structure, escaping, policy of scripts, and where the brake must stand.
+//! Rules that every page keeps, checked on every sample: structure, escaping, policy of scripts, and where the brake
+//! must stand.
 
 use super::RenderError;
+use super::device::APPROVE_TEMPLATE;
 use super::frame::Profile;
 use super::samples::{HOSTILE, samples, samples_with};
+use std::path::{Path, PathBuf};
 
 type Checked = Result<(), RenderError>;
 
@@ -35,17 +38,21 @@ fn count(html: &str, what: &str) -> usize {
 
 /// Every start tag, from `<` to `>`.
 fn tags(html: &str) -> impl Iterator<Item = &str> {
-    html.split('<')
-        .skip(1)
-        .filter_map(|rest| rest.split_once('>').map(|(tag, _)| tag))
+    html.split('<').skip(1).filter_map(|rest| rest.split_once('>').map(|(tag, _)| tag))
 }
 
 fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
     let open = format!(" {attribute}=\"");
-    html.split(open.as_str())
-        .skip(1)
-        .filter_map(|rest| rest.split_once('"').map(|(value, _)| value))
-        .collect()
+    html.split(open.as_str()).skip(1).filter_map(|rest| rest.split_once('"').map(|(value, _)| value)).collect()
+}
+
+/// What a person reads, without the markup around it.
+fn words(html: &str) -> impl Iterator<Item = &str> {
+    html.split('<').filter_map(|part| part.split_once('>')).flat_map(|(_, text)| text.split_whitespace())
+}
+
+fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 #[test]
@@ -96,11 +103,8 @@ fn what_a_stranger_wrote_stays_text() -> Checked {
 fn the_brake_stands_wherever_it_still_works_and_nowhere_else() -> Checked {
     for (name, html) in samples()? {
         let brakes = count(&html, "class=\"btn btn--stop\"");
-        let expected = if STOPPABLE.contains(&name) || name.starts_with("06-enrol") && html.contains("/decline") {
-            1
-        } else {
-            0
-        };
+        let expected =
+            if STOPPABLE.contains(&name) || name.starts_with("06-enrol") && html.contains("/decline") { 1 } else { 0 };
         assert_eq!(brakes, expected, "{name}");
         if brakes == 1 {
             assert_eq!(count(&html, "id=\"stop\""), 1, "{name}");
@@ -263,8 +267,66 @@ fn only_a_live_profile_goes_without_a_banner() -> Checked {
 fn no_page_is_longer_than_sense() -> Checked {
     for (name, html) in samples()? {
         assert!(html.len() < 9_000, "{name}: {}", html.len());
-        let words = html.split('<').filter_map(|part| part.split_once('>')).flat_map(|(_, text)| text.split_whitespace()).count();
+        let words = words(&html).count();
         assert!(words < 330, "{name}: {words}");
+    }
+    Ok(())
+}
+
+/// A signature over an approval commits to [`APPROVE_TEMPLATE`] as the name of what was on the screen, so one name may
+/// never stand for two texts. Whoever changes the words of the approve page raises the name and sets the sum that this
+/// test prints.
+#[test]
+fn the_words_of_the_approve_page_change_only_with_its_name() -> Checked {
+    for (name, html) in samples_with("Marta Nowak", Profile::Live)? {
+        if name == "01-approve" {
+            // FNV-1a, 64 bits: it guards against forgetting, not against an attacker.
+            let sum = words(&html).flat_map(str::bytes).fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+                (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+            assert_eq!((APPROVE_TEMPLATE, format!("{sum:016x}")), ("device/approve/1", "85a9c21c0e07f32b".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_file_a_page_names_is_there() -> Checked {
+    for (name, html) in samples()? {
+        for path in values(&html, "src").into_iter().chain(values(&html, "href")) {
+            if path.starts_with("/static/") {
+                assert!(in_repository(&path[1..]).is_file(), "{name}: {path}");
+            }
+        }
+    }
+    for file in ["manifest.webmanifest", "sw.js", "icon-192.png", "icon-512.png", "badge-96.png"] {
+        assert!(in_repository("static").join(file).is_file(), "{file}");
+    }
+    Ok(())
+}
+
+#[test]
+fn no_script_turns_text_into_markup_or_code() -> std::io::Result<()> {
+    for entry in std::fs::read_dir(in_repository("static"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "js") {
+            let source = std::fs::read_to_string(&path)?;
+            for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+                assert!(!source.contains(sink), "{}: {sink}", path.display());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_style_sheet_knows_no_left_and_right() -> std::io::Result<()> {
+    let sheet = std::fs::read_to_string(in_repository("static/app.css"))?;
+    let sides = ["margin", "padding", "border"].map(|of| [format!("{of}-left"), format!("{of}-right")]);
+    for physical in
+        sides.iter().flatten().map(String::as_str).chain([" left:", " right:", "float:", "align: left", "align: right"])
+    {
+        assert!(!sheet.contains(physical), "{physical}");
     }
     Ok(())
 }

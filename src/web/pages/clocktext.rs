@@ -1,8 +1,9 @@
 //! Times in the words of a page.
 //!
-//! Owns how an instant, a deadline and a length are written for a person who may be frightened: a clock time always names its zone, and any
-//! day but today is named in full, so that nobody mistakes tomorrow's 02:10 for tonight's. Takes unix microseconds and the reader's `now` as
-//! arguments; knows no clock. Imports `time` for the calendar and nothing of ours. The texts go into the view models beside this file.
+//! Owns how an instant, a deadline and a length are written for a person who may be frightened: a clock time always
+//! names its zone, and any day but today is named in full, so that nobody mistakes tomorrow's 02:10 for tonight's.
+//! Takes unix microseconds and the reader's `now` as arguments; knows no clock. Imports `time` for the calendar and
+//! nothing of ours. The texts go into the view models beside this file.
 
 use std::fmt;
 use time::{Date, OffsetDateTime};
@@ -20,7 +21,8 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// RFC 3339 in UTC with milliseconds: the value of a `datetime` attribute, and what the page's script counts down to.
+    /// RFC 3339 in UTC with milliseconds: the value of a `datetime` attribute, and what the page's script counts down
+    /// to.
     pub fn iso(&self) -> &str {
         &self.iso
     }
@@ -40,18 +42,12 @@ impl fmt::Display for Moment {
 
 /// The moment `at`, told to somebody reading at `now`; both are unix microseconds.
 pub fn moment(now: i64, at: i64) -> Moment {
-    Moment {
-        iso: iso(at),
-        text: worded(now, at, Precision::Minute),
-    }
+    Moment { iso: iso(at), text: worded(now, at, Precision::Minute) }
 }
 
 /// The same to the second, for a moment that people compare with another record, such as a release.
 pub fn moment_to_the_second(now: i64, at: i64) -> Moment {
-    Moment {
-        iso: iso(at),
-        text: worded(now, at, Precision::Second),
-    }
+    Moment { iso: iso(at), text: worded(now, at, Precision::Second) }
 }
 
 /// The day of `at` without a clock time, for a list of past things: «today», «18 November», «3 January 2025».
@@ -64,7 +60,8 @@ pub fn day(now: i64, at: i64) -> String {
     }
 }
 
-/// How long a reader at `now` still has until `at`: «42 minutes left». Rounded down, so that a page never promises time that isn't there.
+/// How long a reader at `now` still has until `at`: «42 minutes left». Rounded down, so that a page never promises time
+/// that isn't there.
 pub fn left(now: i64, at: i64) -> String {
     let seconds = at.saturating_sub(now).div_euclid(MICROS);
     if seconds <= 0 {
@@ -73,12 +70,14 @@ pub fn left(now: i64, at: i64) -> String {
     format!("{} left", rounded(seconds))
 }
 
-/// A length in microseconds, in words: «15 minutes», «24 hours», «1 hour 30 minutes». Rounded down to the two largest units that count.
+/// A length in microseconds, in words: «15 minutes», «24 hours», «1 hour 30 minutes». Rounded down to the two largest
+/// units that count.
 pub fn span(micros: i64) -> String {
     rounded(micros.div_euclid(MICROS).max(0))
 }
 
-/// The face of a running clock: «11:42» below an hour, «23 h 41 m» from there. Rounded up, so that 0:00 means that the time is over.
+/// The face of a running clock: «11:42» below an hour, «23 h 41 m» from there. Rounded up, so that 0:00 means that the
+/// time is over.
 pub fn face(now: i64, until: i64) -> String {
     let seconds = seconds_until(now, until);
     if seconds < HOUR {
@@ -94,7 +93,8 @@ pub fn seconds_until(now: i64, until: i64) -> i64 {
     micros / MICROS + i64::from(micros % MICROS != 0)
 }
 
-/// RFC 3339 in UTC, with milliseconds. An instant outside the calendar gives an empty text, which a browser treats as no date.
+/// RFC 3339 in UTC, with milliseconds. An instant outside the calendar gives an empty text, which a browser treats as
+/// no date.
 pub fn iso(at: i64) -> String {
     let Some(t) = calendar(at) else {
         return String::new();
@@ -111,7 +111,8 @@ pub fn iso(at: i64) -> String {
     )
 }
 
-/// What a page says for an instant that no calendar holds; such a value is a bug elsewhere, and a page must still come up.
+/// What a page says for an instant that no calendar holds; such a value is a bug elsewhere, and a page must still come
+/// up.
 const UNKNOWN: &str = "an unknown time";
 
 #[derive(Clone, Copy)]
@@ -143,11 +144,7 @@ fn worded(now: i64, at: i64, precision: Precision) -> String {
 /// «Sunday 22 November», with the year when it isn't the reader's.
 fn full_day(date: Date, today: Option<Date>) -> String {
     let day = format!("{} {} {}", date.weekday(), date.day(), date.month());
-    if today.is_some_and(|today| today.year() == date.year()) {
-        day
-    } else {
-        format!("{day} {}", date.year())
-    }
+    if today.is_some_and(|today| today.year() == date.year()) { day } else { format!("{day} {}", date.year()) }
 }
 
 fn rounded(seconds: i64) -> String {
@@ -155,14 +152,8 @@ fn rounded(seconds: i64) -> String {
         ..MINUTE => (counted(seconds, "second"), None),
         MINUTE..HOUR => (counted(seconds / MINUTE, "minute"), None),
         // Up to two days people think in hours: the longest hold is 48 of them.
-        HOUR..=172_800 => (
-            counted(seconds / HOUR, "hour"),
-            part(seconds % HOUR / MINUTE, "minute"),
-        ),
-        _ => (
-            counted(seconds / DAY, "day"),
-            part(seconds % DAY / HOUR, "hour"),
-        ),
+        HOUR..=172_800 => (counted(seconds / HOUR, "hour"), part(seconds % HOUR / MINUTE, "minute")),
+        _ => (counted(seconds / DAY, "day"), part(seconds % DAY / HOUR, "hour")),
     };
     match small {
         Some(small) => format!("{large} {small}"),
@@ -208,44 +199,23 @@ mod tests {
         assert_eq!(asked.to_string(), "today, 14:02 UTC");
         assert_eq!(asked.opening(), "Today, 14:02 UTC");
         assert_eq!(asked.iso(), "2026-11-21T14:02:07.250Z");
-        assert_eq!(
-            moment_to_the_second(NOW, NOW).to_string(),
-            "today, 14:02:07 UTC"
-        );
+        assert_eq!(moment_to_the_second(NOW, NOW).to_string(), "today, 14:02:07 UTC");
     }
 
     #[test]
     fn every_other_day_is_named_in_full() {
         let tomorrow = after(12 * HOUR + 8 * MINUTE);
-        assert_eq!(
-            moment(NOW, tomorrow).to_string(),
-            "tomorrow, Sunday 22 November, 02:10 UTC"
-        );
-        assert_eq!(
-            moment(NOW, after(-DAY)).opening(),
-            "Yesterday, Friday 20 November, 14:02 UTC"
-        );
-        assert_eq!(
-            moment(NOW, after(3 * DAY)).opening(),
-            "Tuesday 24 November, 14:02 UTC"
-        );
-        assert_eq!(
-            moment(NOW, after(45 * DAY)).to_string(),
-            "Tuesday 5 January 2027, 14:02 UTC"
-        );
+        assert_eq!(moment(NOW, tomorrow).to_string(), "tomorrow, Sunday 22 November, 02:10 UTC");
+        assert_eq!(moment(NOW, after(-DAY)).opening(), "Yesterday, Friday 20 November, 14:02 UTC");
+        assert_eq!(moment(NOW, after(3 * DAY)).opening(), "Tuesday 24 November, 14:02 UTC");
+        assert_eq!(moment(NOW, after(45 * DAY)).to_string(), "Tuesday 5 January 2027, 14:02 UTC");
     }
 
     #[test]
     fn midnight_belongs_to_the_new_day() {
         let midnight = after(9 * HOUR + 57 * MINUTE + 53) - 250_000;
-        assert_eq!(
-            moment(NOW, midnight).to_string(),
-            "tomorrow, Sunday 22 November, 00:00 UTC"
-        );
-        assert_eq!(
-            moment(NOW, midnight - 1).to_string(),
-            "today, 23:59 UTC"
-        );
+        assert_eq!(moment(NOW, midnight).to_string(), "tomorrow, Sunday 22 November, 00:00 UTC");
+        assert_eq!(moment(NOW, midnight - 1).to_string(), "today, 23:59 UTC");
     }
 
     #[test]

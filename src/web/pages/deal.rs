@@ -1,8 +1,9 @@
 //! The transfer as a page shows it: amount, payee, account, and the lines below.
 //!
-//! Owns how an amount is grouped, how an account is split for the eye, and which text is marked as somebody else's. On a page that decides, nothing
-//! is shortened (whole values defeat look-alike addresses); a page behind a link in a notice gets `MaskedDeal`, which can't hold the whole.
-//! Imports `clocktext` and `given`; printed by `templates/parts/deal.html` and `masked.html`.
+//! Owns how an amount is grouped, how an account is split for the eye, and which text is marked as somebody else's. On
+//! a page that decides, nothing is shortened (whole values defeat look-alike addresses); a page behind a link in a
+//! notice gets `MaskedDeal`, which can't hold the whole. Imports `clocktext` and `given`; printed by
+//! `templates/parts/deal.html` and `masked.html`.
 
 use super::clocktext::Moment;
 use super::given::Given;
@@ -19,7 +20,8 @@ pub struct AmountText {
 }
 
 impl AmountText {
-    /// `decimal` is a plain decimal string with every place the record has («12500.00»); `unit` a code («EUR», «BTC»), never a symbol.
+    /// `decimal` is a plain decimal string with every place the record has («12500.00»); `unit` a code («EUR», «BTC»),
+    /// never a symbol.
     pub fn new(decimal: &str, unit: &str) -> Self {
         let decimal = Given::new(decimal).to_string();
         let (whole, fraction) = match decimal.split_once('.') {
@@ -32,10 +34,8 @@ impl AmountText {
             n => n,
         };
         let (head, rest) = digits.split_at(first.min(digits.len()));
-        let mut parts: Vec<String> = std::iter::once(head)
-            .chain(rest.chunks(3))
-            .map(|group| group.iter().collect())
-            .collect();
+        let mut parts: Vec<String> =
+            std::iter::once(head).chain(rest.chunks(3)).map(|group| group.iter().collect()).collect();
         let last = parts.len() - 1;
         for part in &mut parts[..last] {
             part.push(',');
@@ -44,10 +44,7 @@ impl AmountText {
             parts[last].push('.');
             parts[last].push_str(fraction);
         }
-        Self {
-            parts,
-            unit: Given::new(unit),
-        }
+        Self { parts, unit: Given::new(unit) }
     }
 
     /// «12,» «500.00»: a line may break between them, never inside.
@@ -136,10 +133,7 @@ impl Row {
     }
 
     fn of(label: &'static str, cell: Cell) -> Self {
-        Self {
-            label,
-            cells: vec![cell],
-        }
+        Self { label, cells: vec![cell] }
     }
 }
 
@@ -210,7 +204,8 @@ impl Deal {
     }
 }
 
-/// The transfer as anybody with a link from a notice may see it. Built from the whole values, it keeps only what it shows.
+/// The transfer as anybody with a link from a notice may see it. Built from the whole values, it keeps only what it
+/// shows.
 #[derive(Clone, Debug, PartialEq, Eq, Template)]
 #[template(path = "parts/masked.html")]
 pub struct MaskedDeal {
@@ -222,12 +217,7 @@ pub struct MaskedDeal {
 
 impl MaskedDeal {
     pub fn new(amount: AmountText, payee: &str, kind: AccountKind, account: &str) -> Self {
-        Self {
-            amount,
-            payee: Given::masked_name(payee),
-            kind,
-            ending: Given::ending(account),
-        }
+        Self { amount, payee: Given::masked_name(payee), kind, ending: Given::ending(account) }
     }
 
     pub fn amount(&self) -> &AmountText {

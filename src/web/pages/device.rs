@@ -1,7 +1,8 @@
-//! The two pages of an enrolled device on which something can still be decided: approve or reject, and stop during the hold.
+//! The two pages of an enrolled device on which something can still be decided: approve or reject, and stop during the
+//! hold.
 //!
-//! Owns what they are made of. Approving needs the page's script and a passkey; rejecting and stopping are plain forms. Printed by
-//! `templates/device/*.html`; `static/device.js` runs on them.
+//! Owns what they are made of. Approving needs the page's script and a passkey; rejecting and stopping are plain forms.
+//! Printed by `templates/device/*.html`; `static/device.js` runs on them.
 
 use super::clocktext;
 use super::deal::Deal;
@@ -10,8 +11,8 @@ use super::live::{Deadline, HoldClock, Live};
 use super::outcome::{Approved, Told};
 use askama::Template;
 
-/// Names the words and the order of the approve page. A signature commits to it; any change to `templates/device/approve.html` or to the parts it
-/// prints raises it.
+/// Names the words and the order of the approve page. A signature commits to it; any change to
+/// `templates/device/approve.html` or to the parts it prints raises it.
 pub const APPROVE_TEMPLATE: &str = "device/approve/1";
 
 /// Pending, on a device that may decide: read what is sent, then approve below or reject in the bar.
@@ -47,19 +48,7 @@ pub struct CoolingPage {
 }
 
 impl CoolingPage {
-    pub fn new(
-        frame: Frame,
-        live: Live,
-        deal: Deal,
-        clock: HoldClock,
-        approved: &Approved,
-        told: &Told,
-    ) -> Self {
-        Self {
-            frame,
-            live,
-            deal: deal.row(approved.row()).row(told.row()),
-            clock,
-        }
+    pub fn new(frame: Frame, live: Live, deal: Deal, clock: HoldClock, approved: &Approved, told: &Told) -> Self {
+        Self { frame, live, deal: deal.row(approved.row()).row(told.row()), clock }
     }
 }

@@ -20,11 +20,6 @@ pub struct EndPage {
 
 impl EndPage {
     pub fn new(frame: Frame, live: Live, deal: Deal, outcome: Outcome) -> Self {
-        Self {
-            frame,
-            live,
-            deal: outcome.rows().into_iter().fold(deal, Deal::row),
-            outcome,
-        }
+        Self { frame, live, deal: outcome.rows().into_iter().fold(deal, Deal::row), outcome }
     }
 }

@@ -1,7 +1,7 @@
 //! Adding a phone: the one-use link, what came of it, and what keeps it working.
 //!
-//! Owns the three pages. The first says no as loudly as yes, because a planted phone is the thief's whole plan. Printed by
-//! `templates/enrol/*.html`; `static/enrol.js` and `push.js` run on them.
+//! Owns the three pages. The first says no as loudly as yes, because a planted phone is the thief's whole plan. Printed
+//! by `templates/enrol/*.html`; `static/enrol.js` and `push.js` run on them.
 
 use super::clocktext::Moment;
 use super::frame::Frame;
@@ -12,7 +12,8 @@ use askama::Template;
 /// What proves that the holder asked for this, besides the link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// The first phone: a code that went to a channel registered earlier, named so that the holder finds it («p••••@example.com»).
+    /// The first phone: a code that went to a channel registered earlier, named so that the holder finds it
+    /// («p••••@example.com»).
     CodeSentTo(Given),
     /// A later phone: one that is added already approved it.
     Approved,

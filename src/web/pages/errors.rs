@@ -1,7 +1,7 @@
 //! Pages for what didn't work: what it means, what to do now, how to stop a transfer anyway.
 //!
-//! Owns their words. They never invent certainty: where the server doesn't know whether a tap counted, the page says so. `web/error.rs` picks one;
-//! printed by `templates/error.html`.
+//! Owns their words. They never invent certainty: where the server doesn't know whether a tap counted, the page says
+//! so. `web/error.rs` picks one; printed by `templates/error.html`.
 
 use super::clocktext::Moment;
 use super::frame::Frame;

@@ -1,7 +1,7 @@
 //! What stands around every holder page: whose service it is, where to call, and whether the money is real.
 //!
-//! Owns the operator's two words on the pages, the profile banner and the language. Every view model carries one `Frame`; `templates/frame.html`
-//! prints it.
+//! Owns the operator's two words on the pages, the profile banner and the language. Every view model carries one
+//! `Frame`; `templates/frame.html` prints it.
 
 /// The deployment's own words, the same on every page of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Text that somebody outside gave us: names, messages, device names.
 //!
-//! Owns the last guard before such text is shown. Creation already refuses control, bidi and zero-width characters; what reaches a page all the
-//! same (an older record, a name typed on a device) is made visible here instead of being trusted. Also owns what a link in a notice may show of a
-//! name or an account. HTML escaping is askama's business and stays on everywhere. Imported by the view models.
+//! Owns the last guard before such text is shown. Creation already refuses control, bidi and zero-width characters;
+//! what reaches a page all the same (an older record, a name typed on a device) is made visible here instead of being
+//! trusted. Also owns what a link in a notice may show of a name or an account. HTML escaping is askama's business and
+//! stays on everywhere. Imported by the view models.
 
 use std::fmt;
 use unicode_general_category::{GeneralCategory, get_general_category};
@@ -13,7 +14,8 @@ const MARK: char = '\u{FFFD}';
 /// How many letters stand for the hidden ones: always four, so that a length gives nothing away.
 const HIDDEN: &str = "••••";
 
-/// Text of foreign origin, safe to set in a line of its own: no character in it can reorder, hide or break what stands beside it.
+/// Text of foreign origin, safe to set in a line of its own: no character in it can reorder, hide or break what stands
+/// beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given(String);
 
@@ -25,11 +27,7 @@ impl Given {
 
     /// A name as a link in a notice may show it: the first letter of its first and last word, «M•••• N••••».
     pub fn masked_name(text: &str) -> Self {
-        let words: Vec<char> = text
-            .split_whitespace()
-            .filter_map(|word| word.chars().next())
-            .map(visible)
-            .collect();
+        let words: Vec<char> = text.split_whitespace().filter_map(|word| word.chars().next()).map(visible).collect();
         Self(match words.as_slice() {
             [] => HIDDEN.to_owned(),
             [only] => format!("{only}{HIDDEN}"),

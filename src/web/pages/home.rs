@@ -36,13 +36,7 @@ impl HomeRow {
     }
 
     fn new(approval: &str, payee: &str, amount: &AmountText, stage: Stage, when: String) -> Self {
-        Self {
-            href: format!("/a/{approval}"),
-            payee: Given::new(payee),
-            amount: amount.plain(),
-            stage,
-            when,
-        }
+        Self { href: format!("/a/{approval}"), payee: Given::new(payee), amount: amount.plain(), stage, when }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Which approval a page shows and how far it was along: what the script needs to notice that something has changed.
 //!
-//! Owns the paths under an approval or a waiting link, the version the page was made from, and the running clock of a hold. The page never decides:
-//! it reloads when the server's version is another. Imports `clocktext`; printed by `templates/parts/live.html` and `clock.html`.
+//! Owns the paths under an approval or a waiting link, the version the page was made from, and the running clock of a
+//! hold. The page never decides: it reloads when the server's version is another. Imports `clocktext`; printed by
+//! `templates/parts/live.html` and `clock.html`.
 
 use super::clocktext::{self, Moment};
 use askama::Template;
 
-/// The state a page shows, as a word first. Redeemed is shown as released: Countersign knows that the money was cleared, not that it arrived.
+/// The state a page shows, as a word first. Redeemed is shown as released: Countersign knows that the money was
+/// cleared, not that it arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     Pending,
@@ -77,11 +79,7 @@ impl Live {
     }
 
     fn new(kind: &str, id: &str, version: i64, now: i64) -> Self {
-        Self {
-            base: format!("/{kind}/{id}"),
-            version,
-            now: clocktext::iso(now),
-        }
+        Self { base: format!("/{kind}/{id}"), version, now: clocktext::iso(now) }
     }
 }
 

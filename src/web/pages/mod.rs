@@ -1,9 +1,10 @@
 //! The holder-facing pages as view models: one struct per page, each knowing its template.
 //!
-//! Owns what a page says and in which words. A handler builds a struct from plain values (texts, ids, unix microseconds) and calls `render()` from
-//! [`Template`], which is re-exported here; nothing in this module reads a clock, a store or a request, and it imports neither `service` nor
-//! `domain`. Every text that came from outside goes through `given`; every template escapes. Flow goes on to `templates/` and to the browser, where
-//! the modules of `static/` run.
+//! Owns what a page says and in which words. A handler builds a struct from plain values (texts, ids, unix
+//! microseconds) and calls `render()` from [`Template`], which is re-exported here; nothing in this module reads a
+//! clock, a store or a request, and it imports neither `service` nor `domain`. Every text that came from outside goes
+//! through `given`; every template escapes. Flow goes on to `templates/` and to the browser, where the modules of
+//! `static/` run.
 
 pub mod cancel;
 pub mod clocktext;

@@ -1,7 +1,8 @@
 //! Who did what to an approval, and how it ended, in the words of a page.
 //!
-//! Owns the sentence for every end and its reason, and keeps the ends apart: denied is never blurred with expired, and «released» never claims that
-//! money arrived. Imports `clocktext`, `deal`, `given` and `live`; `ends` and `waiting` print it.
+//! Owns the sentence for every end and its reason, and keeps the ends apart: denied is never blurred with expired, and
+//! «released» never claims that money arrived. Imports `clocktext`, `deal`, `given` and `live`; `ends` and `waiting`
+//! print it.
 
 use super::clocktext::Moment;
 use super::deal::Row;
@@ -55,10 +56,9 @@ impl Told {
             Self::By(ways, at) if !ways.is_empty() => {
                 Row::at(LABEL, at.clone()).then(&format!(", by {}", listed(ways)))
             }
-            Self::NotYet | Self::By(..) => Row::text(
-                LABEL,
-                "Not yet. We keep trying. It isn’t sent before one of our messages has reached you.",
-            ),
+            Self::NotYet | Self::By(..) => {
+                Row::text(LABEL, "Not yet. We keep trying. It isn’t sent before one of our messages has reached you.")
+            }
         }
     }
 }
@@ -101,25 +101,10 @@ pub enum Lapse {
 /// The end of an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    Released {
-        release: Release,
-        at: Moment,
-        approved: Approved,
-    },
-    Rejected {
-        at: Moment,
-        by: Actor,
-    },
-    Cancelled {
-        at: Moment,
-        by: Stopper,
-        approved: Option<Approved>,
-    },
-    Expired {
-        asked: Moment,
-        at: Moment,
-        why: Lapse,
-    },
+    Released { release: Release, at: Moment, approved: Approved },
+    Rejected { at: Moment, by: Actor },
+    Cancelled { at: Moment, by: Stopper, approved: Option<Approved> },
+    Expired { asked: Moment, at: Moment, why: Lapse },
 }
 
 impl Outcome {
@@ -136,10 +121,7 @@ impl Outcome {
     pub fn headline(&self) -> [&'static str; 2] {
         match self {
             Self::Released { .. } => ["Released.", "The money is being sent"],
-            Self::Rejected {
-                by: Actor::ThisDevice,
-                ..
-            } => ["Not sent.", "You rejected it"],
+            Self::Rejected { by: Actor::ThisDevice, .. } => ["Not sent.", "You rejected it"],
             Self::Rejected { .. } => ["Not sent.", "You rejected it on another device"],
             Self::Cancelled { .. } => ["Stopped.", "Nothing was sent"],
             Self::Expired { .. } => ["Time ran out.", "Nothing was sent"],
@@ -156,13 +138,7 @@ impl Outcome {
 
     /// Whether the brake still works: it does until the backend has taken the release.
     pub fn can_be_stopped(&self) -> bool {
-        matches!(
-            self,
-            Self::Released {
-                release: Release::Cleared,
-                ..
-            }
-        )
+        matches!(self, Self::Released { release: Release::Cleared, .. })
     }
 
     pub fn is_released(&self) -> bool {
@@ -170,13 +146,7 @@ impl Outcome {
     }
 
     pub fn is_unreachable(&self) -> bool {
-        matches!(
-            self,
-            Self::Cancelled {
-                by: Stopper::Unreachable,
-                ..
-            }
-        )
+        matches!(self, Self::Cancelled { by: Stopper::Unreachable, .. })
     }
 
     /// Who, when and why, newest first.
@@ -186,9 +156,9 @@ impl Outcome {
                 vec![Row::at("Released", at.clone()), approved.row()]
             }
             Self::Rejected { at, by } => vec![acted("Rejected", at, by)],
-            Self::Cancelled { at, by, approved } => std::iter::once(stopped(at, by))
-                .chain(approved.as_ref().map(Approved::row))
-                .collect(),
+            Self::Cancelled { at, by, approved } => {
+                std::iter::once(stopped(at, by)).chain(approved.as_ref().map(Approved::row)).collect()
+            }
             Self::Expired { asked, at, why } => vec![
                 Row::at("Expired", at.clone()).then(match why {
                     Lapse::Unanswered => ". Nobody approved or rejected it.",
@@ -216,7 +186,8 @@ fn stopped(at: &Moment, by: &Stopper) -> Row {
 }
 
 impl Stopper {
-    /// How it was stopped, after a clock time, without the name of a device: the browser that started it isn't told which devices there are.
+    /// How it was stopped, after a clock time, without the name of a device: the browser that started it isn't told
+    /// which devices there are.
     pub(super) fn how(&self) -> &'static str {
         match self {
             Self::Holder(_) => ", on your phone",
@@ -255,9 +226,6 @@ mod tests {
     #[test]
     fn ways_are_listed_as_people_say_them() {
         assert_eq!(listed(&[Reached::Push]), "notice");
-        assert_eq!(
-            listed(&[Reached::Push, Reached::Email, Reached::Text]),
-            "notice, email and text"
-        );
+        assert_eq!(listed(&[Reached::Push, Reached::Email, Reached::Text]), "notice, email and text");
     }
 }

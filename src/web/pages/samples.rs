@@ -1,4 +1,5 @@
-//! One rendered sample of every page and of every face a page has, for the checks beside this file and for a person to look at.
+//! One rendered sample of every page and of every face a page has, for the checks beside this file and for a person to
+//! look at.
 
 use super::cancel::{CancelOverPage, CancelPage, LinkEnd, Stoppable};
 use super::clocktext::{day, moment, moment_to_the_second};
@@ -73,12 +74,7 @@ impl Sampler<'_> {
     }
 
     fn deal(&self) -> Deal {
-        Deal::new(
-            Self::euros(),
-            self.payee,
-            AccountKind::Account,
-            "PL61109010140000071219812874",
-        )
+        Deal::new(Self::euros(), self.payee, AccountKind::Account, "PL61109010140000071219812874")
     }
 
     fn asked_deal(&self) -> Deal {
@@ -106,12 +102,7 @@ impl Sampler<'_> {
     }
 
     fn masked(&self) -> MaskedDeal {
-        MaskedDeal::new(
-            Self::euros(),
-            self.payee,
-            AccountKind::Account,
-            "PL61109010140000071219812874",
-        )
+        MaskedDeal::new(Self::euros(), self.payee, AccountKind::Account, "PL61109010140000071219812874")
     }
 
     fn device() -> Live {
@@ -131,10 +122,7 @@ impl Sampler<'_> {
     }
 
     fn approved(by: Actor) -> Approved {
-        Approved {
-            at: moment(NOW, APPROVED),
-            by,
-        }
+        Approved { at: moment(NOW, APPROVED), by }
     }
 
     fn deciding(&self) -> Pages {
@@ -162,10 +150,7 @@ impl Sampler<'_> {
             ("01-approve", approve(self.asked_deal(), 42 * MINUTE, HOLD).render()?),
             ("01-approve-long", approve(self.coins(), 3 * MINUTE, 24 * HOUR).render()?),
             ("02-cooling", cooling(Self::clock(), told.clone()).render()?),
-            (
-                "02-cooling-long",
-                cooling(HoldClock::new(NOW, APPROVED, APPROVED + 24 * HOUR), Told::NotYet).render()?,
-            ),
+            ("02-cooling-long", cooling(HoldClock::new(NOW, APPROVED, APPROVED + 24 * HOUR), Told::NotYet).render()?),
             ("02-cooling-over", cooling(HoldClock::new(NOW, APPROVED, NOW), told).render()?),
         ])
     }
@@ -183,18 +168,11 @@ impl Sampler<'_> {
             name: Given::new("Priya’s Pixel"),
             note: format!("We sent a notice {}", moment(NOW, ASKED)),
         };
-        let ipad = || OtherDevice {
-            name: Given::new("Old iPad"),
-            note: format!("Last used {}", day(NOW, NOW - 432 * HOUR)),
-        };
-        let too_new = Undecidable::TooNew {
-            added: moment(NOW, NOW - 10 * MINUTE),
-            from: moment(NOW, NOW + 710 * MINUTE),
-        };
-        let unknown = UnknownBrowserPage {
-            frame: self.frame(),
-            device_hold: "12 hours".to_owned(),
-        };
+        let ipad =
+            || OtherDevice { name: Given::new("Old iPad"), note: format!("Last used {}", day(NOW, NOW - 432 * HOUR)) };
+        let too_new =
+            Undecidable::TooNew { added: moment(NOW, NOW - 10 * MINUTE), from: moment(NOW, NOW + 710 * MINUTE) };
+        let unknown = UnknownBrowserPage { frame: self.frame(), device_hold: "12 hours".to_owned() };
         Ok(vec![
             ("07-same-browser", page(Undecidable::SameBrowser, vec![pixel(), ipad()]).render()?),
             ("07-same-browser-only", page(Undecidable::SameBrowser, vec![]).render()?),
@@ -217,38 +195,20 @@ impl Sampler<'_> {
             by,
             approved,
         };
-        let expired = |why: Lapse| Outcome::Expired {
-            asked: moment(NOW, ASKED),
-            at: moment(NOW, NOW),
-            why,
-        };
+        let expired = |why: Lapse| Outcome::Expired { asked: moment(NOW, ASKED), at: moment(NOW, NOW), why };
         let here = || Some(Self::approved(Actor::ThisDevice));
         let ipad = Actor::Device(Given::new("Old iPad"));
         vec![
             ("03-released", "05-released", released(Release::Cleared)),
             ("03-redeemed", "05-redeemed", released(Release::Taken)),
-            (
-                "03-rejected",
-                "05-rejected",
-                Outcome::Rejected {
-                    at: moment(NOW, NOW),
-                    by: Actor::ThisDevice,
-                },
-            ),
+            ("03-rejected", "05-rejected", Outcome::Rejected { at: moment(NOW, NOW), by: Actor::ThisDevice }),
             (
                 "03-rejected-elsewhere",
                 "05-rejected-elsewhere",
-                Outcome::Rejected {
-                    at: moment(NOW, NOW),
-                    by: ipad.clone(),
-                },
+                Outcome::Rejected { at: moment(NOW, NOW), by: ipad.clone() },
             ),
             ("03-cancelled", "05-cancelled", cancelled(Stopper::Link, here())),
-            (
-                "03-cancelled-device",
-                "05-cancelled-device",
-                cancelled(Stopper::Holder(ipad), here()),
-            ),
+            ("03-cancelled-device", "05-cancelled-device", cancelled(Stopper::Holder(ipad), here())),
             ("03-cancelled-backend", "05-cancelled-backend", cancelled(Stopper::Backend, None)),
             ("03-unreachable", "05-unreachable", cancelled(Stopper::Unreachable, here())),
             ("03-expired", "05-expired", expired(Lapse::Unanswered)),
@@ -273,11 +233,7 @@ impl Sampler<'_> {
             deal: self.masked(),
             stoppable,
         };
-        let over = |end: LinkEnd| CancelOverPage {
-            frame: self.frame(),
-            deal: self.masked(),
-            end,
-        };
+        let over = |end: LinkEnd| CancelOverPage { frame: self.frame(), deal: self.masked(), end };
         let at = || moment(NOW, NOW - MINUTE);
         Ok(vec![
             ("04-cancel-pending", ask(Stoppable::Pending(Self::deadline())).render()?),
@@ -300,11 +256,7 @@ impl Sampler<'_> {
                 &asked,
                 Self::deadline(),
                 HOLD,
-                Handover {
-                    sent_to,
-                    address: "approve.harbour.example".to_owned(),
-                    page_token: "v1.wait".to_owned(),
-                },
+                Handover { sent_to, address: "approve.harbour.example".to_owned(), page_token: "v1.wait".to_owned() },
             )
         };
         let cooling = WaitingCoolingPage::new(
@@ -335,11 +287,7 @@ impl Sampler<'_> {
             proof,
             device_hold: "12 hours".to_owned(),
         };
-        let done = |usable: Usable| EnrolledPage {
-            frame: self.frame(),
-            device: Given::new("Priya’s Pixel"),
-            usable,
-        };
+        let done = |usable: Usable| EnrolledPage { frame: self.frame(), device: Given::new("Priya’s Pixel"), usable };
         Ok(vec![
             ("06-enrol", ask(Proof::CodeSentTo(Given::new("p••••@example.com"))).render()?),
             ("06-enrol-further", ask(Proof::Approved).render()?),
@@ -365,12 +313,7 @@ impl Sampler<'_> {
                 HomeRow::past(ID, "دار السلام", &AmountText::new("900.00", "EUR"), Stage::Cancelled, "12 November"),
             ],
         };
-        let empty = HomePage {
-            frame: self.frame(),
-            waiting: vec![],
-            cooling: vec![],
-            lately: vec![],
-        };
+        let empty = HomePage { frame: self.frame(), waiting: vec![], cooling: vec![], lately: vec![] };
         Ok(vec![("08-home", full.render()?), ("08-home-empty", empty.render()?)])
     }
 
@@ -381,12 +324,8 @@ impl Sampler<'_> {
             transfer: transfer.map(str::to_owned),
         };
         let at = || moment(NOW, NOW - MINUTE);
-        let changed = Trouble::Changed {
-            what: Some(format!("It was stopped {}.", at())),
-        };
-        let wrong = Trouble::Wrong {
-            request_id: "R-7C41-90DE".to_owned(),
-        };
+        let changed = Trouble::Changed { what: Some(format!("It was stopped {}.", at())) };
+        let wrong = Trouble::Wrong { request_id: "R-7C41-90DE".to_owned() };
         let here = Some("/a/01K9V6M3Q2ZB8T5D4N7XW0YHRC");
         Ok(vec![
             ("11-not-found", page(Trouble::NotFound, None).render()?),

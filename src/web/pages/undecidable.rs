@@ -23,7 +23,8 @@ pub struct OtherDevice {
 pub enum Undecidable {
     /// This browser opened the waiting page, so it may be the thief's.
     SameBrowser,
-    /// Added, or given a new key, too shortly before the transfer was started; it can decide on those started after `from`.
+    /// Added, or given a new key, too shortly before the transfer was started; it can decide on those started after
+    /// `from`.
     TooNew { added: Moment, from: Moment },
     /// Nobody opened the waiting page, so nothing shows that this is another device.
     Unproved,

@@ -1,7 +1,8 @@
 //! The waiting page, in the browser that started the transfer: it hands over to the phone, and can stop.
 //!
-//! Owns its three faces. It never approves and never links to a page that does. Its script presents every device key this browser holds, so that a
-//! device can't approve what it started. Printed by `templates/waiting/*.html`; `static/waiting.js` runs on them.
+//! Owns its three faces. It never approves and never links to a page that does. Its script presents every device key
+//! this browser holds, so that a device can't approve what it started. Printed by `templates/waiting/*.html`;
+//! `static/waiting.js` runs on them.
 
 use super::clocktext::{self, Moment};
 use super::deal::Deal;
@@ -46,14 +47,7 @@ impl WaitingPage {
         hold: i64,
         handover: Handover,
     ) -> Self {
-        Self {
-            way: Way::pending(asked, &deadline, &clocktext::span(hold)),
-            frame,
-            live,
-            deal,
-            deadline,
-            handover,
-        }
+        Self { way: Way::pending(asked, &deadline, &clocktext::span(hold)), frame, live, deal, deadline, handover }
     }
 }
 
@@ -69,21 +63,8 @@ pub struct WaitingCoolingPage {
 }
 
 impl WaitingCoolingPage {
-    pub fn new(
-        frame: Frame,
-        live: Live,
-        deal: Deal,
-        asked: &Moment,
-        approved: &Approved,
-        clock: HoldClock,
-    ) -> Self {
-        Self {
-            way: Way::cooling(asked, &approved.at, &clock),
-            frame,
-            live,
-            deal,
-            clock,
-        }
+    pub fn new(frame: Frame, live: Live, deal: Deal, asked: &Moment, approved: &Approved, clock: HoldClock) -> Self {
+        Self { way: Way::cooling(asked, &approved.at, &clock), frame, live, deal, clock }
     }
 }
 
@@ -100,12 +81,6 @@ pub struct WaitingEndPage {
 
 impl WaitingEndPage {
     pub fn new(frame: Frame, live: Live, deal: Deal, asked: &Moment, outcome: Outcome) -> Self {
-        Self {
-            way: Way::ended(asked, &outcome),
-            frame,
-            live,
-            deal,
-            outcome,
-        }
+        Self { way: Way::ended(asked, &outcome), frame, live, deal, outcome }
     }
 }

@@ -1,3 +1,6 @@
 //! What the integration tests stand on.
 
+pub mod clock;
+pub mod eventually;
+pub mod memory_store;
 pub mod servers;

@@ -44,7 +44,10 @@ enum Step {
     Extend(Duration),
     /// With a notice delivered this long before now, or none.
     FallDue(Option<Duration>),
-    Redeem { right_digest: bool, key: &'static str },
+    Redeem {
+        right_digest: bool,
+        key: &'static str,
+    },
 }
 
 /// Where time goes before a step.
@@ -122,9 +125,8 @@ fn undisturbed() -> Vec<(Jump, Step)> {
 
 fn start() -> impl Strategy<Value = Approval> {
     let unproved = select(vec![Unproved::Refuse, Unproved::HoldFor(4 * HOUR), Unproved::HoldFor(72 * HOUR)]);
-    (unproved, select(vec![Assurance::Synced, Assurance::DeviceBound])).prop_map(|(unproved, assurance)| {
-        Approval { terms: Terms { unproved, assurance, ..terms() }, ..opened() }
-    })
+    (unproved, select(vec![Assurance::Synced, Assurance::DeviceBound]))
+        .prop_map(|(unproved, assurance)| Approval { terms: Terms { unproved, assurance, ..terms() }, ..opened() })
 }
 
 fn take(approval: Approval, step: &Step, now: Timestamp) -> Result<Option<Transition>, Refusal> {

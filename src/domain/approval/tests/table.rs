@@ -158,9 +158,7 @@ fn extend_makes_a_cooling_one_longer_up_to_the_cap() {
             other => Refused(Refusal::State(other)),
         },
     );
-    let until = |until, now| {
-        in_state(StateName::Cooling).extend(until, now).map(|done| done.approval.due_at())
-    };
+    let until = |until, now| in_state(StateName::Cooling).extend(until, now).map(|done| done.approval.due_at());
     assert_eq!(until(COOLING_UNTIL, APPROVED), Err(Refusal::NotLonger));
     assert_eq!(until(COOLING_UNTIL - TICK, APPROVED), Err(Refusal::NotLonger));
     assert_eq!(until(longer, longer), Err(Refusal::NotLonger), "an end that lies behind now lengthens nothing");
@@ -227,11 +225,9 @@ fn redeem_takes_a_released_one_once_by_its_digest() {
     every_state(
         |approval| take(approval, digest, at),
         |name| match name {
-            StateName::Released => Becomes(
-                in_state(StateName::Redeemed).state,
-                EventKind::Redeemed,
-                before(REDEEM_UNTIL),
-            ),
+            StateName::Released => {
+                Becomes(in_state(StateName::Redeemed).state, EventKind::Redeemed, before(REDEEM_UNTIL))
+            }
             StateName::Redeemed => Refused(Refusal::OtherKey),
             other => Refused(Refusal::State(other)),
         },

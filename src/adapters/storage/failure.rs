@@ -1,0 +1,61 @@
+//! How a write or a read fails inside the adapter, and what the ports call it. May import: `ports`, sqlx.
+
+use crate::ports::store::{CommitError, StoreError, Unique};
+
+/// The record stood in the way of a change. Nothing of it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    Conflict,
+    Duplicate(Unique),
+    Cap,
+}
+
+impl From<Refused> for CommitError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Conflict => Self::Conflict,
+            Refused::Duplicate(unique) => Self::Duplicate(unique),
+            Refused::Cap => Self::Cap,
+        }
+    }
+}
+
+/// Why a change wasn't stored, while it is still in the adapter's hands.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("the record stood in the way: {0:?}")]
+    Refused(Refused),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+/// The database failed or can't be reached.
+pub fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Unavailable(error.into())
+}
+
+/// An error of a query on a table: a row that can't be decoded is corrupt, everything else is the database's trouble.
+pub fn reading(table: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |error| match error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+            StoreError::Corrupt { table, id: "unknown".to_owned(), source: Box::new(error) }
+        }
+        other => unavailable(other),
+    }
+}
+
+/// Gives `Conflict` when a statement that should have touched exactly one row touched none.
+///
+/// # Errors
+/// [`Refused::Conflict`].
+pub fn touched(rows: u64) -> Result<(), Refused> {
+    if rows == 0 { Err(Refused::Conflict) } else { Ok(()) }
+}

@@ -1,0 +1,180 @@
+//! Reads of approvals and of what belongs to them. Every approval that leaves this module had its seal checked.
+
+use std::collections::HashMap;
+
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{Db, TheStore, holders, ids, sql};
+use crate::adapters::storage::at::At;
+use crate::adapters::storage::failure::reading;
+use crate::adapters::storage::rows::approval::ApprovalRow;
+use crate::adapters::storage::rows::channel::ChannelRow;
+use crate::adapters::storage::rows::log::read_evidence;
+use crate::adapters::storage::rows::outbox::NoticeViewRow;
+use crate::domain::approval::{Approval, Told};
+use crate::domain::evidence::Evidence;
+use crate::domain::ids::{ApprovalId, BackendId, EndpointId, HolderId};
+use crate::domain::time::Timestamp;
+use crate::ports::store::{Case, DueCase, Filter, NoticeView, StoreError};
+
+const APPROVALS: &str = "approvals";
+/// Earlier than any due time: 0001-01-01T00:00:00Z, which both databases can hold.
+const LONG_AGO: Timestamp = Timestamp::from_micros(-62_135_596_800_000_000);
+
+#[derive(FromRow)]
+struct CaseRow {
+    #[sqlx(flatten)]
+    approval: ApprovalRow,
+    receipt: Option<String>,
+}
+
+#[derive(FromRow)]
+struct ToldRow {
+    approval_id: Uuid,
+    told_at: At,
+    #[sqlx(flatten)]
+    channel: ChannelRow,
+}
+
+pub async fn approval(store: &TheStore, id: ApprovalId) -> Result<Option<Approval>, StoreError> {
+    let query = sqlx::query_as::<Db, ApprovalRow>(sql::APPROVAL).bind(id.uuid());
+    let row = query.fetch_optional(store.reads()).await.map_err(reading(APPROVALS))?;
+    row.map(|row| row.read(store.seals())).transpose()
+}
+
+pub async fn case(store: &TheStore, id: ApprovalId) -> Result<Option<Case>, StoreError> {
+    let query = sqlx::query_as::<Db, CaseRow>(sql::CASE).bind(id.uuid());
+    let Some(row) = query.fetch_optional(store.reads()).await.map_err(reading(APPROVALS))? else {
+        return Ok(None);
+    };
+    let approval = row.approval.read(store.seals())?;
+    let channels = holders::channels(store, approval.holder).await?;
+    let mut endpoints = endpoints_to_tell(store, &[approval.backend.uuid()]).await?;
+    let endpoints = endpoints.remove(&approval.backend.uuid()).unwrap_or_default();
+    Ok(Some(Case { approval, channels, endpoints, receipt: row.receipt }))
+}
+
+async fn endpoints_to_tell(
+    store: &TheStore,
+    backends: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<EndpointId>>, StoreError> {
+    let query = sqlx::query_as::<Db, (Uuid, Uuid)>(sql::ENDPOINTS_TO_TELL).bind(ids(backends));
+    let rows = query.fetch_all(store.reads()).await.map_err(reading("endpoints"))?;
+    let mut all: HashMap<Uuid, Vec<EndpointId>> = HashMap::new();
+    for (backend, id) in rows {
+        all.entry(backend).or_default().push(EndpointId::from_uuid(id));
+    }
+    Ok(all)
+}
+
+pub async fn approvals(
+    store: &TheStore,
+    backend: BackendId,
+    filter: &Filter,
+    limit: u32,
+) -> Result<Vec<Approval>, StoreError> {
+    let live = filter.state.is_some_and(|state| !state.is_final());
+    let subject = filter.subject.as_ref().map(|subject| subject.as_str());
+    let transfer = filter.transfer_id.as_ref().map(|transfer| transfer.as_str());
+    // The narrowest index wins; what it doesn't cover is filtered among the few rows that it gives.
+    let statement = match (transfer, subject) {
+        (Some(_), _) => sql::LIST_OF_TRANSFER,
+        (None, Some(_)) => sql::LIST_OF_SUBJECT,
+        (None, None) if live => sql::LIST_LIVE,
+        (None, None) => sql::LIST,
+    };
+    let mut query = sqlx::query_as::<Db, ApprovalRow>(statement)
+        .bind(backend.uuid())
+        .bind(filter.before.map_or(Uuid::max(), ApprovalId::uuid))
+        .bind(i64::from(limit))
+        .bind(filter.state.map(|state| state.as_str()));
+    if transfer.is_some() || subject.is_some() {
+        query = query.bind(subject);
+    }
+    if transfer.is_some() {
+        query = query.bind(transfer);
+    }
+    let rows = query.fetch_all(store.reads()).await.map_err(reading(APPROVALS))?;
+    rows.into_iter().map(|row| row.read(store.seals())).collect()
+}
+
+pub async fn approvals_of_holder(
+    store: &TheStore,
+    holder: HolderId,
+    limit: u32,
+) -> Result<Vec<Approval>, StoreError> {
+    let query = sqlx::query_as::<Db, ApprovalRow>(sql::LIST_OF_HOLDER).bind(holder.uuid()).bind(i64::from(limit));
+    let rows = query.fetch_all(store.reads()).await.map_err(reading(APPROVALS))?;
+    rows.into_iter().map(|row| row.read(store.seals())).collect()
+}
+
+pub async fn notices(store: &TheStore, approval: ApprovalId) -> Result<Vec<NoticeView>, StoreError> {
+    let query = sqlx::query_as::<Db, NoticeViewRow>(sql::NOTICES).bind(approval.uuid());
+    let rows = query.fetch_all(store.reads()).await.map_err(reading("notices"))?;
+    rows.into_iter().map(NoticeViewRow::read).collect()
+}
+
+pub async fn evidence(store: &TheStore, approval: ApprovalId) -> Result<Vec<Evidence>, StoreError> {
+    let query = sqlx::query_as::<Db, (Uuid, String)>(sql::EVIDENCE).bind(approval.uuid());
+    let rows = query.fetch_all(store.reads()).await.map_err(reading("evidence"))?;
+    rows.into_iter().map(|(change, body)| read_evidence(change, &body)).collect()
+}
+
+pub async fn due_cases(
+    store: &TheStore,
+    asked: &[ApprovalId],
+) -> Result<Vec<Result<DueCase, StoreError>>, StoreError> {
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted: Vec<Uuid> = asked.iter().map(|id| id.uuid()).collect();
+    let query = sqlx::query_as::<Db, ApprovalRow>(sql::APPROVALS_BY_ID).bind(ids(&wanted));
+    let rows = query.fetch_all(store.reads()).await.map_err(reading(APPROVALS))?;
+    let mut told = told(store, &wanted).await?;
+    let mut backends: Vec<Uuid> = rows.iter().map(|row| row.columns.backend_id).collect();
+    backends.sort_unstable();
+    backends.dedup();
+    let endpoints = endpoints_to_tell(store, &backends).await?;
+    let cases = rows.into_iter().map(|row| {
+        let approval = row.read(store.seals())?;
+        let told = told.remove(&approval.id.uuid());
+        let endpoints = endpoints.get(&approval.backend.uuid()).cloned().unwrap_or_default();
+        Ok(DueCase { approval, told, endpoints })
+    });
+    Ok(cases.collect())
+}
+
+/// The first notice of each approval that counts as having told the holder. One on a channel with a wrong seal doesn't
+/// count: then nobody was told, which at worst ends an approval that should have been released.
+async fn told(store: &TheStore, wanted: &[Uuid]) -> Result<HashMap<Uuid, Told>, StoreError> {
+    let query = sqlx::query_as::<Db, ToldRow>(sql::TOLD).bind(ids(wanted));
+    let rows = query.fetch_all(store.reads()).await.map_err(reading("notices"))?;
+    let mut first = HashMap::new();
+    for row in rows {
+        match row.channel.read(store.seals()) {
+            Ok(channel) => {
+                let told = Told { channel: channel.id, delivered_at: row.told_at.into() };
+                first.entry(row.approval_id).or_insert(told);
+            }
+            Err(error) => tracing::error!(%error, "a channel that seems to have told a holder isn't believed"),
+        }
+    }
+    Ok(first)
+}
+
+pub async fn due_before(
+    store: &TheStore,
+    before: Timestamp,
+    after: Option<(Timestamp, ApprovalId)>,
+    limit: u32,
+) -> Result<Vec<(ApprovalId, Timestamp)>, StoreError> {
+    let (after_at, after_id) = after.map_or((LONG_AGO, Uuid::nil()), |(at, id)| (at, id.uuid()));
+    let query = sqlx::query_as::<Db, (Uuid, At)>(sql::DUE_BEFORE)
+        .bind(At(before))
+        .bind(At(after_at))
+        .bind(after_id)
+        .bind(i64::from(limit));
+    let rows = query.fetch_all(store.reads()).await.map_err(reading(APPROVALS))?;
+    Ok(rows.into_iter().map(|(id, at)| (ApprovalId::from_uuid(id), at.into())).collect())
+}

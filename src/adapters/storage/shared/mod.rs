@@ -1,0 +1,19 @@
+//! What is written once and compiled for each database: every read, every seldom write, and the settling of what went
+//! out. The module that includes this one fixes the types (`Db`, `TheStore`, `DatabaseClock`) and the words that
+//! differ; the query code itself is the same text. May import: `domain`, `ports`, the rows, sqlx.
+
+mod add;
+mod approvals;
+mod backends;
+mod holders;
+mod outbox;
+mod port;
+pub mod rare;
+pub mod statements;
+
+pub use add::consequences;
+use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, TheStore, ids};
+use statements as sql;
+
+/// A connection of this backend.
+pub type Connection = <Db as sqlx::Database>::Connection;

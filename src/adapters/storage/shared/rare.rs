@@ -1,0 +1,294 @@
+//! The seldom writes, each alone in its transaction.
+
+use sqlx::{Connection as _, Transaction};
+
+use super::{BEGIN, Connection, DatabaseClock, Db, add, sql};
+use crate::adapters::storage::at::At;
+use crate::adapters::storage::failure::{Failure, Refused, touched};
+use crate::adapters::storage::rows::backend::KeyRow;
+use crate::adapters::storage::rows::channel::ChannelRow;
+use crate::adapters::storage::rows::device::DeviceRow;
+use crate::adapters::storage::rows::holder::HolderRow;
+use crate::adapters::storage::rows::outbox::EndpointRow;
+use crate::adapters::storage::seal::Seals;
+use crate::adapters::storage::write::Write;
+use crate::domain::backend::{ApiKey, Remembered};
+use crate::domain::device::Device;
+use crate::domain::ids::{DeviceId, KeyId, LinkId};
+use crate::domain::link::EnrolLink;
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::{Endpoint, MAX_ENDPOINTS};
+use crate::ports::change::{Effect, NewChannel};
+use crate::ports::store::Unique;
+
+/// Writes one change in a transaction of its own.
+///
+/// # Errors
+/// [`Failure::Refused`] when the record stood in the way; [`Failure::Sql`] also when the fate of the COMMIT is unknown.
+pub async fn write(
+    connection: &mut Connection,
+    write: &Write,
+    effect: &Effect,
+    seals: &Seals,
+    clock: &DatabaseClock,
+) -> Result<(), Failure> {
+    let mut transaction: Transaction<'_, Db> = connection.begin_with(BEGIN).await?;
+    let now = clock.now(&mut transaction).await?;
+    apply(&mut transaction, effect, seals, now).await?;
+    add::consequences(&mut transaction, write, now).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn apply(
+    connection: &mut Connection,
+    effect: &Effect,
+    seals: &Seals,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    match effect {
+        // These have a path of their own, and come here only by mistake.
+        Effect::Noted | Effect::Open { .. } | Effect::Transition { .. } => Err(Refused::Conflict.into()),
+        Effect::AddHolder { holder, channels, remember } => {
+            remember_once(connection, remember).await?;
+            add_holder(connection, &HolderRow::of(holder, seals)).await?;
+            for channel in channels {
+                add_channel(connection, channel, seals).await?;
+            }
+            Ok(())
+        }
+        Effect::AddChannel(channel) => add_channel(connection, channel, seals).await,
+        Effect::AddLink { link, remember } => {
+            remember_once(connection, remember).await?;
+            add_link(connection, link).await
+        }
+        Effect::CountTry { link, tries } => count_try(connection, *link, *tries).await,
+        Effect::EndLink { link, at } => end_link(connection, *link, *at).await,
+        Effect::EnrolFirst { link, device, at } => enrol_first(connection, *link, device, *at, seals, now).await,
+        Effect::CountFailure { device, failures, lock_at } => {
+            count_failure(connection, *device, *failures, *lock_at).await
+        }
+        Effect::AddEndpoint(endpoint) => add_endpoint(connection, endpoint).await,
+        Effect::SetEndpoint(endpoint) => set_endpoint(connection, endpoint).await,
+        Effect::RemoveEndpoint(id) => {
+            let gone = sqlx::query::<Db>(sql::REMOVE_ENDPOINT).bind(id.uuid()).execute(&mut *connection).await?;
+            touched(gone.rows_affected())?;
+            sqlx::query::<Db>(sql::REMOVE_QUEUED).bind(id.uuid()).execute(connection).await?;
+            Ok(())
+        }
+        Effect::AddBackend { backend, key } => {
+            let added = sqlx::query::<Db>(sql::INSERT_BACKEND)
+                .bind(backend.id.uuid())
+                .bind(backend.name.as_str())
+                .bind(At(backend.created_at))
+                .execute(&mut *connection)
+                .await?;
+            inserted(added.rows_affected(), Unique::Other)?;
+            add_key(connection, key, seals).await
+        }
+        Effect::AddKey(key) => add_key(connection, key, seals).await,
+        Effect::RevokeKey { key, at } => revoke_key(connection, *key, *at, seals).await,
+    }
+}
+
+fn inserted(rows: u64, unique: Unique) -> Result<(), Refused> {
+    if rows == 0 { Err(Refused::Duplicate(unique)) } else { Ok(()) }
+}
+
+async fn remember_once(connection: &mut Connection, answer: &Remembered) -> Result<(), Failure> {
+    let new = add::remembered(connection, answer).await?;
+    Ok(inserted(u64::from(new), Unique::IdempotencyKey)?)
+}
+
+async fn add_holder(connection: &mut Connection, row: &HolderRow) -> Result<(), Failure> {
+    let added = sqlx::query::<Db>(sql::INSERT_HOLDER)
+        .bind(row.id)
+        .bind(row.backend_id)
+        .bind(row.subject.as_str())
+        .bind(row.created_at)
+        .bind(row.enrolled_at)
+        .bind(row.seal.as_slice())
+        .execute(connection)
+        .await?;
+    Ok(inserted(added.rows_affected(), Unique::Subject)?)
+}
+
+async fn add_channel(connection: &mut Connection, channel: &NewChannel, seals: &Seals) -> Result<(), Failure> {
+    let row = ChannelRow::of(channel, seals);
+    let added = sqlx::query::<Db>(sql::INSERT_CHANNEL)
+        .bind(row.id)
+        .bind(row.holder_id)
+        .bind(row.kind)
+        .bind(row.device_id)
+        .bind(row.masked)
+        .bind(row.address)
+        .bind(row.created_at)
+        .bind(row.counts_from)
+        .bind(row.removed_at)
+        .bind(row.seal)
+        .execute(connection)
+        .await?;
+    Ok(inserted(added.rows_affected(), Unique::Other)?)
+}
+
+async fn add_link(connection: &mut Connection, link: &EnrolLink) -> Result<(), Failure> {
+    // Two links made at once must not both stay open: the holder's row is kept until this one is stored.
+    let lock = sqlx::query::<Db>(sql::HOLDER_TO_CHANGE).bind(link.holder.uuid());
+    lock.fetch_optional(&mut *connection).await?;
+    sqlx::query::<Db>(sql::END_LINKS)
+        .bind(link.holder.uuid())
+        .bind(At(link.created_at))
+        .execute(&mut *connection)
+        .await?;
+    let added = sqlx::query::<Db>(sql::INSERT_LINK)
+        .bind(link.id.uuid())
+        .bind(link.holder.uuid())
+        .bind(link.token_hash.bytes().as_slice())
+        .bind(At(link.created_at))
+        .bind(At(link.expires_at))
+        .bind(i64::from(link.tries))
+        .bind(link.ended_at.map(At))
+        .execute(connection)
+        .await?;
+    Ok(inserted(added.rows_affected(), Unique::Other)?)
+}
+
+async fn count_try(connection: &mut Connection, link: LinkId, tries: u32) -> Result<(), Failure> {
+    let query = sqlx::query::<Db>(sql::COUNT_TRY).bind(link.uuid()).bind(i64::from(tries));
+    Ok(touched(query.execute(connection).await?.rows_affected())?)
+}
+
+async fn end_link(connection: &mut Connection, link: LinkId, at: Timestamp) -> Result<(), Failure> {
+    let query = sqlx::query::<Db>(sql::END_LINK).bind(link.uuid()).bind(At(at));
+    Ok(touched(query.execute(connection).await?.rows_affected())?)
+}
+
+async fn enrol_first(
+    connection: &mut Connection,
+    link: LinkId,
+    device: &Device,
+    at: Timestamp,
+    seals: &Seals,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let holder = device.body.holder;
+    let spent = sqlx::query::<Db>(sql::SPEND_LINK)
+        .bind(link.uuid())
+        .bind(At(at))
+        .bind(holder.uuid())
+        .bind(At(now))
+        .execute(&mut *connection)
+        .await?;
+    touched(spent.rows_affected())?;
+    let row = sqlx::query_as::<Db, HolderRow>(sql::HOLDER_TO_CHANGE).bind(holder.uuid());
+    let row = row.fetch_optional(&mut *connection).await?.ok_or(Refused::Conflict)?;
+    let mut record = row.read(seals)?;
+    if record.enrolled_at.is_some() {
+        return Err(Refused::Conflict.into());
+    }
+    record.enrolled_at = Some(at);
+    let row = HolderRow::of(&record, seals);
+    let enrolled = sqlx::query::<Db>(sql::HOLDER_ENROLLED).bind(row.id).bind(row.enrolled_at).bind(row.seal);
+    touched(enrolled.execute(&mut *connection).await?.rows_affected())?;
+    add_device(connection, &DeviceRow::of(device, seals)?).await
+}
+
+async fn add_device(connection: &mut Connection, row: &DeviceRow) -> Result<(), Failure> {
+    let added = sqlx::query::<Db>(sql::INSERT_DEVICE)
+        .bind(row.id)
+        .bind(row.holder_id)
+        .bind(row.credential_id.as_slice())
+        .bind(row.cookie_hash.as_slice())
+        .bind(row.thumbprint.as_slice())
+        .bind(row.body.as_str())
+        .bind(row.counter)
+        .bind(row.failures)
+        .bind(row.locked_at)
+        .bind(row.removed_at)
+        .bind(row.seal.as_slice())
+        .execute(&mut *connection)
+        .await?;
+    if added.rows_affected() == 1 {
+        return Ok(());
+    }
+    let taken = sqlx::query_scalar::<Db, i64>(sql::CREDENTIAL_TAKEN).bind(row.credential_id.as_slice());
+    let unique = if taken.fetch_one(connection).await? > 0 { Unique::Credential } else { Unique::Other };
+    Err(Refused::Duplicate(unique).into())
+}
+
+async fn count_failure(
+    connection: &mut Connection,
+    device: DeviceId,
+    failures: u32,
+    lock_at: Option<Timestamp>,
+) -> Result<(), Failure> {
+    let query =
+        sqlx::query::<Db>(sql::COUNT_FAILURE).bind(device.uuid()).bind(i64::from(failures)).bind(lock_at.map(At));
+    Ok(touched(query.execute(connection).await?.rows_affected())?)
+}
+
+async fn add_endpoint(connection: &mut Connection, endpoint: &Endpoint) -> Result<(), Failure> {
+    // Whoever else adds one waits here, and then counts this one too.
+    let lock = sqlx::query::<Db>(sql::LOCK_BACKEND).bind(endpoint.backend.uuid());
+    lock.fetch_optional(&mut *connection).await?;
+    let count = sqlx::query_scalar::<Db, i64>(sql::COUNT_ENDPOINTS).bind(endpoint.backend.uuid());
+    let count = count.fetch_one(&mut *connection).await?;
+    if usize::try_from(count).unwrap_or(usize::MAX) >= MAX_ENDPOINTS {
+        return Err(Refused::Cap.into());
+    }
+    let row = EndpointRow::of(endpoint);
+    let added = sqlx::query::<Db>(sql::INSERT_ENDPOINT)
+        .bind(row.id)
+        .bind(row.backend_id)
+        .bind(row.url)
+        .bind(row.status)
+        .bind(row.created_at)
+        .bind(row.secret)
+        .bind(row.previous_secret)
+        .bind(row.previous_until)
+        .execute(connection)
+        .await?;
+    Ok(inserted(added.rows_affected(), Unique::Other)?)
+}
+
+async fn set_endpoint(connection: &mut Connection, endpoint: &Endpoint) -> Result<(), Failure> {
+    let row = EndpointRow::of(endpoint);
+    let set = sqlx::query::<Db>(sql::SET_ENDPOINT)
+        .bind(row.id)
+        .bind(row.backend_id)
+        .bind(row.url)
+        .bind(row.status)
+        .bind(row.secret)
+        .bind(row.previous_secret)
+        .bind(row.previous_until)
+        .execute(connection)
+        .await?;
+    Ok(touched(set.rows_affected())?)
+}
+
+async fn add_key(connection: &mut Connection, key: &ApiKey, seals: &Seals) -> Result<(), Failure> {
+    let row = KeyRow::of(key, seals);
+    let added = sqlx::query::<Db>(sql::INSERT_KEY)
+        .bind(row.id)
+        .bind(row.backend_id)
+        .bind(row.hash)
+        .bind(row.scopes)
+        .bind(row.created_at)
+        .bind(row.revoked_at)
+        .bind(row.seal)
+        .execute(connection)
+        .await?;
+    Ok(inserted(added.rows_affected(), Unique::Other)?)
+}
+
+async fn revoke_key(connection: &mut Connection, id: KeyId, at: Timestamp, seals: &Seals) -> Result<(), Failure> {
+    let row = sqlx::query_as::<Db, KeyRow>(sql::KEY_TO_CHANGE).bind(id.uuid());
+    let mut key = row.fetch_optional(&mut *connection).await?.ok_or(Refused::Conflict)?.read(seals)?;
+    if key.revoked_at.is_some() {
+        return Err(Refused::Conflict.into());
+    }
+    key.revoked_at = Some(at);
+    let row = KeyRow::of(&key, seals);
+    let revoked = sqlx::query::<Db>(sql::REVOKE_KEY).bind(row.id).bind(row.revoked_at).bind(row.seal);
+    Ok(touched(revoked.execute(connection).await?.rows_affected())?)
+}

@@ -1,0 +1,204 @@
+//! The statements that read alike in both databases. Three words differ and are filled in by whoever includes this
+//! module: `among!` (an id out of a list), `for_update!` (keep the row until the transaction ends), and nothing else.
+//!
+//! Every statement is a constant and is listed in [`ALL`], so that a test can prepare each of them on both databases.
+
+macro_rules! approval_columns {
+    () => {
+        "a.id, a.backend_id, a.holder_id, a.transfer_id, a.subject, a.state, a.reason, a.version, a.created_at, \
+         a.expires_at, a.cooling_until, a.approved_at, a.redeem_until, a.due_at, a.decided_by, a.body, a.details, a.seal"
+    };
+}
+macro_rules! channel_columns {
+    () => {
+        "c.id, c.holder_id, c.kind, c.device_id, c.masked, c.address, c.created_at, c.counts_from, c.removed_at, c.seal"
+    };
+}
+macro_rules! device_columns {
+    () => {
+        "id, holder_id, credential_id, cookie_hash, thumbprint, body, counter, failures, locked_at, removed_at, seal"
+    };
+}
+macro_rules! endpoint_columns {
+    () => {
+        "id, backend_id, url, status, created_at, secret, previous_secret, previous_until"
+    };
+}
+macro_rules! key_columns {
+    () => {
+        "id, backend_id, hash, scopes, created_at, revoked_at, seal"
+    };
+}
+macro_rules! holder_columns {
+    () => {
+        "id, backend_id, subject, created_at, enrolled_at, seal"
+    };
+}
+macro_rules! delivery_columns {
+    () => {
+        "id, endpoint_id, message_id, status, attempts, last_status, last_error, created_at, next_at, done_at"
+    };
+}
+
+crate::adapters::storage::statements! {
+    // Backends and keys.
+    BACKENDS = "SELECT id, name, created_at FROM backends ORDER BY id";
+    KEY_BY_HASH = concat!("SELECT ", key_columns!(), " FROM api_keys WHERE hash = $1");
+    KEY = concat!("SELECT ", key_columns!(), " FROM api_keys WHERE id = $1");
+    KEY_TO_CHANGE = concat!("SELECT ", key_columns!(), " FROM api_keys WHERE id = $1", for_update!());
+    KEYS = concat!("SELECT ", key_columns!(), " FROM api_keys WHERE backend_id = $1 ORDER BY id");
+    REMEMBERED = "SELECT backend_id, key, request, answer, created_at FROM idempotency \
+                  WHERE backend_id = $1 AND key = $2";
+    INSERT_BACKEND = "INSERT INTO backends (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    INSERT_KEY = "INSERT INTO api_keys (id, backend_id, hash, scopes, created_at, revoked_at, seal) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+    REVOKE_KEY = "UPDATE api_keys SET revoked_at = $2, seal = $3 WHERE id = $1 AND revoked_at IS NULL";
+    INSERT_REMEMBERED = "INSERT INTO idempotency (backend_id, key, request, answer, created_at) \
+                         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    FORGET = "DELETE FROM idempotency WHERE created_at < $1";
+    LOCK_BACKEND = concat!("SELECT id FROM backends WHERE id = $1", for_update!());
+
+    // Holders, their channels, devices and links.
+    OPENING = "SELECT h.id, h.backend_id, h.subject, h.created_at, h.enrolled_at, h.seal, \
+               i.request, i.answer, i.created_at AS remembered_at, \
+               (SELECT count(*) FROM approvals a WHERE a.holder_id = h.id AND a.state = 'pending') AS pending, \
+               (SELECT count(*) FROM devices d WHERE d.holder_id = h.id AND d.locked_at IS NULL \
+                AND d.removed_at IS NULL) AS devices \
+               FROM (SELECT 1 AS one) o \
+               LEFT JOIN holders h ON h.backend_id = $1 AND h.subject = $2 \
+               LEFT JOIN idempotency i ON i.backend_id = $1 AND i.key = $3";
+    HOLDER_BY_SUBJECT = concat!("SELECT ", holder_columns!(), " FROM holders WHERE backend_id = $1 AND subject = $2");
+    HOLDER = concat!("SELECT ", holder_columns!(), " FROM holders WHERE id = $1");
+    HOLDER_TO_CHANGE = concat!("SELECT ", holder_columns!(), " FROM holders WHERE id = $1", for_update!());
+    INSERT_HOLDER = "INSERT INTO holders (id, backend_id, subject, created_at, enrolled_at, seal) \
+                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    HOLDER_ENROLLED = "UPDATE holders SET enrolled_at = $2, seal = $3 WHERE id = $1 AND enrolled_at IS NULL";
+    CHANNELS = concat!("SELECT ", channel_columns!(), " FROM channels c \
+                        WHERE c.holder_id = $1 AND c.removed_at IS NULL ORDER BY c.id");
+    CHANNELS_BY_ID = concat!("SELECT ", channel_columns!(), " FROM channels c WHERE c.id ", among!("$1"));
+    INSERT_CHANNEL = "INSERT INTO channels \
+                      (id, holder_id, kind, device_id, masked, address, created_at, counts_from, removed_at, seal) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+    DEVICES = concat!("SELECT ", device_columns!(), " FROM devices WHERE holder_id = $1 ORDER BY id");
+    DEVICE_BY_COOKIE = concat!("SELECT ", device_columns!(), " FROM devices WHERE cookie_hash = $1");
+    DEVICES_BY_KEY = concat!("SELECT ", device_columns!(), " FROM devices WHERE thumbprint IN \
+                              ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ORDER BY id");
+    CREDENTIAL_TAKEN = "SELECT count(*) FROM devices WHERE credential_id = $1";
+    INSERT_DEVICE = "INSERT INTO devices (id, holder_id, credential_id, cookie_hash, thumbprint, body, counter, \
+                     failures, locked_at, removed_at, seal) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+    COUNT_FAILURE = "UPDATE devices SET failures = failures + 1, locked_at = coalesce(locked_at, $3) \
+                     WHERE id = $1 AND failures = $2";
+    LINK_BY_TOKEN = "SELECT id, holder_id, token_hash, created_at, expires_at, tries, ended_at \
+                     FROM enrol_links WHERE token_hash = $1";
+    END_LINKS = "UPDATE enrol_links SET ended_at = $2 WHERE holder_id = $1 AND ended_at IS NULL";
+    INSERT_LINK = "INSERT INTO enrol_links (id, holder_id, token_hash, created_at, expires_at, tries, ended_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+    COUNT_TRY = "UPDATE enrol_links SET tries = tries + 1 WHERE id = $1 AND tries = $2 AND ended_at IS NULL";
+    END_LINK = "UPDATE enrol_links SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+    SPEND_LINK = "UPDATE enrol_links SET ended_at = $2 \
+                  WHERE id = $1 AND holder_id = $3 AND ended_at IS NULL AND expires_at > $4";
+
+    // Approvals.
+    APPROVAL = concat!("SELECT ", approval_columns!(), " FROM approvals a WHERE a.id = $1");
+    CASE = concat!("SELECT ", approval_columns!(), ", a.receipt FROM approvals a WHERE a.id = $1");
+    APPROVALS_BY_ID = concat!("SELECT ", approval_columns!(), " FROM approvals a WHERE a.id ", among!("$1"));
+    // A first page asks for what is older than the greatest id, so that the bound is always a range of the index.
+    LIST = concat!("SELECT ", approval_columns!(), " FROM approvals a WHERE a.backend_id = $1 AND a.id < $2 \
+                    AND (CAST($4 AS text) IS NULL OR a.state = $4) ORDER BY a.id DESC LIMIT $3");
+    LIST_LIVE = concat!("SELECT ", approval_columns!(), " FROM approvals a WHERE a.backend_id = $1 AND a.id < $2 \
+                         AND a.due_at IS NOT NULL AND a.state = $4 ORDER BY a.id DESC LIMIT $3");
+    LIST_OF_SUBJECT = concat!("SELECT ", approval_columns!(), " FROM approvals a WHERE a.holder_id = \
+                               (SELECT h.id FROM holders h WHERE h.backend_id = $1 AND h.subject = $5) AND a.id < $2 \
+                               AND (CAST($4 AS text) IS NULL OR a.state = $4) ORDER BY a.id DESC LIMIT $3");
+    // Two partial indexes share the transfers: at most one that lives or was redeemed, and the ended ones.
+    LIST_OF_TRANSFER = concat!("SELECT ", approval_columns!(), " FROM (\
+                                SELECT * FROM approvals WHERE backend_id = $1 AND transfer_id = $6 \
+                                AND state IN ('pending', 'cooling', 'released', 'redeemed') \
+                                UNION ALL \
+                                SELECT * FROM approvals WHERE backend_id = $1 AND transfer_id = $6 \
+                                AND state IN ('rejected', 'cancelled', 'expired')) a WHERE a.id < $2 \
+                                AND (CAST($4 AS text) IS NULL OR a.state = $4) \
+                                AND (CAST($5 AS text) IS NULL OR a.subject = $5) ORDER BY a.id DESC LIMIT $3");
+    LIST_OF_HOLDER = concat!("SELECT ", approval_columns!(), " FROM (\
+                              SELECT * FROM (SELECT * FROM approvals WHERE holder_id = $1 AND due_at IS NOT NULL \
+                              ORDER BY id DESC LIMIT $2) l \
+                              UNION ALL \
+                              SELECT * FROM (SELECT * FROM approvals WHERE holder_id = $1 AND due_at IS NULL \
+                              ORDER BY id DESC LIMIT $2) e) a ORDER BY a.due_at IS NULL, a.id DESC LIMIT $2");
+    EVIDENCE = "SELECT change_id, body FROM evidence WHERE approval_id = $1 ORDER BY change_id";
+    DUE_BEFORE = "SELECT id, due_at FROM approvals WHERE due_at IS NOT NULL AND due_at < $1 \
+                  AND (due_at, id) > ($2, $3) ORDER BY due_at, id LIMIT $4";
+    LIVE_COUNTS = "SELECT state, count(*) AS number FROM approvals WHERE due_at IS NOT NULL GROUP BY state";
+    // The notices that count as having told the holder of a decision, with their channels.
+    TOLD = concat!("SELECT a.id AS approval_id, n.delivered_at AS told_at, ", channel_columns!(), " FROM approvals a \
+                    JOIN notices n ON n.about_id = a.id JOIN channels c ON c.id = n.channel_id \
+                    WHERE a.id ", among!("$1"), " AND a.state = 'cooling' AND n.about_kind = 'approval' \
+                    AND n.purpose = 'cooling' AND n.status = 'delivered' AND n.delivered_at >= a.approved_at \
+                    AND n.delivered_at >= c.counts_from AND c.removed_at IS NULL \
+                    AND (c.device_id IS NULL OR c.device_id <> a.decided_by) ORDER BY n.delivered_at, n.id");
+    TRANSFER_TAKEN = "SELECT count(*) FROM approvals WHERE backend_id = $1 AND transfer_id = $2 \
+                      AND state IN ('pending', 'cooling', 'released', 'redeemed')";
+    PENDING = "SELECT count(*) FROM approvals WHERE holder_id = $1 AND state = 'pending'";
+    KEY_TAKEN = "SELECT count(*) FROM idempotency WHERE backend_id = $1 AND key = $2";
+
+    // What goes out.
+    INSERT_NOTICE = "INSERT INTO notices (id, change_id, holder_id, channel_id, purpose, about_kind, about_id, rank, \
+                     status, attempts, fence, created_at, useless_after, next_at) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10, $11, $12)";
+    NOTICES = "SELECT n.id, n.channel_id, c.kind, c.masked, n.purpose, n.status, n.attempts, n.delivered_at \
+               FROM notices n JOIN channels c ON c.id = n.channel_id \
+               WHERE n.about_id = $1 AND n.about_kind = 'approval' ORDER BY n.created_at, n.rank, n.id";
+    // A lease is good as long as nobody else was given one: the fence says so, whatever the time is.
+    NOTICE_DELIVERED = "UPDATE notices SET status = 'delivered', attempts = attempts + 1, fence = fence + 1, \
+                        next_at = NULL, delivered_at = $3 WHERE id = $1 AND fence = $2 AND status = 'queued'";
+    NOTICE_LATER = "UPDATE notices SET attempts = attempts + 1, fence = fence + 1, next_at = $3 \
+                    WHERE id = $1 AND fence = $2 AND status = 'queued'";
+    NOTICE_DROPPED = "UPDATE notices SET status = 'dropped', fence = fence + 1, next_at = NULL \
+                      WHERE id = $1 AND fence = $2 AND status = 'queued'";
+    // Two notices of one row that fail at once would each see the other as still on its way, and the third would never
+    // have its turn. So whoever fails one first takes all of the row.
+    NOTICE_ROW = concat!("SELECT o.id FROM notices o JOIN notices n ON n.id = $1 WHERE o.change_id = n.change_id \
+                          AND o.about_id = n.about_id AND o.about_kind = n.about_kind AND o.purpose = n.purpose \
+                          ORDER BY o.id", for_update!());
+    NOTICE_FAILED = "UPDATE notices SET status = 'failed', attempts = attempts + 1, fence = fence + 1, next_at = NULL \
+                     WHERE id = $1 AND fence = $2 AND status = 'queued'";
+    NOTICE_BOUNCED = "UPDATE notices SET status = 'failed', fence = fence + 1, delivered_at = NULL \
+                      WHERE id = $1 AND status = 'delivered'";
+    NEXT_NOTICE = "UPDATE notices SET status = 'queued', next_at = $2 WHERE id = (\
+                   SELECT w.id FROM notices w JOIN notices n ON n.id = $1 WHERE w.about_id = n.about_id \
+                   AND w.change_id = n.change_id AND w.about_kind = n.about_kind AND w.purpose = n.purpose \
+                   AND w.status = 'waiting' AND NOT EXISTS (SELECT 1 FROM notices e WHERE e.about_id = w.about_id \
+                   AND e.change_id = w.change_id AND e.about_kind = w.about_kind AND e.purpose = w.purpose \
+                   AND e.rank < w.rank AND e.status <> 'failed') ORDER BY w.rank LIMIT 1)";
+    INSERT_DELIVERY = "INSERT INTO deliveries (id, endpoint_id, approval_id, version, message_id, body, status, \
+                       attempts, fence, created_at, next_at) VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, 0, $7, $8)";
+    ENDPOINTS = concat!("SELECT ", endpoint_columns!(), " FROM endpoints WHERE backend_id = $1 ORDER BY id");
+    ENDPOINT = concat!("SELECT ", endpoint_columns!(), " FROM endpoints WHERE backend_id = $1 AND id = $2");
+    ENDPOINTS_BY_ID = concat!("SELECT ", endpoint_columns!(), " FROM endpoints WHERE id ", among!("$1"));
+    ENDPOINTS_TO_TELL = concat!("SELECT backend_id, id FROM endpoints WHERE backend_id ", among!("$1"),
+                                " AND status = 'active' ORDER BY id");
+    COUNT_ENDPOINTS = "SELECT count(*) FROM endpoints WHERE backend_id = $1";
+    INSERT_ENDPOINT = "INSERT INTO endpoints \
+                       (id, backend_id, url, status, created_at, secret, previous_secret, previous_until) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    SET_ENDPOINT = "UPDATE endpoints SET url = $3, status = $4, secret = $5, previous_secret = $6, previous_until = $7 \
+                    WHERE id = $1 AND backend_id = $2";
+    REMOVE_ENDPOINT = "DELETE FROM endpoints WHERE id = $1";
+    REMOVE_QUEUED = "DELETE FROM deliveries WHERE endpoint_id = $1 AND next_at IS NOT NULL";
+    GIVE_UP_DELIVERY = "UPDATE deliveries SET status = 'failed', fence = fence + 1, next_at = NULL, done_at = $3, \
+                        last_error = 'other' WHERE id = $1 AND fence = $2 AND status = 'queued'";
+    DELIVERIES = concat!("SELECT ", delivery_columns!(), " FROM deliveries WHERE endpoint_id = $1 AND id < $2 \
+                          ORDER BY id DESC LIMIT $3");
+    DELIVERY_MESSAGE = "SELECT message_id, body FROM deliveries WHERE endpoint_id = $1 AND id = $2";
+    BACKLOG = "SELECT (SELECT count(*) FROM notices WHERE next_at IS NOT NULL AND next_at <= $1) AS notices, \
+               (SELECT min(next_at) FROM notices WHERE next_at IS NOT NULL AND next_at <= $1) AS oldest_notice, \
+               (SELECT count(*) FROM deliveries d JOIN endpoints e ON e.id = d.endpoint_id \
+                WHERE e.status = 'active' AND d.next_at IS NOT NULL AND d.next_at <= $1) AS deliveries, \
+               (SELECT min(d.next_at) FROM deliveries d JOIN endpoints e ON e.id = d.endpoint_id \
+                WHERE e.status = 'active' AND d.next_at IS NOT NULL AND d.next_at <= $1) AS oldest_delivery";
+
+    // What is only ever added to.
+    INSERT_EVIDENCE = "INSERT INTO evidence (change_id, approval_id, body, created_at) VALUES ($1, $2, $3, $4)";
+    STORED = "SELECT count(*) FROM audit WHERE id = $1";
+}

@@ -1,0 +1,167 @@
+//! A change as the committers take it: its rows made and sealed by the caller's task, so that a committer only moves
+//! bytes. Also which changes may stand in one batch, and in what order. May import: `domain`, `ports`, the rows.
+
+use std::collections::HashSet;
+use uuid::Uuid;
+
+use super::rows::approval::ApprovalRow;
+use super::rows::json;
+use super::rows::log::approval_of;
+use super::seal::Seals;
+use crate::domain::approval::StateName;
+use crate::domain::approval::transitions::Guard;
+use crate::domain::audit::AuditEntry;
+use crate::domain::backend::Remembered;
+use crate::domain::channel::Notice;
+use crate::domain::event::EventKind;
+use crate::domain::ids::ApprovalId;
+use crate::domain::webhook::Delivery;
+use crate::ports::change::{Change, DeviceProof, Effect};
+use crate::ports::store::StoreError;
+
+/// One change, ready to be written.
+#[derive(Debug)]
+pub struct Write {
+    pub entry: AuditEntry,
+    pub effect: Prepared,
+    pub notices: Vec<Notice>,
+    pub deliveries: Vec<Delivery>,
+    pub evidence: Option<EvidenceRow>,
+}
+
+/// Evidence as it is stored.
+#[derive(Debug)]
+pub struct EvidenceRow {
+    pub approval: Option<ApprovalId>,
+    pub body: String,
+}
+
+/// What a change does.
+#[derive(Debug)]
+pub enum Prepared {
+    Noted,
+    Open { row: ApprovalRow, remember: Remembered },
+    Transition(Box<Moved>),
+    /// Seldom enough to have a transaction of its own.
+    Rare(Box<Effect>),
+}
+
+/// A transition, ready to be written.
+#[derive(Debug)]
+pub struct Moved {
+    pub row: ApprovalRow,
+    /// The version that the record must still have.
+    pub from: i64,
+    pub guard: Guard,
+    pub proof: Option<DeviceProof>,
+    pub receipt: Option<String>,
+    tightens: bool,
+}
+
+/// Something of which a batch may hold only one change: a statement that writes one row twice keeps the first write
+/// and still adds the outbox rows of both.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Claimed<'a> {
+    Approval(Uuid),
+    /// Places for pending approvals are counted as they were before the batch.
+    Holder(Uuid),
+    Transfer(Uuid, &'a str),
+    Key(Uuid, &'a str),
+    Device(Uuid),
+}
+
+impl Write {
+    /// Makes the rows of a change.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when something can't be written down, which no value of the domain should cause.
+    pub fn prepare(change: Change, seals: &Seals) -> Result<Self, StoreError> {
+        let Change { entry, effect, notices, deliveries, evidence } = change;
+        let evidence = evidence
+            .map(|evidence| {
+                let body = json("evidence", entry.id, &evidence)?;
+                Ok::<_, StoreError>(EvidenceRow { approval: approval_of(&evidence), body })
+            })
+            .transpose()?;
+        let effect = match effect {
+            Effect::Noted => Prepared::Noted,
+            Effect::Open { approval, remember } => {
+                Prepared::Open { row: ApprovalRow::of(&approval, seals)?, remember }
+            }
+            Effect::Transition { transition, proof, receipt } => {
+                let tightens = matches!(
+                    (transition.event, transition.approval.state.name()),
+                    (EventKind::Extended, _) | (_, StateName::Cancelled | StateName::Rejected)
+                );
+                Prepared::Transition(Box::new(Moved {
+                    row: ApprovalRow::of(&transition.approval, seals)?,
+                    from: i64::from(transition.from),
+                    guard: transition.guard,
+                    proof,
+                    receipt,
+                    tightens,
+                }))
+            }
+            rare => Prepared::Rare(Box::new(rare)),
+        };
+        Ok(Self { entry, effect, notices, deliveries, evidence })
+    }
+
+    /// Whether it gets a transaction of its own.
+    pub const fn is_rare(&self) -> bool {
+        matches!(self.effect, Prepared::Rare(_))
+    }
+
+    /// Whether something waits in the outbox once it is stored.
+    pub const fn sends(&self) -> bool {
+        !self.notices.is_empty() || !self.deliveries.is_empty()
+    }
+
+    /// Whether it makes a release less likely or later. Such a change goes before all others in the queue.
+    pub fn tightens(&self) -> bool {
+        match &self.effect {
+            Prepared::Transition(moved) => moved.tightens,
+            Prepared::Rare(effect) => matches!(
+                **effect,
+                Effect::RevokeKey { .. } | Effect::CountFailure { .. } | Effect::CountTry { .. } | Effect::EndLink { .. }
+            ),
+            Prepared::Noted | Prepared::Open { .. } => false,
+        }
+    }
+
+    fn claims(&self) -> Vec<Claimed<'_>> {
+        match &self.effect {
+            Prepared::Noted | Prepared::Rare(_) => Vec::new(),
+            Prepared::Open { row, remember } => vec![
+                Claimed::Approval(row.id),
+                Claimed::Holder(row.columns.holder_id),
+                Claimed::Transfer(row.columns.backend_id, &row.columns.transfer_id),
+                Claimed::Key(remember.backend.uuid(), remember.key.as_str()),
+            ],
+            Prepared::Transition(moved) => {
+                let columns = &moved.row.columns;
+                let mut claims = vec![
+                    Claimed::Approval(moved.row.id),
+                    Claimed::Transfer(columns.backend_id, &columns.transfer_id),
+                ];
+                claims.extend(moved.proof.map(|proof| Claimed::Device(proof.device.uuid())));
+                claims
+            }
+        }
+    }
+}
+
+/// Which of the queued changes, in their order, form the next batch. The others wait for the one after it. The first
+/// one is always in it, so that everybody's turn comes.
+pub fn choose<'a>(queued: impl IntoIterator<Item = &'a Write>) -> Vec<bool> {
+    let mut taken: HashSet<Claimed<'a>> = HashSet::new();
+    let fits = |write: &'a Write| {
+        let claims = write.claims();
+        let free = claims.iter().all(|claim| !taken.contains(claim));
+        if free {
+            taken.extend(claims);
+        }
+        free
+    };
+    queued.into_iter().map(fits).collect()
+}

@@ -1,0 +1,162 @@
+//! The composition root: the only place that names concrete adapters. `main`, the demo, the tests and the load
+//! generator all start the service here.
+
+mod listen;
+mod parts;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::adapters::channels::inbox::Inbox;
+use crate::config::Config;
+use crate::service::Context;
+use crate::workers::{ClockGate, deliveries, notices, sweep, timers};
+
+pub use parts::{Parts, Record, open, open_record};
+
+/// Longest time that work in hand may take at the end (the longest try of a webhook is 15 s).
+const FINISH: Duration = Duration::from_secs(20);
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Answers requests.
+    Api,
+    /// Works off timers, notices and webhooks.
+    Worker,
+    All,
+}
+
+impl Role {
+    const fn serves(self) -> bool {
+        matches!(self, Self::Api | Self::All)
+    }
+
+    const fn works(self) -> bool {
+        matches!(self, Self::Worker | Self::All)
+    }
+}
+
+/// A running service.
+pub struct Running {
+    pub url: Url,
+    pub cx: Context,
+    /// The demo's inbox, where the profile has one.
+    pub inbox: Option<Arc<Inbox>>,
+    record: Record,
+    stop: CancellationToken,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+/// Starts the service on a listener that is bound already.
+///
+/// # Errors
+/// Whatever keeps it from starting, with what it was doing.
+pub async fn start(
+    config: Config,
+    role: Role,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<Running> {
+    let metrics = crate::telemetry::start_metrics()?;
+    let parts = open(&config).await?;
+    let gate = ClockGate::default();
+    let mut tasks = JoinSet::new();
+    let cx = parts.cx.clone();
+
+    // Once before anything is answered, so that missed timers are armed and a wrong clock is known from the start.
+    if let Err(error) = sweep::sweep(&cx, &gate).await {
+        tracing::warn!(error = %error, "the first sweep could not be finished");
+    }
+    if role.works() {
+        spawn(&mut tasks, timers::run(cx.clone(), gate.clone(), stop.clone()));
+        spawn(&mut tasks, sweep::run(cx.clone(), gate.clone(), stop.clone()));
+        spawn(&mut tasks, notices::run(cx.clone(), parts.senders.clone(), parts.notices_wake.clone(), stop.clone()));
+        let webhooks = deliveries::run(cx.clone(), parts.webhooks.clone(), parts.deliveries_wake.clone(), stop.clone());
+        spawn(&mut tasks, webhooks);
+        spawn(&mut tasks, fan_out(parts.record.outbox_signal(), parts.notices_wake.clone(), parts.deliveries_wake.clone(), stop.clone()));
+    }
+    let site = listen::Site { cx: cx.clone(), gate, metrics, push_key: parts.push_key.clone(), proxies: config.http.trusted_proxies.clone() };
+    if role.serves() {
+        let server = listen::public(&site, listener, config.http.tls.as_ref())?;
+        listen::run(&mut tasks, server, stop.clone());
+    }
+    if let Some(address) = config.http.ops_listen {
+        let server = listen::ops(&site, TcpListener::bind(address)?)?;
+        listen::run(&mut tasks, server, stop.clone());
+    }
+    let url = config.http.public_url.clone();
+    Ok(Running { url, cx, inbox: parts.inbox, record: parts.record, stop, tasks })
+}
+
+fn spawn(tasks: &mut JoinSet<anyhow::Result<()>>, work: impl Future<Output = ()> + Send + 'static) {
+    tasks.spawn(async move {
+        work.await;
+        Ok(())
+    });
+}
+
+/// One signal of the store wakes both senders.
+async fn fan_out(
+    from: Arc<tokio::sync::Notify>,
+    notices: Arc<tokio::sync::Notify>,
+    deliveries: Arc<tokio::sync::Notify>,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = from.notified() => {
+                notices.notify_one();
+                deliveries.notify_one();
+            }
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+impl Running {
+    /// Waits until it is told to stop, or a part of it fails.
+    ///
+    /// # Errors
+    /// The failure of a part.
+    pub async fn run(mut self) -> anyhow::Result<()> {
+        let ended = tokio::select! {
+            () = self.stop.cancelled() => None,
+            ended = self.tasks.join_next() => ended,
+        };
+        if !self.stop.is_cancelled() {
+            tracing::error!("a part of the service ended by itself; stopping");
+        }
+        self.finish().await?;
+        match ended {
+            Some(Ok(result)) => result,
+            Some(Err(error)) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops: no new work, the work in hand is finished, leases go back.
+    ///
+    /// # Errors
+    /// When the record can't be closed.
+    pub async fn finish(mut self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        let drained = tokio::time::timeout(FINISH, async {
+            while let Some(ended) = self.tasks.join_next().await {
+                if let Err(error) = ended.map_err(anyhow::Error::from).and_then(|result| result) {
+                    tracing::warn!(error = %error, "a part did not end well");
+                }
+            }
+        });
+        if drained.await.is_err() {
+            tracing::warn!("some work was not finished in time; its leases will end");
+            self.tasks.abort_all();
+        }
+        self.record.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! The policy section of the configuration, read into `domain::policy`.
+
+use serde::Deserialize;
+use std::time::Duration;
+
+use super::Fault;
+use crate::domain::money::{Amount, Asset, Currency, Unit};
+use crate::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicySection {
+    hold_seconds: u64,
+    life_seconds: u64,
+    hold_cap_seconds: u64,
+    redeem_within_seconds: u64,
+    assurance: Assurance,
+    unproved_hold_seconds: Option<u64>,
+    tiers: Vec<TierSection>,
+}
+
+impl Default for PolicySection {
+    /// The numbers of design section 8.
+    fn default() -> Self {
+        Self {
+            hold_seconds: 15 * 60,
+            life_seconds: 3600,
+            hold_cap_seconds: 72 * 3600,
+            redeem_within_seconds: 24 * 3600,
+            assurance: Assurance::Synced,
+            unproved_hold_seconds: None,
+            tiers: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TierSection {
+    currency: Option<Currency>,
+    asset: Option<Asset>,
+    from: Option<String>,
+    hold_seconds: Option<u64>,
+    life_seconds: Option<u64>,
+    assurance: Option<Assurance>,
+    unproved_hold_seconds: Option<u64>,
+}
+
+impl PolicySection {
+    /// The policy, or what is wrong with it.
+    pub fn read(self, floors: Floors) -> Result<Policy, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let base = Tier {
+            unit: None,
+            from: None,
+            hold: Duration::from_secs(self.hold_seconds),
+            life: Duration::from_secs(self.life_seconds),
+            assurance: self.assurance,
+            unproved: unproved(self.unproved_hold_seconds),
+        };
+        let mut tiers = Vec::new();
+        for (at, section) in self.tiers.into_iter().enumerate() {
+            match section.read(&base) {
+                Ok(tier) => tiers.push(tier),
+                Err(why) => faults.push(Fault(format!("policy.tiers[{at}]: {why}"))),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let cap = Duration::from_secs(self.hold_cap_seconds);
+        let redeem_within = Duration::from_secs(self.redeem_within_seconds);
+        Policy::new(base, tiers, cap, redeem_within, floors)
+            .map_err(|error| vec![Fault(format!("policy: {error}"))])
+    }
+}
+
+// Unproved is refused unless policy gives it a longer hold (design section 2, "A distinct device", rule 3).
+fn unproved(hold_seconds: Option<u64>) -> Unproved {
+    hold_seconds.map_or(Unproved::Refuse, |seconds| Unproved::HoldFor(Duration::from_secs(seconds)))
+}
+
+impl TierSection {
+    fn read(self, base: &Tier) -> Result<Tier, String> {
+        let unit = match (self.currency, self.asset) {
+            (Some(currency), None) => Some(Unit::Currency(currency)),
+            (None, Some(asset)) => Some(Unit::Asset(asset)),
+            (None, None) => None,
+            (Some(_), Some(_)) => return Err("give either a currency or an asset".into()),
+        };
+        let from = match (&self.from, &unit) {
+            (Some(text), Some(unit)) => Some(Amount::parse(text, unit).map_err(|e| format!("from {e}"))?),
+            (Some(_), None) => return Err("an amount needs its currency or asset".into()),
+            (None, _) => None,
+        };
+        Ok(Tier {
+            unit,
+            from,
+            hold: self.hold_seconds.map_or(base.hold, Duration::from_secs),
+            life: self.life_seconds.map_or(base.life, Duration::from_secs),
+            assurance: self.assurance.unwrap_or(base.assurance),
+            unproved: self.unproved_hold_seconds.map_or(base.unproved, |s| unproved(Some(s))),
+        })
+    }
+}

@@ -1,0 +1,39 @@
+//! How answers are put together: JSON, and the headers that go with it.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
+use serde::Serialize;
+
+use crate::service::request::{Answered, Repeat};
+use crate::web::problem::Problem;
+
+/// Says that the answer was given before.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// What a handler gives.
+pub type Answer = Result<HttpResponse, Problem>;
+
+/// A value as JSON.
+pub fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    let body = serde_json::to_string(value).map_err(crate::service::Error::internal)?;
+    Ok(HttpResponse::build(status).insert_header(ContentType::json()).body(body))
+}
+
+/// The stored answer to a create: the same bytes the second time.
+pub fn created(answered: Answered) -> Answer {
+    let mut answer = HttpResponse::Created();
+    answer.insert_header(ContentType::json());
+    if answered.repeat == Repeat::Earlier {
+        answer.insert_header((REPLAYED, HeaderValue::from_static("true")));
+    }
+    Ok(answer.body(answered.body))
+}
+
+/// One page of a list, newest first.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Page<T> {
+    pub data: Vec<T>,
+    /// Send it as `cursor` for the next page; `null` on the last one.
+    pub next_cursor: Option<String>,
+}

@@ -1,0 +1,21 @@
+//! Approvals: opened, read, listed, cancelled and redeemed by their backend.
+
+pub mod cancel;
+pub mod create;
+pub mod list;
+pub mod redeem;
+pub mod show;
+
+use actix_web::HttpRequest;
+use tracing::Span;
+
+use crate::domain::ApprovalId;
+use crate::web::extract::part;
+use crate::web::problem::Problem;
+
+/// The approval that the path names; also noted in the request's span.
+fn named(req: &HttpRequest) -> Result<ApprovalId, Problem> {
+    let id: ApprovalId = part(req, "id", str::parse)?;
+    Span::current().record("approval.id", tracing::field::display(id));
+    Ok(id)
+}

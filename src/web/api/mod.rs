@@ -1,0 +1,104 @@
+//! The JSON API for backends, under `/v1`, and two documents that anybody may read.
+//!
+//! Owns the table of its routes. Each file is one verb: it takes the request apart with `web::extract`, calls one use
+//! case of `service`, and puts the answer together with [`answer`]. May import: `domain`, `service`, `web`. Flow goes
+//! on in `service`.
+
+pub mod answer;
+pub mod approvals;
+pub mod document;
+pub mod holders;
+pub mod keys;
+pub mod webhooks;
+
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::web;
+
+use super::extract::authenticate;
+use crate::domain::backend::Scope;
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Whoever has an API key with this scope.
+    Key(Scope),
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    pub method: Method,
+    /// The pattern, as in OpenAPI.
+    pub path: &'static str,
+    /// The handler's path below this module.
+    pub handler: &'static str,
+    pub access: Access,
+}
+
+// One list makes both the routes and the table of them, so that the table can't leave one out.
+macro_rules! routes {
+    (
+        public { $($open:literal => [$($open_method:ident $($open_handler:ident)::+),+];)* }
+        keyed { $($path:literal => [$($method:ident $scope:ident $($handler:ident)::+),+];)* }
+    ) => {
+        /// Every route of the API.
+        pub const ROUTES: &[Route] = &[
+            $($(Route {
+                method: Method::$open_method,
+                path: $open,
+                handler: stringify!($($open_handler)::+),
+                access: Access::Public,
+            },)+)*
+            $($(Route {
+                method: Method::$method,
+                path: $path,
+                handler: stringify!($($handler)::+),
+                access: Access::Key(Scope::$scope),
+            },)+)*
+        ];
+
+        /// Registers them.
+        pub fn configure(cfg: &mut web::ServiceConfig) {
+            $(cfg.service(
+                web::resource($open)
+                    $(.route(web::method(Method::$open_method).to($($open_handler)::+)))+,
+            );)*
+            $(cfg.service(
+                web::resource($path)
+                    .wrap(from_fn(authenticate))
+                    $(.route(web::method(Method::$method).to($($handler)::+)))+,
+            );)*
+        }
+    };
+}
+
+routes! {
+    public {
+        "/.well-known/jwks.json" => [GET keys::show];
+        "/openapi.json" => [GET document::show];
+    }
+    keyed {
+        "/v1/approvals" => [POST Create approvals::create::create, GET Read approvals::list::list];
+        "/v1/approvals/{id}" => [GET Read approvals::show::show];
+        "/v1/approvals/{id}/cancel" => [POST Cancel approvals::cancel::cancel];
+        "/v1/approvals/{id}/redeem" => [POST Redeem approvals::redeem::redeem];
+        "/v1/holders" => [POST Enrol holders::create::create];
+        "/v1/holders/{subject}" => [GET Enrol holders::show::show];
+        "/v1/holders/{subject}/enrolments" => [POST Enrol holders::invite::invite];
+        "/v1/webhooks/endpoints" => [POST Webhooks webhooks::create::create, GET Webhooks webhooks::list::list];
+        "/v1/webhooks/endpoints/{id}" => [
+            GET Webhooks webhooks::show::show,
+            PATCH Webhooks webhooks::change::change,
+            DELETE Webhooks webhooks::remove::remove
+        ];
+        "/v1/webhooks/endpoints/{id}/rotate" => [POST Webhooks webhooks::rotate::rotate];
+        "/v1/webhooks/endpoints/{id}/test" => [POST Webhooks webhooks::test::test];
+        "/v1/webhooks/endpoints/{id}/deliveries" => [GET Webhooks webhooks::deliveries::deliveries];
+        "/v1/webhooks/endpoints/{id}/deliveries/{delivery}/redeliver" => [
+            POST Webhooks webhooks::redeliver::redeliver
+        ];
+    }
+}

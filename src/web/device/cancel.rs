@@ -1,0 +1,14 @@
+//! POST /a/{approval}/cancel: "Stop this transfer", in the hold and until it is redeemed. A plain form; no ceremony.
+
+use actix_web::{HttpResponse, web};
+
+use super::failure::{PageError, see};
+use super::seen::Seen;
+use crate::domain::ids::ApprovalId;
+use crate::service::{Context, Error, cancel};
+
+pub async fn cancel(cx: web::Data<Context>, path: web::Path<String>, seen: Seen) -> Result<HttpResponse, PageError> {
+    let id: ApprovalId = path.parse().map_err(|_| PageError::from(Error::NotFound))?;
+    cancel::by_device(&cx, &seen.browser, id).await?;
+    Ok(see(&format!("/a/{id}")))
+}

@@ -1,0 +1,115 @@
+//! The waiting page, on the side that started the transfer: it watches and can stop, and it never approves. Opening it
+//! (by its script, with POST) remembers the browser; loading it doesn't.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+
+use super::failure::{PageError, ScriptError, html, see};
+use super::present::{self, Viewer};
+use super::seen::{Name, Seen, cookie};
+use crate::domain::approval::transitions::Refusal;
+use crate::domain::approval::{Approval, State};
+use crate::domain::device::{Blob, DeviceKey, Thumbprint};
+use crate::domain::link::LinkRefusal;
+use crate::domain::time::Timestamp;
+use crate::service::watch::{self, PresentedKey, Waiting};
+use crate::service::{Context, Error, cancel, prompt};
+use crate::web::pages::Template;
+use crate::web::pages::live::{Deadline, HoldClock, Live};
+use crate::web::pages::waiting::{Handover, WaitingCoolingPage, WaitingEndPage, WaitingPage};
+
+pub async fn show(cx: web::Data<Context>, token: web::Path<String>, seen: Seen) -> Result<HttpResponse, PageError> {
+    let approval = match watch::look(&cx, &token, &seen.browser).await? {
+        Waiting::Fresh(approval) | Waiting::Own(approval) => approval,
+        Waiting::Ended => return Err(Error::Link(LinkRefusal::Ended).into()),
+    };
+    let text = render(&cx, &token, &approval, cx.now())?;
+    Ok(html(text))
+}
+
+fn render(cx: &Context, token: &str, approval: &Approval, now: Timestamp) -> Result<String, PageError> {
+    let frame = present::frame(cx);
+    let live = Live::waiting(token, i64::from(approval.version), now.micros());
+    let deal = present::deal(approval, now);
+    let asked = present::at(now, approval.created_at);
+    // The initiating side learns no names of the holder's devices.
+    let viewer = Viewer { here: None, devices: &[] };
+    let rendered = match &approval.state {
+        State::Pending => {
+            let hold = approval.distinct().map_or(approval.terms.hold, |(_, hold)| hold);
+            let handover = Handover {
+                sent_to: Vec::new(),
+                address: authority(cx),
+                page_token: prompt::page_token(cx, approval.id),
+            };
+            let deadline = Deadline::new(now.micros(), approval.expires_at.micros());
+            let hold = i64::try_from(hold.as_micros()).unwrap_or(i64::MAX);
+            WaitingPage::new(frame, live, deal, &asked, deadline, hold, handover).render()
+        }
+        State::Cooling { decision, cooling_until } => {
+            let clock = HoldClock::new(now.micros(), decision.approved_at.micros(), cooling_until.micros());
+            WaitingCoolingPage::new(frame, live, deal, &asked, &viewer.approved(decision, now), clock).render()
+        }
+        State::Released { .. } | State::Redeemed { .. } | State::Rejected { .. } | State::Cancelled { .. } | State::Expired { .. } => {
+            let outcome = viewer.outcome(approval, now).ok_or_else(|| Error::internal("an end without an outcome"))?;
+            WaitingEndPage::new(frame, live, deal, &asked, outcome).render()
+        }
+    };
+    Ok(rendered.map_err(Error::internal)?)
+}
+
+fn authority(cx: &Context) -> String {
+    let url = &cx.settings.public_url;
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    page_token: String,
+    keys: Vec<Presented>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Presented {
+    thumbprint: Thumbprint,
+    public_key: Jwk,
+    signature: Blob,
+}
+
+/// The public parts of an EC key (RFC 7517); what else a browser adds is passed over.
+#[derive(Deserialize)]
+pub struct Jwk {
+    pub x: String,
+    pub y: String,
+}
+
+pub async fn open(
+    cx: web::Data<Context>,
+    token: web::Path<String>,
+    seen: Seen,
+    opening: web::Json<Opening>,
+) -> Result<HttpResponse, ScriptError> {
+    let opening = opening.into_inner();
+    let mut keys = Vec::with_capacity(opening.keys.len().min(watch::MAX_KEYS));
+    for presented in opening.keys.into_iter().take(watch::MAX_KEYS + 1) {
+        let key = DeviceKey::from_jwk(&presented.public_key.x, &presented.public_key.y).map_err(|_| Error::DeviceKey)?;
+        if key.thumbprint() != presented.thumbprint {
+            return Err(Error::DeviceKey.into());
+        }
+        keys.push(PresentedKey { key, signature: presented.signature.0 });
+    }
+    let mark = watch::watch(&cx, &token, &seen.browser, &opening.page_token, &keys, seen.mark).await?;
+    Ok(HttpResponse::Ok()
+        .cookie(cookie(&cx, Name::Mark, mark.text()))
+        .json(serde_json::json!({"ok": true})))
+}
+
+pub async fn stop(cx: web::Data<Context>, token: web::Path<String>, seen: Seen) -> Result<HttpResponse, PageError> {
+    match cancel::by_initiator(&cx, &token, &seen.browser).await {
+        Ok(_) | Err(Error::Refused(Refusal::State(_) | Refusal::Redeemed { .. })) => Ok(see(&format!("/w/{token}"))),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,149 @@
+//! Sends webhooks. Each endpoint has a few places of its own, so that a slow or dead one never delays another's; what
+//! came back is settled in one go.
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::ids::{DeliveryId, EndpointId};
+use crate::domain::webhook::next_try;
+use crate::ports::WebhookSender;
+use crate::ports::outward::{WebhookAnswer, WebhookMessage};
+use crate::ports::store::{DeliveryJob, DeliveryNext, DeliveryOutcome};
+use crate::service::{Context, Error, endpoints};
+
+/// Under way at once, over all endpoints.
+const MAX: usize = 256;
+/// Under way at once for one endpoint.
+const PER_ENDPOINT: usize = 16;
+/// Longer than the longest try (15 s).
+const LEASE: Duration = Duration::from_secs(60);
+const PERIOD: Duration = Duration::from_secs(1);
+
+type Settled = (EndpointId, (DeliveryId, i64, DeliveryOutcome));
+
+/// Runs until stopped; what is being sent is finished first.
+pub async fn run(cx: Context, sender: Arc<dyn WebhookSender>, wake: Arc<Notify>, stop: CancellationToken) {
+    let mut under_way = FuturesUnordered::new();
+    let mut places: HashMap<EndpointId, usize> = HashMap::new();
+    let mut look = true;
+    loop {
+        if look && under_way.len() < MAX && !stop.is_cancelled() {
+            look = false;
+            let busy: Vec<EndpointId> =
+                places.iter().filter(|(_, taken)| **taken >= PER_ENDPOINT).map(|(id, _)| *id).collect();
+            let room = u32::try_from(MAX - under_way.len()).unwrap_or(u32::MAX);
+            match cx.store.claim_deliveries(room, 16, &busy, LEASE).await {
+                Ok(jobs) => {
+                    look = !jobs.is_empty();
+                    for job in jobs {
+                        *places.entry(job.endpoint.id).or_default() += 1;
+                        under_way.push(send(cx.clone(), Arc::clone(&sender), job));
+                    }
+                }
+                Err(error) => tracing::warn!(error = %error, "webhooks can't be read at present"),
+            }
+        }
+        tokio::select! {
+            Some(first) = under_way.next(), if !under_way.is_empty() => {
+                let mut done: Vec<Settled> = vec![first];
+                while let Some(Some(more)) = futures_util::FutureExt::now_or_never(under_way.next()) {
+                    done.push(more);
+                }
+                for (endpoint, _) in &done {
+                    if let Some(taken) = places.get_mut(endpoint) {
+                        *taken -= 1;
+                        if *taken == 0 {
+                            places.remove(endpoint);
+                        }
+                    }
+                }
+                settle(&cx, done).await;
+                look = true;
+            }
+            () = wake.notified() => look = true,
+            () = tokio::time::sleep(PERIOD) => look = true,
+            () = stop.cancelled(), if !stop.is_cancelled() => {}
+        }
+        if stop.is_cancelled() && under_way.is_empty() {
+            return;
+        }
+    }
+}
+
+/// Leases once, sends what was leased, and settles it. Gives how many there were. For tests, which drain.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn turn(cx: &Context, sender: &Arc<dyn WebhookSender>) -> Result<usize, Error> {
+    let jobs = cx.store.claim_deliveries(64, 16, &[], LEASE).await?;
+    let count = jobs.len();
+    let mut done = Vec::with_capacity(count);
+    for job in jobs {
+        done.push(send(cx.clone(), Arc::clone(sender), job).await);
+    }
+    settle(cx, done).await;
+    Ok(count)
+}
+
+async fn settle(cx: &Context, done: Vec<Settled>) {
+    let outcomes: Vec<_> = done.into_iter().map(|(_, outcome)| outcome).collect();
+    if outcomes.is_empty() {
+        return;
+    }
+    if let Err(error) = cx.store.settle_deliveries(&outcomes).await {
+        tracing::warn!(error = %error, "webhooks could not be settled; they will be sent again");
+    }
+}
+
+async fn send(cx: Context, sender: Arc<dyn WebhookSender>, job: DeliveryJob) -> Settled {
+    let endpoint = job.endpoint.id;
+    let outcome = attempt(&cx, sender.as_ref(), &job).await;
+    let word = match outcome.next {
+        DeliveryNext::Done => "delivered",
+        DeliveryNext::RetryAt(_) => "retry",
+        DeliveryNext::GiveUp => "failed",
+        DeliveryNext::Disable => "disabled",
+    };
+    metrics::counter!("countersign_webhooks_total", "outcome" => word).increment(1);
+    if outcome.next == DeliveryNext::Done {
+        let took = outcome.at.since(job.created_at).as_secs_f64();
+        metrics::histogram!("countersign_webhook_seconds").record(took);
+    }
+    (endpoint, (job.id, job.fence, outcome))
+}
+
+async fn attempt(cx: &Context, sender: &dyn WebhookSender, job: &DeliveryJob) -> DeliveryOutcome {
+    let now = cx.now();
+    let secrets = match endpoints::secrets(cx, &job.endpoint, now) {
+        Ok(secrets) => secrets,
+        Err(error) => {
+            tracing::error!(error = %error, endpoint.id = %job.endpoint.id, "a webhook secret can't be opened");
+            return DeliveryOutcome { at: now, status: None, error: Some("secret"), next: DeliveryNext::GiveUp };
+        }
+    };
+    let message =
+        WebhookMessage { url: &job.endpoint.url, id: &job.message_id, at: now, body: &job.body, secrets: &secrets };
+    let answer = sender.post(message).await;
+    let now = cx.now();
+    let [jitter] = cx.random::<1>();
+    let again = || next_try(job.attempts + 1, now, jitter).map_or(DeliveryNext::GiveUp, DeliveryNext::RetryAt);
+    match answer {
+        WebhookAnswer::Status(status @ 200..=299) => {
+            DeliveryOutcome { at: now, status: Some(status), error: None, next: DeliveryNext::Done }
+        }
+        WebhookAnswer::Status(410) => {
+            DeliveryOutcome { at: now, status: Some(410), error: Some("gone"), next: DeliveryNext::Disable }
+        }
+        WebhookAnswer::Status(status) => {
+            DeliveryOutcome { at: now, status: Some(status), error: Some("status"), next: again() }
+        }
+        WebhookAnswer::Failed(error) => {
+            DeliveryOutcome { at: now, status: None, error: Some(error), next: again() }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What runs beside the requests: timers, notices, webhooks, and the sweep that makes up for whatever was missed.
+//!
+//! Each worker is idempotent and takes no input: it leases what is due, does it, and settles it. Signals wake it, a
+//! period wakes it too. May import: `service`, `ports`, `domain`.
+
+pub mod deliveries;
+pub mod notices;
+pub mod sweep;
+pub mod timers;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether this node's clock and the database's agree. While they don't, the node releases nothing.
+#[derive(Debug, Clone)]
+pub struct ClockGate(Arc<AtomicBool>);
+
+impl Default for ClockGate {
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+impl ClockGate {
+    pub fn is_open(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Opens or shuts the gate, and says so when that changes.
+    pub fn set(&self, skew: Option<std::time::Duration>) {
+        let open = skew.is_none();
+        let was = self.0.swap(open, Ordering::Relaxed);
+        metrics::gauge!("countersign_clock_agrees").set(if open { 1.0 } else { 0.0 });
+        match (was, skew) {
+            (true, Some(apart)) => {
+                tracing::error!(apart_ms = apart.as_millis(), "clocks disagree: this node releases nothing");
+            }
+            (false, None) => tracing::info!("clocks agree again"),
+            _ => {}
+        }
+    }
+}

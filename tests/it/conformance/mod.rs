@@ -1,0 +1,41 @@
+//! What every `Store` must do, whatever it is made of: one suite of cases, instantiated for each adapter with
+//! [`store::store_conformance`], and here for the store in memory, which the simulation trusts.
+//!
+//! `world` stores the rows that a case starts from, `rows` and `states` make further ones; each other file owns the cases of one part of the port. A case
+//! takes a fresh, empty store. The databases judge time by their own clocks, so no case moves a clock: what lies in the
+//! past or ahead is made relative to what the store says its time is.
+
+pub mod store;
+
+mod backends;
+mod deliveries;
+mod devices;
+mod due;
+mod endpoints;
+mod enrolling;
+mod guards;
+mod notices;
+mod opening;
+mod races;
+mod reading;
+mod rows;
+mod states;
+mod told;
+mod transitions;
+mod world;
+
+use std::sync::Arc;
+
+use countersign::domain::Timestamp;
+use countersign::ports::Store;
+
+use crate::support::clock::ManualClock;
+use crate::support::memory_store::MemoryStore;
+
+/// A fresh store in memory. It has nothing to keep alive beside itself.
+async fn memory_store() -> (Arc<dyn Store>, ()) {
+    let clock = ManualClock::at(Timestamp::from_micros(1_795_271_520_123_456));
+    (Arc::new(MemoryStore::new(Arc::new(clock))), ())
+}
+
+store::store_conformance!(memory, crate::conformance::memory_store);

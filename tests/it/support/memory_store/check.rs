@@ -1,0 +1,112 @@
+//! The conditions of a change, each as `ports::change::Effect` words it. Reads only: whoever passes is written whole.
+
+use countersign::domain::approval::StateName;
+use countersign::domain::backend::Remembered;
+use countersign::domain::device::Device;
+use countersign::domain::holder::PENDING_AT_ONCE;
+use countersign::domain::webhook::MAX_ENDPOINTS;
+use countersign::domain::{LinkId, Timestamp};
+use countersign::ports::change::DeviceProof;
+use countersign::ports::store::Unique;
+use countersign::ports::{Change, CommitError, Effect};
+
+use super::Record;
+
+type Checked = Result<(), CommitError>;
+
+/// Whether the change may be stored now.
+pub fn change(record: &Record, change: &Change, now: Timestamp) -> Checked {
+    effect(record, &change.effect, now)?;
+    let entry_is_new = record.entries.iter().all(|entry| entry.id != change.entry.id);
+    let notices_are_new = change.notices.iter().all(|notice| !record.notices.contains_key(&notice.id));
+    let deliveries_are_new = change.deliveries.iter().all(|delivery| !record.deliveries.contains_key(&delivery.id));
+    unique(entry_is_new && notices_are_new && deliveries_are_new, Unique::Other)
+}
+
+fn unique(is_new: bool, what: Unique) -> Checked {
+    if is_new { Ok(()) } else { Err(CommitError::Duplicate(what)) }
+}
+
+fn holds(condition: bool) -> Checked {
+    if condition { Ok(()) } else { Err(CommitError::Conflict) }
+}
+
+fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
+    match effect {
+        Effect::Noted | Effect::RemoveEndpoint(_) => Ok(()),
+        Effect::Open { approval, remember } => {
+            key_is_new(record, remember)?;
+            unique(!record.approvals.contains_key(&approval.id), Unique::Other)?;
+            let transfer_id = &approval.details.transfer().transfer_id;
+            let taken = record.approvals.values().map(|row| &row.approval).any(|other| {
+                let name = other.state.name();
+                let holds_it = !name.is_final() || name == StateName::Redeemed;
+                other.backend == approval.backend && holds_it && other.details.transfer().transfer_id == *transfer_id
+            });
+            unique(!taken, Unique::TransferId)?;
+            if record.pending(approval.holder) < PENDING_AT_ONCE { Ok(()) } else { Err(CommitError::Cap) }
+        }
+        Effect::Transition { transition, proof, .. } => {
+            let row = record.approvals.get(&transition.approval.id).ok_or(CommitError::Conflict)?;
+            holds(row.approval.version == transition.from)?;
+            holds(transition.guard.not_before.is_none_or(|bound| bound <= now))?;
+            holds(transition.guard.before.is_none_or(|bound| now < bound))?;
+            proof.map_or(Ok(()), |proof| proof_holds(record, proof))
+        }
+        Effect::AddHolder { holder, channels, remember } => {
+            key_is_new(record, remember)?;
+            unique(record.holder(holder.backend, &holder.subject).is_none(), Unique::Subject)?;
+            let channels_are_new = channels.iter().all(|new| !record.channels.contains_key(&new.channel.id));
+            unique(!record.holders.contains_key(&holder.id) && channels_are_new, Unique::Other)
+        }
+        Effect::AddChannel(new) => unique(!record.channels.contains_key(&new.channel.id), Unique::Other),
+        Effect::AddLink { link, remember } => {
+            key_is_new(record, remember)?;
+            let is_new = record.links.values().all(|other| other.id != link.id && other.token_hash != link.token_hash);
+            unique(is_new, Unique::Other)
+        }
+        Effect::CountTry { link, tries } => {
+            let link = record.links.get(link).ok_or(CommitError::Conflict)?;
+            holds(link.tries == *tries && link.ended_at.is_none())
+        }
+        Effect::EndLink { link, .. } => holds(record.links.get(link).is_some_and(|link| link.ended_at.is_none())),
+        Effect::EnrolFirst { link, device, .. } => enrols(record, *link, device, now),
+        Effect::CountFailure { device, failures, .. } => {
+            holds(record.devices.get(device).is_some_and(|device| device.failures == *failures))
+        }
+        Effect::AddEndpoint(endpoint) => {
+            unique(!record.endpoints.contains_key(&endpoint.id), Unique::Other)?;
+            let count = record.endpoints.values().filter(|other| other.backend == endpoint.backend).count();
+            if count < MAX_ENDPOINTS { Ok(()) } else { Err(CommitError::Cap) }
+        }
+        Effect::SetEndpoint(endpoint) => holds(record.endpoints.contains_key(&endpoint.id)),
+        Effect::AddBackend { backend, key } => {
+            unique(!record.backends.contains_key(&backend.id) && key_is_free(record, key), Unique::Other)
+        }
+        Effect::AddKey(key) => unique(key_is_free(record, key), Unique::Other),
+        Effect::RevokeKey { key, .. } => holds(record.keys.get(key).is_some_and(|key| key.revoked_at.is_none())),
+    }
+}
+
+fn key_is_new(record: &Record, remember: &Remembered) -> Checked {
+    unique(record.remembered(remember.backend, &remember.key).is_none(), Unique::IdempotencyKey)
+}
+
+fn key_is_free(record: &Record, key: &countersign::domain::backend::ApiKey) -> bool {
+    record.keys.values().all(|other| other.id != key.id && other.hash != key.hash)
+}
+
+fn proof_holds(record: &Record, proof: DeviceProof) -> Checked {
+    let device = record.devices.get(&proof.device).ok_or(CommitError::Conflict)?;
+    let risen = proof.counter > device.counter || (proof.counter == 0 && device.counter == 0);
+    holds(device.is_live() && risen)
+}
+
+fn enrols(record: &Record, link: LinkId, device: &Device, now: Timestamp) -> Checked {
+    let link = record.links.get(&link).ok_or(CommitError::Conflict)?;
+    holds(link.ended_at.is_none() && now < link.expires_at && link.holder == device.body.holder)?;
+    holds(record.holders.get(&link.holder).is_some_and(|holder| holder.enrolled_at.is_none()))?;
+    let credential_is_new = |other: &Device| other.body.credential_id != device.body.credential_id;
+    unique(record.devices.values().all(credential_is_new), Unique::Credential)?;
+    unique(!record.devices.contains_key(&device.body.id), Unique::Other)
+}
