@@ -13,7 +13,7 @@ pub mod web;
 pub mod adapters;
 pub mod config;
 pub mod telemetry;
-// pub mod app;
+pub mod app;
 pub mod keys;
 pub mod authenticator;
 pub mod demo;

@@ -1,1 +1,200 @@
-fn main() {}
+//! The command line. Thin: it reads arguments, loads the configuration, and hands over to the library.
+
+use anyhow::{Context as _, bail};
+use clap::{Parser, Subcommand};
+use countersign::app::{self, Role};
+use countersign::config::Config;
+use countersign::domain::backend::{Scope, Scopes};
+use countersign::domain::ids::{BackendId, KeyId};
+use countersign::domain::text::Line;
+use countersign::service::{Profile, backends};
+use countersign::telemetry::{self, LogFormat};
+use countersign::keys;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tokio_util::sync::CancellationToken;
+
+// Under load about a fifth of the time went into the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Out-of-band approval for irreversible movements of money.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// Configuration file (TOML). Environment variables such as COUNTERSIGN__HTTP__PUBLIC_URL stand over it.
+    #[arg(long, short, global = true, env = "COUNTERSIGN_CONFIG")]
+    config: Option<PathBuf>,
+    /// What to log, for example `info` or `countersign=debug,warn`.
+    #[arg(long, global = true, default_value = "info")]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service. Refuses a configuration that isn't safe, and says everything that is wrong with it at once.
+    Serve {
+        #[arg(long, value_enum, default_value = "all")]
+        role: Role,
+    },
+    /// Show the whole flow on this machine: the service, and a sample exchange that uses it.
+    Demo {
+        /// Run the story in the terminal, without a browser, and check every outcome.
+        #[arg(long)]
+        auto: bool,
+        /// Port of Countersign.
+        #[arg(long)]
+        port: Option<u16>,
+        /// Port of the sample exchange.
+        #[arg(long)]
+        exchange_port: Option<u16>,
+    },
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Backends and their API keys.
+    #[command(subcommand)]
+    Backend(BackendCommand),
+    /// Make the key files of a new deployment in a folder. Existing files are left alone.
+    Keys { folder: PathBuf },
+    /// Ask a running service whether it is ready; for container health checks.
+    Healthcheck {
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        address: SocketAddr,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+#[derive(Subcommand)]
+enum BackendCommand {
+    /// Add a backend with its first key. The key is shown once.
+    Add {
+        name: String,
+        /// What the key may do: create, read, cancel, redeem, enrol, webhooks. All by default.
+        #[arg(long, value_delimiter = ',')]
+        scopes: Vec<Scope>,
+    },
+    /// List the backends.
+    List,
+    /// Add a key to a backend. The key is shown once.
+    AddKey {
+        backend: BackendId,
+        #[arg(long, value_delimiter = ',', required = true)]
+        scopes: Vec<Scope>,
+    },
+    /// List the keys of a backend.
+    Keys { backend: BackendId },
+    /// Revoke a key, at once.
+    RevokeKey { key: KeyId },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("countersign: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let load = || Config::load(arguments.config.as_deref());
+    match arguments.command {
+        Command::Serve { role } => {
+            telemetry::start_logs(LogFormat::Json, &arguments.log);
+            serve(load()?, role).await
+        }
+        Command::Demo { auto, port, exchange_port } => {
+            telemetry::start_logs(LogFormat::Text, if arguments.log == "info" { "warn" } else { &arguments.log });
+            { let _ = (auto, port, exchange_port); bail!("soon") }
+        }
+        Command::Migrate => {
+            let (record, ..) = app::open_record(&load()?).await?;
+            record.close().await;
+            println!("the schema is up to date");
+            Ok(())
+        }
+        Command::Backend(command) => backend(&load()?, command).await,
+        Command::Keys { folder } => keys::make(&folder),
+        Command::Healthcheck { address } => keys::healthcheck(address),
+        Command::Openapi => {
+            println!("{}", countersign::web::openapi::document().to_pretty_json()?);
+            Ok(())
+        }
+    }
+}
+
+async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
+    if config.profile == Profile::Demo {
+        bail!("serve refuses the profile demo; use `countersign demo`");
+    }
+    let listener = TcpListener::bind(config.http.listen)
+        .with_context(|| format!("{} can't be listened on", config.http.listen))?;
+    listener.set_nonblocking(true)?;
+    let stop = CancellationToken::new();
+    tokio::spawn(signals(stop.clone()));
+    let running = app::start(config, role, listener, stop).await?;
+    let faults = running.cx.store.durability_faults().await?;
+    if !faults.is_empty() && running.cx.settings.profile == Profile::Production {
+        let list = faults.join("\n  - ");
+        running.finish().await?;
+        bail!("the database would lose what it acknowledged:\n  - {list}");
+    }
+    tracing::info!(url = %running.url, role = ?role, "serving");
+    running.run().await
+}
+
+async fn backend(config: &Config, command: BackendCommand) -> anyhow::Result<()> {
+    let parts = app::open(config).await?;
+    let cx = &parts.cx;
+    match command {
+        BackendCommand::Add { name, scopes } => {
+            let name = Line::parse(&name).context("the name")?;
+            let scopes = if scopes.is_empty() { Scope::ALL.to_vec() } else { scopes };
+            show(&backends::add(cx, name, Scopes::of(&scopes)).await?);
+        }
+        BackendCommand::AddKey { backend, scopes } => {
+            show(&backends::add_key(cx, backend, Scopes::of(&scopes)).await?);
+        }
+        BackendCommand::List => {
+            for backend in cx.store.backends().await? {
+                println!("{}  {}  {}", backend.id, backend.created_at, backend.name);
+            }
+        }
+        BackendCommand::Keys { backend } => {
+            for key in cx.store.keys(backend).await? {
+                let state = key.revoked_at.map_or("stands".to_owned(), |at| format!("revoked {at}"));
+                println!("{}  {}  {:?}  {state}", key.id, key.created_at, key.scopes);
+            }
+        }
+        BackendCommand::RevokeKey { key } => {
+            backends::revoke_key(cx, key).await?;
+            println!("{key} is revoked");
+        }
+    }
+    parts.record.close().await;
+    Ok(())
+}
+
+fn show(new: &backends::NewKey) {
+    println!("backend  {}", new.backend);
+    println!("key      {}", new.key);
+    println!("secret   {}", new.secret.reveal());
+    println!("The secret is not stored and is not shown again.");
+}
+
+async fn signals(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    stop.cancel();
+}

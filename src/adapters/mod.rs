@@ -8,3 +8,4 @@ pub mod webhooks;
 pub mod receipts;
 pub mod secrets;
 pub mod webauthn;
+pub mod storage;

@@ -175,8 +175,14 @@ fn log(error: &Error) {
 
 /// The error and everything it came from, in one line.
 fn chain(error: &dyn StdError) -> String {
-    let sources = std::iter::successors(error.source(), |source| source.source());
-    sources.fold(error.to_string(), |line, source| format!("{line}: {source}"))
+    let mut line = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        line.push_str(": ");
+        line.push_str(&source.to_string());
+        next = source.source();
+    }
+    line
 }
 
 /// The rule that an input breaks. The sources of [`Error::Invalid`] are written for whoever sent the input.

@@ -17,6 +17,6 @@ pub use authenticated::{Authenticated, authenticate};
 pub use body::{Body, NoBody};
 pub use client_ip::{ClientIp, TrustedProxies};
 pub use fields::Fields;
-pub use idempotency::Key;
+pub use idempotency::{IdempotencyHeader, Key};
 pub use path::part;
-pub use query::parameters;
+pub use query::{NoQuery, parameters};

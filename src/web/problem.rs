@@ -72,6 +72,7 @@ kinds! {
     DeviceTooNew "device-too-new" FORBIDDEN "The device is too new for this";
     NotDistinct "not-distinct" FORBIDDEN "The device isn't known to be another than the one that started it";
     AssuranceTooLow "assurance-too-low" FORBIDDEN "The passkey isn't strong enough for this";
+    Forbidden "forbidden" FORBIDDEN "This isn't allowed";
     UnknownDevice "unknown-device" FORBIDDEN "This browser isn't an enrolled device";
     CeremonyFailed "ceremony-failed" FORBIDDEN "The ceremony failed";
     CodeWrong "code-wrong" FORBIDDEN "The code is wrong";
@@ -147,7 +148,7 @@ pub struct Problem {
 pub struct ProblemBody<'a> {
     /// `https://countersign.dev/problems/` and a slug that never changes its meaning.
     #[serde(rename = "type")]
-    #[schema(value_type = String, format = Uri, example = "https://countersign.dev/problems/invalid-request")]
+    #[schema(value_type = String, format = "uri", example = "https://countersign.dev/problems/invalid-request")]
     pub kind: String,
     #[schema(value_type = String, example = "The request breaks a rule")]
     pub title: &'static str,
@@ -157,7 +158,7 @@ pub struct ProblemBody<'a> {
     pub detail: &'a str,
     /// Finds the request in the log. Also in the header `x-request-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = Uuid, nullable = false)]
+    #[schema(value_type = Option<String>, format = "uuid", nullable = false)]
     pub request_id: Option<String>,
     /// What breaks a rule, each part once.
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
@@ -266,7 +267,10 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        self.response(None)
+        let mut answer = self.response(None);
+        // From here `request_id` takes it up and writes it again with the request's id.
+        answer.extensions_mut().insert(self.clone());
+        answer
     }
 }
 

@@ -129,24 +129,16 @@ fn mark<B>(res: &mut HttpResponse<B>, id: RequestId) {
 /// The problem that this answer stands for. Failures that somebody else has written a body for (pages do) stay as they
 /// are; what the framework answers of its own accord is plain text or nothing.
 fn problem_in<B>(res: &ServiceResponse<B>) -> Option<Problem> {
-    if let Some(error) = res.response().error() {
-        if let Some(problem) = error.as_error::<Problem>() {
-            return Some(problem.clone());
-        }
-        if bare(res) {
-            return Some(of_error(error));
-        }
-        return None;
+    if let Some(problem) = res.response().extensions().get::<Problem>() {
+        return Some(problem.clone());
     }
-    (bare(res) && is_failure(res.status())).then(|| of_status(res.status()))
-}
-
-fn is_failure(status: StatusCode) -> bool {
-    status.is_client_error() || status.is_server_error()
-}
-
-fn bare<B>(res: &ServiceResponse<B>) -> bool {
-    res.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"))
+    let bare =
+        res.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    match res.response().error() {
+        _ if !bare => None,
+        Some(error) => Some(of_error(error)),
+        None => of_status(res.status()),
+    }
 }
 
 /// An error that isn't one of ours: the framework's, whose texts may tell of the inside.
@@ -158,19 +150,23 @@ fn of_error(error: &Error) -> Problem {
     if status.is_server_error() {
         tracing::error!(error = %error, "a fault of our own");
     }
-    of_status(status)
+    of_status(status).unwrap_or_else(internal)
 }
 
-fn of_status(status: StatusCode) -> Problem {
-    match status {
+fn of_status(status: StatusCode) -> Option<Problem> {
+    Some(match status {
+        StatusCode::FORBIDDEN => Problem::new(Kind::Forbidden, "It came from where such requests don't come from."),
         StatusCode::NOT_FOUND => not_found(),
         StatusCode::METHOD_NOT_ALLOWED => Problem::new(Kind::MethodNotAllowed, "See the header `Allow`."),
         StatusCode::REQUEST_TIMEOUT => Problem::new(Kind::RequestTimeout, "Send it again, faster."),
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Kind::TooLarge, "Send less."),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(Kind::UnsupportedMediaType, "Send application/json."),
         status if status.is_server_error() => internal(),
-        _ => Problem::new(Kind::BadRequest, "It isn't HTTP as this place expects it."),
-    }
+        status if status.is_client_error() => {
+            Problem::new(Kind::BadRequest, "It isn't a request as this place expects it.")
+        }
+        _ => return None,
+    })
 }
 
 /// The answer to every path that has no route.

@@ -285,3 +285,17 @@ async fn a_cluster_heals_when_its_node_comes_back() {
     eventually("the sweep to succeed", async || timers.arm_missing(&armed).await.ok()).await;
     claims_come(&timers, armed.len()).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_dropped_leaves_no_connection() {
+    let server = Server::start();
+    // The one that asks is one of them.
+    let connections = || server.command(&["CLIENT", "LIST"]).lines().count();
+    let redis = open(&server);
+    let (timers, live) = (redis.timers(), redis.live());
+    timers.arm(&[due()]).await.unwrap();
+    eventually("the news to be connected", async || live.is_connected().then_some(())).await;
+    assert_eq!(connections(), 3);
+    drop((redis, timers, live));
+    eventually("the connections to end", async || (connections() == 1).then_some(())).await;
+}

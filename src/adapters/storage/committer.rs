@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::failure::unavailable;
 use super::write::{Write, choose};
-use crate::ports::store::{CommitError, StoreError};
+use crate::ports::store::CommitError;
 
 /// Most changes in one batch. Past 128 a batch only gets later, not cheaper.
 const MOST: usize = 128;
@@ -166,9 +166,4 @@ fn answer(job: Job, outcome: Outcome, outbox: &Notify) {
     }
     // Whoever asked may have gone; the change is stored all the same.
     drop(job.answer.send(outcome));
-}
-
-/// The error of a change when the store itself failed.
-pub fn store_error(error: StoreError) -> CommitError {
-    CommitError::Store(error)
 }

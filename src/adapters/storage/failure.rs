@@ -59,3 +59,21 @@ pub fn reading(table: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
 pub fn touched(rows: u64) -> Result<(), Refused> {
     if rows == 0 { Err(Refused::Conflict) } else { Ok(()) }
 }
+
+/// What a caller is told of a write whose fate is known.
+///
+/// # Errors
+/// As [`crate::ports::store::Store::commit`], without `Unknown`.
+pub fn outcome(result: Result<(), Failure>) -> Result<(), CommitError> {
+    result.map_err(|failure| match failure {
+        Failure::Refused(refused) => refused.into(),
+        Failure::Store(error) => CommitError::Store(error),
+        Failure::Sql(error) if is_missing_parent(&error) => CommitError::Conflict,
+        Failure::Sql(error) => CommitError::Store(unavailable(error)),
+    })
+}
+
+/// A row names another one that isn't there: the record isn't as the change expected.
+fn is_missing_parent(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+}

@@ -7,9 +7,10 @@
 mod at;
 mod committer;
 mod failure;
-pub mod postgres;
+//pub mod postgres;
 mod rows;
 mod seal;
+mod settle;
 pub mod sqlite;
 mod write;
 

@@ -11,6 +11,9 @@ use crate::web::problem::Problem;
 /// Says that the answer was given before.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// Rows of a page when the request doesn't say.
+pub const DEFAULT_LIMIT: u32 = 20;
+
 /// What a handler gives.
 pub type Answer = Result<HttpResponse, Problem>;
 

@@ -5,6 +5,9 @@ use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderValue};
 
 use super::answer::Answer;
 use crate::web::openapi;
+use crate::web::problem::Kind;
+
+pub const PROBLEMS: &[Kind] = &[];
 
 /// This document
 ///
@@ -15,9 +18,8 @@ use crate::web::openapi;
     tag = "about",
     operation_id = "openapi",
     responses((status = 200, description = "The document.", body = Object)),
-    security(()),
 )]
-pub async fn show() -> Answer {
+pub async fn handle() -> Answer {
     let fresh = HeaderValue::from_static("public, max-age=300");
     Ok(HttpResponse::Ok()
         .insert_header(ContentType::json())

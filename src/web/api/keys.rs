@@ -5,6 +5,9 @@ use actix_web::{HttpResponse, web};
 
 use super::answer::Answer;
 use crate::service::Context;
+use crate::web::problem::Kind;
+
+pub const PROBLEMS: &[Kind] = &[];
 
 /// The key set
 ///
@@ -15,9 +18,8 @@ use crate::service::Context;
     tag = "receipts",
     operation_id = "key_set",
     responses((status = 200, description = "The key set.", body = KeySet)),
-    security(()),
 )]
-pub async fn show(cx: web::Data<Context>) -> Answer {
+pub async fn handle(cx: web::Data<Context>) -> Answer {
     // Long enough to spare us, short enough for a new key to be seen before its first receipt matters.
     let fresh = HeaderValue::from_static("public, max-age=300");
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, fresh)).json(cx.signer.key_set()))

@@ -16,6 +16,8 @@ use actix_web::middleware::from_fn;
 use actix_web::web;
 
 use super::extract::authenticate;
+use super::problem::Kind;
+use super::request_id::no_route;
 use crate::domain::backend::Scope;
 
 /// Who may use a route.
@@ -33,9 +35,11 @@ pub struct Route {
     pub method: Method,
     /// The pattern, as in OpenAPI.
     pub path: &'static str,
-    /// The handler's path below this module.
+    /// The module below this one that answers it, by its `handle`.
     pub handler: &'static str,
     pub access: Access,
+    /// What can go wrong here beside what can go wrong everywhere.
+    pub problems: &'static [Kind],
 }
 
 // One list makes both the routes and the table of them, so that the table can't leave one out.
@@ -51,12 +55,14 @@ macro_rules! routes {
                 path: $open,
                 handler: stringify!($($open_handler)::+),
                 access: Access::Public,
+                problems: $($open_handler)::+::PROBLEMS,
             },)+)*
             $($(Route {
                 method: Method::$method,
                 path: $path,
                 handler: stringify!($($handler)::+),
                 access: Access::Key(Scope::$scope),
+                problems: $($handler)::+::PROBLEMS,
             },)+)*
         ];
 
@@ -64,41 +70,41 @@ macro_rules! routes {
         pub fn configure(cfg: &mut web::ServiceConfig) {
             $(cfg.service(
                 web::resource($open)
-                    $(.route(web::method(Method::$open_method).to($($open_handler)::+)))+,
+                    $(.route(web::method(Method::$open_method).to($($open_handler)::+::handle)))+,
             );)*
             $(cfg.service(
                 web::resource($path)
                     .wrap(from_fn(authenticate))
-                    $(.route(web::method(Method::$method).to($($handler)::+)))+,
+                    $(.route(web::method(Method::$method).to($($handler)::+::handle)))+,
             );)*
+            // Below `/v1` nothing is a page, not even what isn't there.
+            cfg.service(web::resource(["/v1", "/v1/{rest:.*}"]).to(no_route));
         }
     };
 }
 
 routes! {
     public {
-        "/.well-known/jwks.json" => [GET keys::show];
-        "/openapi.json" => [GET document::show];
+        "/.well-known/jwks.json" => [GET keys];
+        "/openapi.json" => [GET document];
     }
     keyed {
-        "/v1/approvals" => [POST Create approvals::create::create, GET Read approvals::list::list];
-        "/v1/approvals/{id}" => [GET Read approvals::show::show];
-        "/v1/approvals/{id}/cancel" => [POST Cancel approvals::cancel::cancel];
-        "/v1/approvals/{id}/redeem" => [POST Redeem approvals::redeem::redeem];
-        "/v1/holders" => [POST Enrol holders::create::create];
-        "/v1/holders/{subject}" => [GET Enrol holders::show::show];
-        "/v1/holders/{subject}/enrolments" => [POST Enrol holders::invite::invite];
-        "/v1/webhooks/endpoints" => [POST Webhooks webhooks::create::create, GET Webhooks webhooks::list::list];
+        "/v1/approvals" => [POST Create approvals::create, GET Read approvals::list];
+        "/v1/approvals/{id}" => [GET Read approvals::show];
+        "/v1/approvals/{id}/cancel" => [POST Cancel approvals::cancel];
+        "/v1/approvals/{id}/redeem" => [POST Redeem approvals::redeem];
+        "/v1/holders" => [POST Enrol holders::create];
+        "/v1/holders/{subject}" => [GET Enrol holders::show];
+        "/v1/holders/{subject}/enrolments" => [POST Enrol holders::invite];
+        "/v1/webhooks/endpoints" => [POST Webhooks webhooks::create, GET Webhooks webhooks::list];
         "/v1/webhooks/endpoints/{id}" => [
-            GET Webhooks webhooks::show::show,
-            PATCH Webhooks webhooks::change::change,
-            DELETE Webhooks webhooks::remove::remove
+            GET Webhooks webhooks::show,
+            PATCH Webhooks webhooks::change,
+            DELETE Webhooks webhooks::remove
         ];
-        "/v1/webhooks/endpoints/{id}/rotate" => [POST Webhooks webhooks::rotate::rotate];
-        "/v1/webhooks/endpoints/{id}/test" => [POST Webhooks webhooks::test::test];
-        "/v1/webhooks/endpoints/{id}/deliveries" => [GET Webhooks webhooks::deliveries::deliveries];
-        "/v1/webhooks/endpoints/{id}/deliveries/{delivery}/redeliver" => [
-            POST Webhooks webhooks::redeliver::redeliver
-        ];
+        "/v1/webhooks/endpoints/{id}/rotate" => [POST Webhooks webhooks::rotate];
+        "/v1/webhooks/endpoints/{id}/test" => [POST Webhooks webhooks::test];
+        "/v1/webhooks/endpoints/{id}/deliveries" => [GET Webhooks webhooks::deliveries];
+        "/v1/webhooks/endpoints/{id}/deliveries/{delivery}/redeliver" => [POST Webhooks webhooks::redeliver];
     }
 }

@@ -55,6 +55,14 @@ impl<'a> Fields<'a> {
         self.errors.push(FieldError { field: format!("{}{name}", self.place), message: message.to_string() });
     }
 
+    /// Whether a field, or one inside it, was found to break a rule.
+    pub fn refused(&self, name: &str) -> bool {
+        self.errors.iter().any(|error| {
+            let rest = error.field.strip_prefix(&self.place).and_then(|field| field.strip_prefix(name));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
     /// Takes a field; one that says `null` isn't there.
     fn take(&mut self, name: &str) -> Option<Node<'a>> {
         let at = self.left.iter().position(|(known, _)| known == name)?;

@@ -5,12 +5,22 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpRequest};
+use utoipa::IntoParams;
 
 use crate::domain::backend::IdempotencyKey;
 use crate::web::problem::{Kind, Problem};
 
 /// The header's name.
 pub const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The header, for the document.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IdempotencyHeader {
+    /// New for each new request, and the same when you repeat one: the same key gets the same answer.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
+    pub key: String,
+}
 
 /// The key of this request.
 #[derive(Debug, Clone)]

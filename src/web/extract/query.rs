@@ -1,11 +1,27 @@
 //! The query, read like the fields of a body: unknown and repeated parameters are refused.
 
-use actix_web::HttpRequest;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
 use url::form_urlencoded;
 
 use super::fields::Fields;
 use super::json::{MAX_FIELDS, Node};
 use crate::web::problem::Problem;
+
+/// No parameters: what a route takes that knows none.
+#[derive(Debug, Clone, Copy)]
+pub struct NoQuery;
+
+impl FromRequest for NoQuery {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(parameters(req).and_then(|query| query.finish(Some(Self))))
+    }
+}
 
 /// The parameters of this request.
 ///

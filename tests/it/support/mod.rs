@@ -1,5 +1,6 @@
 //! What the integration tests stand on.
 
+pub mod app;
 pub mod clock;
 pub mod eventually;
 pub mod memory_store;

@@ -65,7 +65,7 @@ struct BacklogRow {
 }
 
 pub async fn backlog(store: &TheStore) -> Result<Backlog, StoreError> {
-    let now = store.now().await?;
+    let now = store.database_now().await?;
     let query = sqlx::query_as::<Db, BacklogRow>(sql::BACKLOG).bind(At(now));
     let row = query.fetch_one(store.reads()).await.map_err(reading("notices"))?;
     let oldest = [row.oldest_notice, row.oldest_delivery].into_iter().flatten().min();

@@ -11,7 +11,7 @@ mod port;
 pub mod rare;
 pub mod statements;
 
-pub use add::consequences;
+pub use add::{consequences, remembered};
 use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, TheStore, ids};
 use statements as sql;
 

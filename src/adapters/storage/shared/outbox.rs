@@ -41,7 +41,7 @@ pub async fn claim_notices(store: &TheStore, max: u32, lease: Duration) -> Resul
             // It can't go out on this channel, ever. The next channel in the row gets its turn.
             Err(error) => {
                 tracing::error!(%error, notice = %id, "a notice can't be sent");
-                let at = store.now().await?;
+                let at = store.database_now().await?;
                 settle_notice(store, id, fence, NoticeOutcome::Failed { at }).await?;
             }
         }
@@ -171,7 +171,7 @@ pub async fn claim_deliveries(
 
 /// Ends a delivery whose endpoint is gone or unusable, so that it isn't leased for ever.
 async fn give_up(store: &TheStore, delivery: &LeasedDelivery) -> Result<(), StoreError> {
-    let now = store.now().await?;
+    let now = store.database_now().await?;
     let mut writer = store.writer().await?;
     let query = sqlx::query::<Db>(sql::GIVE_UP_DELIVERY).bind(delivery.id).bind(delivery.fence).bind(At(now));
     query.execute(&mut *writer).await.map_err(reading(DELIVERIES))?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use std::time::Duration;
 
-use super::super::{claims, durability, log};
+use super::super::claims;
 use super::{TheStore, approvals, backends, holders, outbox};
 use crate::adapters::storage::write::Write;
 use crate::domain::approval::{Approval, StateName};
@@ -189,7 +189,7 @@ impl Store for TheStore {
     }
 
     async fn audit_page(&self, after: Option<i64>, limit: u32) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
-        log::page(self, after, limit).await
+        self.log_page(after, limit).await
     }
 
     async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
@@ -197,6 +197,6 @@ impl Store for TheStore {
     }
 
     async fn durability_faults(&self) -> Result<Vec<String>, StoreError> {
-        durability::faults(self).await
+        self.faults().await
     }
 }

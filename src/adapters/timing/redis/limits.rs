@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::keys::KeyPrefix;
 use super::link::Link;
 use super::script::{Argument, Script};
-use crate::adapters::timing::gcra::{Rate, never};
-use crate::adapters::timing::memory_limits::MemoryLimits;
+use super::super::gcra::{Rate, never};
+use super::super::memory_limits::MemoryLimits;
 use crate::ports::timing::{Clock, Limits, Quota, Verdict};
 
 /// The limiter of all nodes.

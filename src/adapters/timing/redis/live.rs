@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::keys::KeyPrefix;
 use super::link::Link;
-use crate::adapters::timing::memory_live::MemoryLive;
+use super::super::memory_live::MemoryLive;
 use crate::domain::approval::Version;
 use crate::domain::ids::ApprovalId;
 use crate::ports::timing::Live;

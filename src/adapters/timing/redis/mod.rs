@@ -112,6 +112,6 @@ impl Redis {
     /// # Errors
     /// [`PortError`] when it doesn't.
     pub async fn ping(&self) -> Result<(), PortError> {
-        self.link.query::<()>(&redis::cmd("PING")).await.map_err(|error| error.of("redis"))
+        self.link.query::<()>(&redis::cmd("PING")).await.map_err(|error| error.of("Redis"))
     }
 }

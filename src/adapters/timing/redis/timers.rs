@@ -21,7 +21,7 @@ use super::horizon::{Horizon, ahead};
 use super::keys::{KeyPrefix, Shard};
 use super::link::{Link, LinkError, PAUSE};
 use super::script::{Argument, Script};
-use crate::adapters::timing::gcra::micros;
+use super::super::gcra::micros;
 use crate::domain::ids::ApprovalId;
 use crate::domain::time::Timestamp;
 use crate::ports::timing::{Claim, PortError, Timers};
@@ -34,7 +34,7 @@ const MOST: usize = 1_000;
 const SIDE_BY_SIDE: usize = 16;
 
 /// What the error names.
-const WHAT: &str = "timers";
+const WHAT: &str = "Redis";
 
 /// The alarm clock of all nodes.
 pub struct RedisTimers {

@@ -6,8 +6,19 @@ use super::request_body::ApprovalRequest;
 use crate::service::Context;
 use crate::service::request::{Request, request};
 use crate::service::view::ApprovalView;
-use crate::web::api::answer::{self, Answer, Created};
-use crate::web::extract::{Authenticated, Body, IdempotencyHeader, Key};
+use crate::web::api::answer::{self, Answer};
+use crate::web::extract::{Authenticated, Body, IdempotencyHeader, Key, NoQuery};
+use crate::web::problem::Kind;
+
+pub const PROBLEMS: &[Kind] = &[
+    Kind::UnknownHolder,
+    Kind::NoDevice,
+    Kind::NoChannel,
+    Kind::TooManyPending,
+    Kind::DuplicateTransfer,
+    Kind::Conflict,
+    Kind::OutcomeUnknown,
+];
 
 /// Open an approval
 ///
@@ -20,18 +31,16 @@ use crate::web::extract::{Authenticated, Body, IdempotencyHeader, Key};
     operation_id = "create_approval",
     params(IdempotencyHeader),
     request_body = ApprovalRequest,
-    responses(
-        (status = 201, description = "Waiting for the holder.", body = ApprovalView,
-            headers(("Idempotent-Replayed" = String, description = "`true` when this answer was given before."))),
-        (status = 404, description = "`unknown-holder`.", content_type = "application/problem+json", body = ProblemBody),
-        (status = 409, description = "`no-device`, `no-channel`, `too-many-pending`, `duplicate-transfer`.", content_type = "application/problem+json", body = ProblemBody),
-        (status = 422, description = "`idempotency-mismatch`.", content_type = "application/problem+json", body = ProblemBody),
-    ),
+    responses((
+        status = 201,
+        description = "Waiting for the holder.",
+        body = ApprovalView,
+        headers(("idempotent-replayed" = Option<String>, description = "`true` when this answer was given before.")),
+    )),
     security(("key" = ["create"])),
 )]
-pub async fn create(cx: web::Data<Context>, caller: Authenticated, key: Key, body: Body) -> Answer {
+pub async fn handle(cx: web::Data<Context>, caller: Authenticated, _: NoQuery, key: Key, body: Body) -> Answer {
     let (parts, asked) = ApprovalRequest::read(body.fields()?)?.into_parts();
     let ask = Request { key: key.0, fingerprint: body.fingerprint, parts, asked };
     answer::created(request(&cx, &caller.0, ask).await?)
 }
-

@@ -2,8 +2,10 @@
 
 pub mod cancel;
 pub mod create;
+pub mod details;
 pub mod list;
 pub mod redeem;
+pub mod request_body;
 pub mod show;
 
 use actix_web::HttpRequest;

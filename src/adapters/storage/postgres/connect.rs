@@ -1,0 +1,126 @@
+//! How connections are made, and what each kind of them is told about itself.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection as _, PgConnection, Pool};
+
+use super::Db;
+
+/// How many tasks commit on this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Committers {
+    /// The cheapest: whatever is queued shares one flush.
+    #[default]
+    One,
+    /// One gathers while the other waits for its flush: more throughput where flushes are slow.
+    Two,
+}
+
+impl Committers {
+    pub const fn number(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
+}
+
+/// How many connections a node takes, and how long it waits.
+#[derive(Debug, Clone)]
+pub struct PostgresOptions {
+    /// Connections that read.
+    pub readers: u32,
+    /// Connections that lease and settle what goes out.
+    pub workers: u32,
+    pub committers: Committers,
+    /// Changes that may wait for a committer; callers past that wait to queue.
+    pub queue: usize,
+    /// After this long the server ends a statement.
+    pub statement_timeout: Duration,
+    /// After this long without a connection a caller is told that the store is unavailable.
+    pub connect_timeout: Duration,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            readers: 8,
+            workers: 4,
+            committers: Committers::One,
+            queue: 1024,
+            statement_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(3),
+        }
+    }
+}
+
+/// A pooled connection that rested longer than this is tried before it is used; the server may have been restarted.
+const RESTED: Duration = Duration::from_millis(500);
+
+/// The server, and what every connection to it is told.
+#[derive(Clone)]
+pub struct Target {
+    server: PgConnectOptions,
+    options: PostgresOptions,
+}
+
+impl Target {
+    /// # Errors
+    /// When the URL doesn't parse.
+    pub fn parse(url: &SecretString, options: &PostgresOptions) -> Result<Self, sqlx::Error> {
+        let timeout = options.statement_timeout.as_millis().to_string();
+        let server = PgConnectOptions::from_str(url.expose_secret())?
+            .application_name("countersign")
+            .disable_statement_logging()
+            // Every statement here has an index to go by. Before a table was first analysed the planner can't know that,
+            // and a plan that it keeps from then would read all of a table that has grown meanwhile.
+            .options([("enable_seqscan", "off"), ("jit", "off")])
+            .options([
+                ("statement_timeout", timeout.as_str()),
+                ("idle_in_transaction_session_timeout", timeout.as_str()),
+            ]);
+        Ok(Self { server, options: options.clone() })
+    }
+
+    /// How long a committer waits for an answer: until the server itself would have ended the statement, and then some.
+    pub fn patience(&self) -> Duration {
+        self.options.statement_timeout + Duration::from_secs(2)
+    }
+
+    pub fn reads(&self) -> Pool<Db> {
+        let server = self.server.clone().options([("default_transaction_read_only", "on")]);
+        self.pool(self.options.readers).connect_lazy_with(server)
+    }
+
+    pub fn work(&self) -> Pool<Db> {
+        self.pool(self.options.workers).connect_lazy_with(self.server.clone())
+    }
+
+    fn pool(&self, size: u32) -> PgPoolOptions {
+        PgPoolOptions::new()
+            .max_connections(size)
+            .acquire_timeout(self.options.connect_timeout)
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > RESTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+    }
+
+    /// A committer's own connection. Its statement is long and always the same: planned once, for any batch.
+    ///
+    /// # Errors
+    /// When the server can't be reached in time.
+    pub async fn committer(&self) -> Result<PgConnection, sqlx::Error> {
+        let server = self.server.clone().options([("plan_cache_mode", "force_generic_plan")]);
+        let connected = tokio::time::timeout(self.options.connect_timeout, server.connect()).await;
+        connected.unwrap_or_else(|elapsed| Err(sqlx::Error::Io(elapsed.into())))
+    }
+}
