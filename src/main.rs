@@ -9,7 +9,7 @@ use countersign::domain::ids::{BackendId, KeyId};
 use countersign::domain::text::Line;
 use countersign::service::{Profile, backends};
 use countersign::telemetry::{self, LogFormat};
-use countersign::keys;
+use countersign::{demo, keys};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,9 +59,9 @@ enum Command {
     Backend(BackendCommand),
     /// Make the key files of a new deployment in a folder. Existing files are left alone.
     Keys { folder: PathBuf },
-    /// Ask a running service whether it is ready; for container health checks.
+    /// Ask a running service, on its listener for operations, whether it is ready; for container health checks.
     Healthcheck {
-        #[arg(long, default_value = "127.0.0.1:8080")]
+        #[arg(long, default_value = "127.0.0.1:9090")]
         address: SocketAddr,
     },
     /// Print the OpenAPI document.
@@ -112,7 +112,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Demo { auto, port, exchange_port } => {
             telemetry::start_logs(LogFormat::Text, if arguments.log == "info" { "warn" } else { &arguments.log });
-            { let _ = (auto, port, exchange_port); bail!("soon") }
+            demo::run(demo::Options { auto, port, exchange_port }).await
         }
         Command::Migrate => {
             let (record, ..) = app::open_record(&load()?).await?;

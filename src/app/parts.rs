@@ -14,6 +14,7 @@ use crate::adapters::outbound::host::HostPattern;
 use crate::adapters::outbound::{Outbound, OutboundConfig, PlainHttp};
 use crate::adapters::receipts::{Es256Receipts, RetiredKey};
 use crate::adapters::secrets::MasterSecrets;
+use crate::adapters::storage::postgres::{PostgresOptions, PostgresStore};
 use crate::adapters::storage::sqlite::SqliteStore;
 use crate::adapters::timing::redis::{Redis, RedisSettings, Topology};
 use crate::adapters::timing::{MemoryLimits, MemoryLive, MemoryTimers, OsEntropy, SystemClock};
@@ -41,12 +42,14 @@ pub struct Parts {
 #[derive(Clone)]
 pub enum Record {
     Sqlite(Arc<SqliteStore>),
+    Postgres(Arc<PostgresStore>),
 }
 
 impl Record {
     pub fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
         }
     }
 
@@ -54,6 +57,7 @@ impl Record {
     pub fn outbox_signal(&self) -> Arc<Notify> {
         match self {
             Self::Sqlite(store) => store.outbox_signal(),
+            Self::Postgres(store) => store.outbox_signal(),
         }
     }
 
@@ -64,6 +68,7 @@ impl Record {
     pub async fn migrate(&self) -> anyhow::Result<()> {
         match self {
             Self::Sqlite(store) => store.migrate().await.context("the SQLite schema can't be brought up to date"),
+            Self::Postgres(store) => store.migrate().await.context("the PostgreSQL schema can't be brought up to date"),
         }
     }
 
@@ -71,6 +76,7 @@ impl Record {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
         }
     }
 }
@@ -88,7 +94,10 @@ pub async fn open_record(config: &Config) -> anyhow::Result<(Record, Arc<dyn Sec
             let store = SqliteStore::open(path, Arc::clone(&secrets), Arc::clone(&clock)).await;
             Record::Sqlite(Arc::new(store.with_context(|| format!("{} can't be opened", path.display()))?))
         }
-        Storage::Servers { .. } => anyhow::bail!("soon"),
+        Storage::Servers { postgres, .. } => {
+            let store = PostgresStore::connect(postgres, &PostgresOptions::default(), Arc::clone(&secrets)).await;
+            Record::Postgres(Arc::new(store.context("PostgreSQL can't be reached")?))
+        }
     };
     record.migrate().await?;
     Ok((record, secrets, entropy, clock))

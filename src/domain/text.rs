@@ -76,8 +76,9 @@ impl<const MAX: usize> Line<MAX> {
     /// The nearest text that [`Line::parse`] takes: for what a person typed on our own page, where a helpful reading
     /// beats a refusal. Nothing that is signed goes through here.
     pub fn tidy(text: &str) -> Option<Self> {
-        let clean: String = text.nfc().filter(|c| allowed(*c)).take(MAX).collect();
-        Self::parse(clean.trim()).ok()
+        let clean: String = text.nfc().filter(|c| allowed(*c)).collect();
+        let cut: String = clean.trim().chars().take(MAX).collect();
+        Self::parse(cut.trim()).ok()
     }
 
     pub fn as_str(&self) -> &str {

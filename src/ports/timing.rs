@@ -65,7 +65,7 @@ pub trait Timers: Send + Sync {
     /// Waits until a timer may be due, something was armed on this node, or `longest` has passed.
     async fn wait(&self, longest: Duration);
     /// How many are set or leased.
-    async fn len(&self) -> Result<u64, PortError>;
+    async fn count(&self) -> Result<u64, PortError>;
 }
 
 /// What is limited, and by whom.

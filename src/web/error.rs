@@ -30,7 +30,9 @@ impl Problem {
             Error::Unauthenticated => {
                 Self::new(Kind::Unauthenticated, "Send `Authorization: Bearer cs_…` with a key that stands.")
             }
-            Error::UnknownHolder => Self::new(Kind::UnknownHolder, "`subject` names no holder of yours. Create it first."),
+            Error::UnknownHolder => {
+                Self::new(Kind::UnknownHolder, "`subject` names no holder of yours. Create it first.")
+            }
             Error::NoDevice => {
                 Self::new(Kind::NoDevice, "No enrolled device of the holder can approve. Ask for an enrolment.")
             }
@@ -59,16 +61,16 @@ impl Problem {
             Error::WrongCode => Self::new(Kind::CodeWrong, "The code isn't the one that was sent."),
             Error::UnknownDevice => Self::new(Kind::UnknownDevice, "This browser isn't an enrolled device."),
             Error::DeviceLocked => device_locked(),
-            Error::PromptStale => {
-                Self::new(Kind::PromptStale, "Nothing was approved. The approval has changed since; ask for a new prompt.")
-            }
+            Error::PromptStale => Self::new(
+                Kind::PromptStale,
+                "Nothing was approved. The approval has changed since; ask for a new prompt.",
+            ),
             Error::DeviceKey | Error::Ceremony(CeremonyError::Malformed(_) | CeremonyError::Refused { .. }) => {
                 Self::new(Kind::CeremonyFailed, "The signatures couldn't be accepted. Nothing was changed.")
             }
-            Error::Invalid { field, source } => Self::invalid(vec![FieldError {
-                field: (*field).to_owned(),
-                message: rule(source.as_ref()),
-            }]),
+            Error::Invalid { field, source } => {
+                Self::invalid(vec![FieldError { field: (*field).to_owned(), message: rule(source.as_ref()) }])
+            }
             Error::TooFast(wait) => rate_limited(*wait),
             Error::Conflict => Self::new(Kind::Conflict, "It changed at the same time. Read it again."),
             Error::Unknown(_) => Self::new(
@@ -91,9 +93,8 @@ impl Problem {
                 let detail = format!("The approval is {}.", state.as_str());
                 Self::new(Kind::Conflict, detail).with(Extra::State(state))
             }
-            Refusal::Redeemed { at } => {
-                Self::new(Kind::AlreadyRedeemed, "It is too late: the transfer was redeemed.").with(Extra::RedeemedAt(at))
-            }
+            Refusal::Redeemed { at } => Self::new(Kind::AlreadyRedeemed, "It is too late: the transfer was redeemed.")
+                .with(Extra::RedeemedAt(at)),
             Refusal::OtherKey => {
                 Self::new(Kind::AlreadyRedeemed, "The transfer was redeemed under another Idempotency-Key.")
             }
@@ -112,9 +113,10 @@ impl Problem {
             Refusal::Unproved => {
                 Self::new(Kind::NotDistinct, "Nobody opened the waiting page, and for this transfer that is needed.")
             }
-            Refusal::AssuranceTooLow => {
-                Self::new(Kind::AssuranceTooLow, "For this transfer the passkey must be one that can't leave its device.")
-            }
+            Refusal::AssuranceTooLow => Self::new(
+                Kind::AssuranceTooLow,
+                "For this transfer the passkey must be one that can't leave its device.",
+            ),
             Refusal::AlreadyWatched => link_ended(),
             Refusal::OtherDigest => {
                 Self::new(Kind::DigestMismatch, "The digest isn't that of the details on record. Don't execute.")
@@ -139,9 +141,9 @@ fn log(error: &Error) {
         Error::Store(StoreError::Forged { .. }) => {
             tracing::error!(error = %chain(error), "somebody who doesn't have the key wrote to the database");
         }
-        Error::Internal(_)
-        | Error::Store(StoreError::Corrupt { .. })
-        | Error::Ceremony(CeremonyError::Internal(_)) => tracing::error!(error = %chain(error), "a fault of our own"),
+        Error::Internal(_) | Error::Store(StoreError::Corrupt { .. }) | Error::Ceremony(CeremonyError::Internal(_)) => {
+            tracing::error!(error = %chain(error), "a fault of our own")
+        }
         Error::Unknown(_) | Error::Store(StoreError::Unavailable(_)) => {
             tracing::warn!(error = %chain(error), "the store didn't do its part");
         }

@@ -169,9 +169,8 @@ fn response(kinds: &[Kind]) -> Response {
         })
     });
     let kind = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(types));
-    let schema = AllOfBuilder::new()
-        .item(Ref::from_schema_name("Problem"))
-        .item(ObjectBuilder::new().property("type", kind));
+    let schema =
+        AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(ObjectBuilder::new().property("type", kind));
     let content = ContentBuilder::new().schema(Some(schema)).example(example).build();
     ResponseBuilder::new().description(lines.join("\n\n")).content(MEDIA_TYPE, content).build()
 }

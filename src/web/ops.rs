@@ -26,7 +26,7 @@ pub async fn readyz(cx: web::Data<Context>, gate: web::Data<ClockGate>) -> HttpR
         return HttpResponse::ServiceUnavailable().json(Ready { status: "unavailable", degraded: vec!["sql"] });
     }
     let mut degraded = Vec::new();
-    if cx.timers.len().await.is_err() {
+    if cx.timers.count().await.is_err() {
         degraded.push("timers");
     }
     if !cx.live.is_connected() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -233,20 +233,23 @@ impl Problem {
         body
     }
 
-    /// The answer.
-    pub fn response(&self, request_id: Option<String>) -> HttpResponse {
-        let mut answer = HttpResponse::build(self.status());
-        answer.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE)));
-        answer.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    /// The JSON text.
+    pub fn text(&self, request_id: Option<String>) -> String {
+        // A body of plain strings and numbers always serialises; a lost body would still leave the right status.
+        serde_json::to_string(&self.body(request_id)).unwrap_or_default()
+    }
+
+    /// Puts the headers on an answer that go with the problem.
+    pub fn dress(&self, headers: &mut HeaderMap) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.kind == Kind::Unauthenticated {
             // RFC 6750 section 3.
-            answer.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(Extra::RetryAfter(wait)) = self.extra {
-            answer.insert_header((header::RETRY_AFTER, whole_seconds(wait)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
-        // A body of plain strings and numbers always serialises; a lost body would still leave the right status.
-        answer.body(serde_json::to_string(&self.body(request_id)).unwrap_or_default())
     }
 }
 
@@ -267,7 +270,8 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut answer = self.response(None);
+        let mut answer = HttpResponse::build(self.status()).body(self.text(None));
+        self.dress(answer.headers_mut());
         // From here `request_id` takes it up and writes it again with the request's id.
         answer.extensions_mut().insert(self.clone());
         answer

@@ -1,21 +1,22 @@
 //! Every request gets an id, a span and, when it fails, a problem that carries the id.
 //!
 //! The outermost middleware. The id is made here and never taken from the client; it is in the header `x-request-id`,
-//! in every line of the log, and in every problem. The span names the route's pattern, never the path, and no query:
+//! in every line of the log, and in every problem. The log names the route's pattern, never the path, and no query:
 //! paths and queries carry tokens.
 
 use std::fmt;
+use std::future::{Ready, ready};
 
-use actix_web::body::{EitherBody, MessageBody};
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
-use std::future::{Ready, ready};
+use tokio::time::Instant;
+use tracing::Instrument;
 use tracing::field::Empty;
-use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::error::{internal, not_found};
@@ -57,38 +58,39 @@ pub async fn trace<B: MessageBody + 'static>(
         return Ok(req.error_response(internal()).map_into_right_body());
     };
     let id = RequestId(uuid::Builder::from_unix_timestamp_millis(millis(cx), &cx.random()).into_uuid());
-    let span = tracing::info_span!(
-        "request",
-        request.id = %id,
-        http.method = method(&req),
-        http.route = Empty,
-        http.status = Empty,
-        latency_us = Empty,
-        approval.id = Empty,
-    );
+    let span = tracing::info_span!("request", request.id = %id, http.method = method(&req), approval.id = Empty);
     req.extensions_mut().insert(id);
-    let began = tokio::time::Instant::now();
+    let began = Instant::now();
     async move {
-        let answered = next.call(req).await;
-        let answered = match answered {
-            Ok(res) => Ok(finish(res, id)),
+        match next.call(req).await {
+            Ok(res) => {
+                let res = finish(res, id);
+                say(&res, began);
+                Ok(res)
+            }
             Err(error) => {
-                let mut res = of_error(&error).response(Some(id.to_string()));
-                mark(&mut res, id);
+                let problem = of_error(&error);
+                let mut res = HttpResponse::build(problem.status()).body(problem.text(Some(id.to_string())));
+                problem.dress(res.headers_mut());
+                mark(res.headers_mut(), id);
                 Err(InternalError::from_response(error, res).into())
             }
-        };
-        if let Ok(res) = &answered {
-            let span = Span::current();
-            span.record("http.route", res.request().match_pattern().as_deref().unwrap_or("none"));
-            span.record("http.status", res.status().as_u16());
-            span.record("latency_us", u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
-            tracing::info!("answered");
         }
-        answered
     }
     .instrument(span)
     .await
+}
+
+/// One line for each request; what went well is for whoever looks closely.
+fn say<B>(res: &ServiceResponse<B>, began: Instant) {
+    let route = res.request().match_pattern();
+    let (route, status) = (route.as_deref().unwrap_or("none"), res.status().as_u16());
+    let latency_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    if status < 400 {
+        tracing::debug!(http.route = route, http.status = status, latency_us, "answered");
+    } else {
+        tracing::info!(http.route = route, http.status = status, latency_us, "refused");
+    }
 }
 
 fn millis(cx: &Context) -> u64 {
@@ -101,28 +103,27 @@ fn method(req: &ServiceRequest) -> &'static str {
     KNOWN.into_iter().find(|known| *known == req.method().as_str()).unwrap_or("other")
 }
 
-/// Puts the id on the answer, and makes a problem of what failed without having become one.
+/// Puts the id on the answer, and makes a problem of what failed without having become one. Headers stay.
 fn finish<B: MessageBody + 'static>(res: ServiceResponse<B>, id: RequestId) -> ServiceResponse<EitherBody<B>> {
-    let Some(problem) = problem_in(&res) else {
-        let mut res = res.map_into_left_body();
-        mark(res.response_mut(), id);
-        return res;
+    let mut res = match problem_in(&res) {
+        None => res.map_into_left_body(),
+        Some(problem) => {
+            let text = problem.text(Some(id.to_string()));
+            let mut res = res.map_body(|_, _| EitherBody::right(BoxBody::new(text)));
+            *res.response_mut().status_mut() = problem.status();
+            problem.dress(res.headers_mut());
+            res
+        }
     };
-    let allowed = res.headers().get(header::ALLOW).cloned();
-    let (req, _) = res.into_parts();
-    let mut answer = problem.response(Some(id.to_string()));
-    mark(&mut answer, id);
-    if let Some(allowed) = allowed {
-        answer.headers_mut().insert(header::ALLOW, allowed);
-    }
-    ServiceResponse::new(req, answer).map_into_right_body()
+    mark(res.headers_mut(), id);
+    res
 }
 
-fn mark<B>(res: &mut HttpResponse<B>, id: RequestId) {
+fn mark(headers: &mut HeaderMap, id: RequestId) {
     let mut buffer = Uuid::encode_buffer();
     // A UUID's text is always a header value.
     if let Ok(value) = HeaderValue::from_str(id.0.as_hyphenated().encode_lower(&mut buffer)) {
-        res.headers_mut().insert(HEADER, value);
+        headers.insert(HEADER, value);
     }
 }
 
@@ -132,8 +133,7 @@ fn problem_in<B>(res: &ServiceResponse<B>) -> Option<Problem> {
     if let Some(problem) = res.response().extensions().get::<Problem>() {
         return Some(problem.clone());
     }
-    let bare =
-        res.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let bare = res.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
     match res.response().error() {
         _ if !bare => None,
         Some(error) => Some(of_error(error)),

@@ -67,7 +67,7 @@ async fn measure(cx: &Context) -> Result<(), Error> {
     metrics::gauge!("countersign_outbox_age_seconds").set(age.as_secs_f64());
     metrics::gauge!("countersign_outbox_rows", "kind" => "notice").set(precise(backlog.notices));
     metrics::gauge!("countersign_outbox_rows", "kind" => "delivery").set(precise(backlog.deliveries));
-    if let Ok(timers) = cx.timers.len().await {
+    if let Ok(timers) = cx.timers.count().await {
         metrics::gauge!("countersign_timers").set(precise(timers));
     }
     Ok(())

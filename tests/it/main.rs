@@ -2,10 +2,17 @@
 
 mod support;
 
+mod api;
+mod architecture;
+mod browser;
+mod flow;
 mod ceremonies;
 mod compose;
+mod configuration;
 mod conformance;
 mod conformance_timing;
+mod demo;
+mod openapi;
 mod outward;
 mod redis_faults;
 mod servers_test;

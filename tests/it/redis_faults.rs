@@ -76,7 +76,7 @@ async fn a_node_starts_without_redis_and_finds_it_later() {
     assert!(timers.arm_missing(&[armed]).await.is_err());
     assert!(timers.disarm(&[armed.0]).await.is_err());
     assert!(timers.claim(10, MINUTE).await.is_err());
-    assert!(timers.len().await.is_err());
+    assert!(timers.count().await.is_err());
     // Rates are counted all the same, and news reaches those who listen here.
     assert_eq!(limits.take(TWO_AN_HOUR, "holder").await, Verdict::Allowed);
     assert_eq!(limits.take(TWO_AN_HOUR, "holder").await, Verdict::Allowed);
@@ -116,7 +116,7 @@ async fn an_outage_heals_by_itself() {
     // What was leased is still leased, what was set is still due.
     claims_come(&timers, 1).await;
     timers.ack(&claims).await.unwrap();
-    assert_eq!(timers.len().await.unwrap(), 1);
+    assert_eq!(timers.count().await.unwrap(), 1);
     for live in [&live, &other] {
         eventually("a node to hear the others again", async || live.is_connected().then_some(())).await;
     }
@@ -138,7 +138,7 @@ async fn what_redis_forgot_is_set_again_by_the_sweep() {
     assert_eq!(limits.take(TWO_AN_HOUR, "holder").await, Verdict::Allowed);
 
     server.flush_all();
-    assert_eq!(timers.len().await.unwrap(), 0);
+    assert_eq!(timers.count().await.unwrap(), 0);
     timers.ack(&claims).await.unwrap();
     assert!(timers.claim(100, MINUTE).await.unwrap().is_empty());
     timers.arm_missing(&armed).await.unwrap();
@@ -146,7 +146,7 @@ async fn what_redis_forgot_is_set_again_by_the_sweep() {
     let again = timers.claim(100, MINUTE).await.unwrap();
     assert_eq!(again.len(), 100);
     timers.ack(&claims).await.unwrap();
-    assert_eq!(timers.len().await.unwrap(), 100);
+    assert_eq!(timers.count().await.unwrap(), 100);
     assert_eq!(limits.take(TWO_AN_HOUR, "holder").await, Verdict::Allowed);
 
     // A server without its file forgets the scripts too.
@@ -172,10 +172,10 @@ async fn lost_scripts_are_sent_again() {
         timers.release(&claims[..1]).await.unwrap();
         lose_scripts();
         timers.ack(&claims[1..]).await.unwrap();
-        assert_eq!(timers.len().await.unwrap(), 1);
+        assert_eq!(timers.count().await.unwrap(), 1);
         lose_scripts();
         timers.disarm(&[claims[0].id]).await.unwrap();
-        assert_eq!(timers.len().await.unwrap(), 0);
+        assert_eq!(timers.count().await.unwrap(), 0);
         lose_scripts();
         assert_eq!(limits.take(TWO_AN_HOUR, "holder").await, Verdict::Allowed);
     }
@@ -276,7 +276,7 @@ async fn a_cluster_heals_when_its_node_comes_back() {
     eventually("the news to be connected", async || live.is_connected().then_some(())).await;
 
     cluster.nodes()[0].kill();
-    eventually("the loss to be noticed", async || timers.len().await.is_err().then_some(())).await;
+    eventually("the loss to be noticed", async || timers.count().await.is_err().then_some(())).await;
     assert_eq!(limits.take(TWO_AN_HOUR, "holder").await, Verdict::Allowed);
     eventually("another node to tell the news", async || live.is_connected().then_some(())).await;
 

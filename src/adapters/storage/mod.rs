@@ -7,7 +7,7 @@
 mod at;
 mod committer;
 mod failure;
-//pub mod postgres;
+pub mod postgres;
 mod rows;
 mod seal;
 mod settle;

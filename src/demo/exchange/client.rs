@@ -120,7 +120,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn add_holder(&self, subject: &str, inbox: &str) -> Result<Holder, ClientError> {
-        let body = json!({"subject": subject, "channels": [{"kind": "inbox", "address": inbox}]});
+        let body = json!({"subject": subject, "channels": [{"kind": "inbox", "name": inbox}]});
         self.send(Method::POST, "/v1/holders", Some(&format!("holder-{subject}")), Some(body)).await
     }
 

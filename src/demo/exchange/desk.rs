@@ -3,12 +3,13 @@
 //! The handlers in `site` and the story of `demo --auto` come in here; requests leave through [`Client`]. Time and
 //! chance are given. May import: the exchange's own modules.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::book::{Book, Heard, Placed, Stage};
 use super::client::{Client, ClientError, Enrolment, Holder};
-use super::order::{Draft, FieldFault, NotOurOrder, Order, Taking};
+use super::order::{Draft, FieldFault, NotOurOrder, Order};
 use super::receipt::Trust;
 use super::webhook::{BadWebhook, Event, Secret, Signed};
 use super::{Around, Letter};
@@ -33,6 +34,7 @@ pub struct Desk {
     person: Mutex<Person>,
     invitation: Mutex<Option<Enrolment>>,
     book: Mutex<Book>,
+    refused: AtomicU32,
     released: UnboundedSender<String>,
 }
 
@@ -66,6 +68,7 @@ impl Desk {
             person: Mutex::new(person),
             invitation: Mutex::default(),
             book: Mutex::default(),
+            refused: AtomicU32::new(0),
             released,
         })
     }
@@ -197,15 +200,17 @@ impl Desk {
     /// # Errors
     /// [`BadWebhook`]: nothing was changed.
     pub fn hear(&self, message: Signed<'_>, body: &[u8]) -> Result<Heard, BadWebhook> {
-        self.secret.check(message, body, self.now())?;
-        let event = Event::read(body)?;
+        let checked = self.secret.check(message, body, self.now()).and_then(|()| Event::read(body));
+        let event = checked.inspect_err(|_| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        })?;
         let mut book = self.book();
         let heard = book.hear(message.id, &event);
         let order = book.find(&event.data.transfer_id);
         if heard == Heard::News
             && let Some(placed) = order
             && placed.stage == Stage::Released
-            && placed.order.taking == Taking::AtOnce
+            && placed.order.is_taken_at_once()
             && self.released.send(placed.order.id.clone()).is_err()
         {
             tracing::warn!("the exchange is being stopped; a release stays where it is");
@@ -226,6 +231,11 @@ impl Desk {
         if let Some(placed) = self.book().find_mut(id) {
             placed.settle(result);
         }
+    }
+
+    /// How many webhooks were not believed.
+    pub fn refused(&self) -> u32 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     async fn redeem(&self, placed: &Placed) -> Result<String, ClientError> {

@@ -191,6 +191,10 @@ impl Order {
         request
     }
 
+    pub fn is_taken_at_once(&self) -> bool {
+        self.taking == Taking::AtOnce
+    }
+
     /// The account that pays.
     pub fn source(&self) -> &'static str {
         SOURCE_ID

@@ -29,7 +29,7 @@ pub enum Trick {
 }
 
 /// A valid secret that isn't this endpoint's.
-const MADE_UP: &str = "whsec_bWFkZSB1cCBieSBhIHRoaWVmLCBub3QgYSBzZWNyZXQ=";
+pub const MADE_UP: &str = "whsec_bWFkZSB1cCBieSBhIHRoaWVmLCBub3QgYSBzZWNyZXQ=";
 
 impl Trick {
     pub const ALL: [Self; 6] = [

@@ -86,7 +86,8 @@ fn is_json(req: &HttpRequest) -> Result<(), Problem> {
         || parameter.split_once('=').is_some_and(|(name, value)| {
             name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         });
-    if essence.trim().eq_ignore_ascii_case("application/json") && utf8 && !req.headers().contains_key(CONTENT_ENCODING) {
+    if essence.trim().eq_ignore_ascii_case("application/json") && utf8 && !req.headers().contains_key(CONTENT_ENCODING)
+    {
         Ok(())
     } else {
         Err(Problem::new(Kind::UnsupportedMediaType, "Send `Content-Type: application/json`, not compressed."))

@@ -149,12 +149,7 @@ impl<'a> Fields<'a> {
         all
     }
 
-    fn nested<T>(
-        &mut self,
-        name: &str,
-        node: Node<'a>,
-        read: impl FnOnce(&mut Fields<'a>) -> Option<T>,
-    ) -> Option<T> {
+    fn nested<T>(&mut self, name: &str, node: Node<'a>, read: impl FnOnce(&mut Fields<'a>) -> Option<T>) -> Option<T> {
         let Node::Object(fields) = node else {
             self.refuse(name, "must be an object");
             return None;

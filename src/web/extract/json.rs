@@ -155,7 +155,11 @@ mod tests {
     fn why(text: &str) -> String {
         let problem = object(text.as_bytes()).unwrap_err();
         let errors: Vec<_> = problem.errors.iter().map(|e| format!("{} {}", e.field, e.message)).collect();
-        format!("{} {}", problem.slug(), if errors.is_empty() { problem.detail.into_owned() } else { errors.join("; ") })
+        format!(
+            "{} {}",
+            problem.slug(),
+            if errors.is_empty() { problem.detail.into_owned() } else { errors.join("; ") }
+        )
     }
 
     #[test]
@@ -174,7 +178,9 @@ mod tests {
         assert_eq!(why(r#"{"x":{"b":1,"b":2}}"#), "invalid-request b is there more than once");
         assert_eq!(why(r#"{} {}"#), "malformed-json The body isn't JSON: see line 1, column 4.");
         assert_eq!(why(r#"[]"#), "malformed-json The body isn't a JSON object.");
-        for bad in ["", "{", "{\"a\":NaN}", "{\"a\":1e309}", "{a:1}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\u{0}\"}", "\u{feff}{}"] {
+        for bad in
+            ["", "{", "{\"a\":NaN}", "{\"a\":1e309}", "{a:1}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\u{0}\"}", "\u{feff}{}"]
+        {
             assert!(why(bad).starts_with("malformed-json The body isn't JSON: see line 1"), "{bad:?}: {}", why(bad));
         }
         assert!(object(b"{\"a\":\"\xff\"}").is_err());

@@ -25,7 +25,8 @@ pub async fn what_falls_due_comes_in_order_and_in_pages(store: Arc<dyn Store>) {
     assert_eq!(due, expected, "before is exclusive");
     let mut paged = Vec::new();
     let mut after = None;
-    loop {
+    // One page more than it takes, so that a store whose pages overlap ends the case and not the machine.
+    for _ in 0..=expected.len() {
         let page = world.store.due_before(world.now, after, 2).await.unwrap();
         assert!(page.len() <= 2);
         let Some((id, at)) = page.last().copied() else { break };

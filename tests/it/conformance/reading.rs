@@ -166,7 +166,7 @@ pub async fn audit_entries_come_in_the_order_they_were_stored(store: Arc<dyn Sto
     assert_eq!(all[..before.len()], before);
 
     let mut paged = Vec::new();
-    loop {
+    for _ in 0..=all.len() {
         let after = paged.last().map(|(number, _)| *number);
         let page = world.store.audit_page(after, 4).await.unwrap();
         if page.is_empty() {

@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use countersign::adapters::timing::redis::KeyPrefix;
@@ -91,7 +92,7 @@ async fn answers(timers: &dyn Timers, steps: &[Step], ids: &[ApprovalId], start:
             }
         }
         let claimed: Vec<_> = claimed.iter().map(|claim| (claim.id, claim.due_at)).collect();
-        answers.push(format!("{step:?}: {claimed:?}, {} left", timers.len().await.unwrap()));
+        answers.push(format!("{step:?}: {claimed:?}, {} left", timers.count().await.unwrap()));
     }
     answers
 }
@@ -101,9 +102,10 @@ fn memory_and_redis_answer_alike() {
     let server = servers::Redis::start();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let cases = ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() };
-    let mut case = 0;
+    let case = AtomicU32::new(0);
     proptest!(cases, |(steps in vec(step(), 1..40))| {
-        case += 1;
+        // A prefix of its own, for nothing is flushed between the cases.
+        let case = case.fetch_add(1, Ordering::Relaxed);
         let mut settings = RedisSettings::single(server.url().into());
         settings.prefix = format!("case-{case}").parse::<KeyPrefix>().unwrap();
         let (ids, start) = (approvals(APPROVALS), now());

@@ -47,9 +47,9 @@ pub async fn a_due_timer_is_claimed_once_and_gone_when_acknowledged(kit: &Kit) {
     let claims = there.claim(100, MINUTE).await.unwrap();
     assert_eq!(ids(&claims), [id]);
     assert_eq!(here.claim(100, MINUTE).await.unwrap(), []);
-    assert_eq!(here.len().await.unwrap(), 1);
+    assert_eq!(here.count().await.unwrap(), 1);
     there.ack(&claims).await.unwrap();
-    assert_eq!(here.len().await.unwrap(), 0);
+    assert_eq!(here.count().await.unwrap(), 0);
     // Once more does no harm.
     there.ack(&claims).await.unwrap();
     assert_eq!(here.claim(100, MINUTE).await.unwrap(), []);
@@ -91,7 +91,7 @@ pub async fn arming_again_replaces(kit: &Kit) {
     let later = now() + 2 * MINUTE;
     let sooner = past();
     timers.arm(&[(postponed, later), (advanced, sooner)]).await.unwrap();
-    assert_eq!(timers.len().await.unwrap(), 2);
+    assert_eq!(timers.count().await.unwrap(), 2);
     let claims = claimed_all(&*timers, 1).await;
     assert_eq!((claims[0].id, claims[0].due_at), (advanced, sooner));
     assert_eq!(timers.claim(10, MINUTE).await.unwrap(), []);
@@ -112,9 +112,9 @@ pub async fn arming_a_leased_timer_sets_it_beside_the_lease(kit: &Kit) {
     timers.arm(&[(id, past())]).await.unwrap();
     let third = claimed_all(&*timers, 1).await;
     timers.ack(&second).await.unwrap();
-    assert_eq!(timers.len().await.unwrap(), 1);
+    assert_eq!(timers.count().await.unwrap(), 1);
     timers.ack(&third).await.unwrap();
-    assert_eq!(timers.len().await.unwrap(), 0);
+    assert_eq!(timers.count().await.unwrap(), 0);
 }
 
 pub async fn the_sweep_sets_only_what_is_missing(kit: &Kit) {
@@ -126,7 +126,7 @@ pub async fn the_sweep_sets_only_what_is_missing(kit: &Kit) {
 
     let due_at = past();
     timers.arm_missing(&[(set, due_at), (leased, due_at), (missing, due_at)]).await.unwrap();
-    assert_eq!(timers.len().await.unwrap(), 3);
+    assert_eq!(timers.count().await.unwrap(), 3);
     assert_eq!(ids(&claimed_all(&*timers, 1).await), [missing]);
     assert_eq!(timers.claim(10, MINUTE).await.unwrap(), []);
 
@@ -142,7 +142,7 @@ pub async fn disarming_removes_what_is_set_and_what_is_leased(kit: &Kit) {
     let claims = claimed_all(&*timers, 1).await;
     timers.arm(&[(set, past()), (kept, past())]).await.unwrap();
     timers.disarm(&[leased, set, approval()]).await.unwrap();
-    assert_eq!(timers.len().await.unwrap(), 1);
+    assert_eq!(timers.count().await.unwrap(), 1);
     timers.ack(&claims).await.unwrap();
     timers.release(&claims).await.unwrap();
     assert_eq!(ids(&claimed_all(&*timers, 1).await), [kept]);
@@ -170,10 +170,10 @@ pub async fn a_crashed_claimer_loses_its_lease_and_can_not_acknowledge(kit: &Kit
 
     crashed.ack(&lost).await.unwrap();
     crashed.release(&lost).await.unwrap();
-    assert_eq!(other.len().await.unwrap(), 1);
+    assert_eq!(other.count().await.unwrap(), 1);
     assert_eq!(other.claim(10, MINUTE).await.unwrap(), []);
     other.ack(&taken).await.unwrap();
-    assert_eq!(other.len().await.unwrap(), 0);
+    assert_eq!(other.count().await.unwrap(), 0);
 }
 
 pub async fn a_timer_given_back_is_due_at_once(kit: &Kit) {
@@ -185,7 +185,7 @@ pub async fn a_timer_given_back_is_due_at_once(kit: &Kit) {
     let later = now() + MINUTE;
     other.arm(&[(claims[0].id, later)]).await.unwrap();
     leaving.release(&claims).await.unwrap();
-    assert_eq!(other.len().await.unwrap(), 40);
+    assert_eq!(other.count().await.unwrap(), 40);
     let taken = claimed_all(&*other, 39).await;
     assert_eq!(ids(&taken), ids(&claims[1..]));
     assert_eq!(other.claim(10, MINUTE).await.unwrap(), []);
@@ -242,7 +242,7 @@ pub async fn four_claimers_never_hold_the_same_timer(kit: &Kit) {
                 let mut all = Vec::new();
                 loop {
                     let claims = timers.claim(100, MINUTE).await.unwrap();
-                    if claims.is_empty() && timers.len().await.unwrap() == 0 {
+                    if claims.is_empty() && timers.count().await.unwrap() == 0 {
                         return all;
                     }
                     timers.ack(&claims).await.unwrap();
@@ -260,7 +260,7 @@ pub async fn four_claimers_never_hold_the_same_timer(kit: &Kit) {
     }
     assert_eq!(seen.len(), count, "a timer was handed out twice");
     assert_eq!(count, COUNT, "a timer was lost");
-    assert_eq!(kit.timers().len().await.unwrap(), 0);
+    assert_eq!(kit.timers().count().await.unwrap(), 0);
 }
 
 pub async fn nothing_at_all_is_no_error(kit: &Kit) {
@@ -270,6 +270,6 @@ pub async fn nothing_at_all_is_no_error(kit: &Kit) {
     timers.disarm(&[]).await.unwrap();
     timers.ack(&[]).await.unwrap();
     timers.release(&[]).await.unwrap();
-    assert_eq!(timers.len().await.unwrap(), 0);
+    assert_eq!(timers.count().await.unwrap(), 0);
     kit.live().await.publish(&[]).await;
 }

@@ -1,7 +1,10 @@
 //! What the integration tests stand on.
 
 pub mod app;
+pub mod backend;
+pub mod chromium;
 pub mod clock;
+pub mod contract;
 pub mod eventually;
 pub mod memory_store;
 pub mod servers;

@@ -94,7 +94,7 @@ crate::adapters::storage::statements! {
                 AND state IN ('pending', 'cooling', 'released', 'redeemed')), \
                 (SELECT count(*) FROM approvals WHERE holder_id = $4 AND state = 'pending'), \
                 EXISTS (SELECT 1 FROM approvals WHERE id = $5)";
-    WHO_AM_I = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+    WHO_AM_I = "SELECT pid::bigint, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";
     // Ends a server process whose answer was lost, and waits until it is gone: what it didn't store it never will.
     END_PROCESS = "SELECT coalesce(bool_and(pg_terminate_backend(pid, 2000)), true) FROM pg_stat_activity \
                    WHERE pid = $1 AND backend_start = $2";

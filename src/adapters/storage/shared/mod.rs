@@ -2,7 +2,7 @@
 //! out. The module that includes this one fixes the types (`Db`, `TheStore`, `DatabaseClock`) and the words that
 //! differ; the query code itself is the same text. May import: `domain`, `ports`, the rows, sqlx.
 
-mod add;
+pub mod add;
 mod approvals;
 mod backends;
 mod holders;
@@ -11,7 +11,6 @@ mod port;
 pub mod rare;
 pub mod statements;
 
-pub use add::{consequences, remembered};
 use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, TheStore, ids};
 use statements as sql;
 

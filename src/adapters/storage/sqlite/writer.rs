@@ -6,7 +6,8 @@ use std::sync::Arc;
 use sqlx::{Connection as _, SqliteConnection, Transaction};
 use tokio::sync::Mutex;
 
-use super::shared::{consequences, rare, statements as sql};
+use super::shared::add::{consequences, remembered};
+use super::shared::{rare, statements as sql};
 use super::{BEGIN, DatabaseClock, Db, own};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::committer::{Outcome, Writer};
@@ -93,7 +94,7 @@ async fn apply(connection: &mut SqliteConnection, write: &Write, now: Timestamp)
 }
 
 async fn open(connection: &mut SqliteConnection, row: &ApprovalRow, remember: &Remembered) -> Result<(), Failure> {
-    let new = super::shared::remembered(connection, remember).await?;
+    let new = remembered(connection, remember).await?;
     if !new {
         return Err(Refused::Duplicate(Unique::IdempotencyKey).into());
     }

@@ -297,7 +297,7 @@ impl Timers for RedisTimers {
         }
     }
 
-    async fn len(&self) -> Result<u64, PortError> {
+    async fn count(&self) -> Result<u64, PortError> {
         let sets = self.keys.iter().flat_map(|[due, lease, _]| [due, lease]);
         let counts = sets.map(|set| async move {
             let mut command = redis::cmd("ZCARD");

@@ -1,3 +1,5 @@
+//! Receipts that must be taken and receipts that must not, each made by a signer of the test's own.
+
 use super::*;
 use crate::demo::exchange::order::tests::order;
 use data_encoding::BASE64URL_NOPAD;

@@ -2,9 +2,7 @@
 
 use utoipa::ToSchema;
 
-use super::request_body::{
-    AssetBody, InitiatorBody, PayeeBody, PayeeHistoryBody, SourceAccountBody,
-};
+use super::request_body::{AssetBody, InitiatorBody, PayeeBody, PayeeHistoryBody, SourceAccountBody};
 
 /// What is decided on. `digest` is the SHA-256 of its canonical form (RFC 8785).
 #[derive(Debug, ToSchema)]

@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use crate::domain::channel::Address;
 use crate::domain::details::Subject;
-use crate::service::holders::{HolderView, NewHolder, add};
 use crate::service::Context;
+use crate::service::holders::{HolderView, NewHolder, add};
 use crate::web::api::answer::{self, Answer};
 use crate::web::extract::{Authenticated, Body, Fields, IdempotencyHeader, Key, NoQuery};
 use crate::web::problem::{Kind, Problem};

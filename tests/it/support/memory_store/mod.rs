@@ -51,6 +51,11 @@ impl MemoryStore {
         look(&self.record())
     }
 
+    /// Puts rows in place that no change makes, for what begins in the middle of things.
+    pub fn set_up(&self, edit: impl FnOnce(&mut Record)) {
+        edit(&mut self.record());
+    }
+
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -31,7 +31,7 @@ pub fn wait_for<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
     poll(probe).unwrap_or_else(|| panic!("waited 30 s in vain for: {what}"))
 }
 
-fn poll<T>(mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+pub(in crate::support) fn poll<T>(mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     for _ in 0..PROBES {
         if let Some(found) = probe() {
             return Some(found);
@@ -124,7 +124,7 @@ impl Account {
 
 /// How a server is told to end.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
+pub(in crate::support) enum Ending {
     /// By a signal that it obeys at once, giving back what the kernel holds for it.
     Asked(&'static str),
     /// By SIGKILL.
@@ -132,7 +132,7 @@ enum Ending {
 }
 
 /// A server process. Dropping it ends it and waits until it is gone.
-struct Process {
+pub(in crate::support) struct Process {
     child: Child,
     log: PathBuf,
     ending: Ending,
@@ -142,7 +142,7 @@ impl Process {
     /// Starts a server with its output in a log file. It is started by a thread that lives as long as the test
     /// process: the kernel ties a child to the thread that made it, and a test's thread, or one of an async runtime's
     /// pool, may be gone long before the test is.
-    fn start(mut command: Command, log: &Path, ending: Ending) -> Self {
+    pub(in crate::support) fn start(mut command: Command, log: &Path, ending: Ending) -> Self {
         type Request = (Command, Sender<io::Result<Child>>);
         static LAUNCHER: LazyLock<Sender<Request>> = LazyLock::new(|| {
             let (requests, inbox) = mpsc::channel::<Request>();
@@ -172,12 +172,12 @@ impl Process {
     }
 
     /// How it ended, if it has.
-    fn ended(&mut self) -> Option<ExitStatus> {
+    pub(in crate::support) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be waited for")
     }
 
     /// The end of what it printed, for the message of a test that fails.
-    fn last_words(&self) -> String {
+    pub(in crate::support) fn last_words(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(15)..].join("\n")

@@ -1,0 +1,15 @@
+//! The JSON API over real HTTP: a service with a record in memory and a clock that stands still, on a loopback port.
+//! Every answer is held against the OpenAPI document.
+
+mod access;
+mod approvals;
+mod call;
+mod good;
+mod hostile;
+mod hostile_bodies;
+mod holders;
+mod problems;
+mod rates;
+mod stage;
+mod waiting;
+mod webhooks;

@@ -1,0 +1,320 @@
+//! A service to talk to: the real routes and use cases on a loopback port, over a record in memory.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use countersign::adapters::receipts::{Es256Receipts, generate_pem};
+use countersign::adapters::secrets::MasterSecrets;
+use countersign::adapters::timing::{MemoryLimits, MemoryLive, MemoryTimers, OsEntropy};
+use countersign::adapters::webauthn::Webauthn;
+use countersign::domain::approval::transitions::{Guard, Transition};
+use countersign::domain::approval::{Actor, Approval, Decision, Distinct, State, Told};
+use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
+use countersign::domain::backend::{Caller, Scope, Scopes};
+use countersign::domain::details::{Digest, Subject};
+use countersign::domain::device::{Blob, Device, DeviceBody, DeviceKey, DeviceName};
+use countersign::domain::event::EventKind;
+use countersign::domain::link::{ENROL_LINK_LIFE, EnrolLink};
+use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
+use countersign::domain::text::Line;
+use countersign::domain::{
+    ApprovalId, BackendId, ChangeId, ChannelId, DeviceId, KeyId, LinkId, Timestamp,
+};
+use countersign::ports::{Change, Effect, Entropy, Store as _};
+use countersign::service::{Context, Profile, Settings, backends};
+use countersign::web::device::push::PushKey;
+use countersign::web::extract::TrustedProxies;
+use countersign::web::{guard, request_id, routes};
+use countersign::workers::ClockGate;
+use ipnet::IpNet;
+use serde_json::{Value, json};
+
+use super::call::{Answer, Call};
+use crate::support::clock::ManualClock;
+use crate::support::memory_store::MemoryStore;
+
+pub const MINUTE: Duration = Duration::from_secs(60);
+pub const HOUR: Duration = Duration::from_secs(3600);
+
+/// How the service is set up.
+#[derive(Clone)]
+pub struct Setup {
+    pub profile: Profile,
+    pub key_per_minute: u32,
+    pub tries_per_minute: u32,
+    pub proxies: Vec<IpNet>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { profile: Profile::Production, key_per_minute: 100_000, tries_per_minute: 100_000, proxies: Vec::new() }
+    }
+}
+
+/// A running service, with one backend whose key may do everything.
+pub struct Stage {
+    pub at: SocketAddr,
+    pub cx: Context,
+    pub clock: Arc<ManualClock>,
+    pub store: Arc<MemoryStore>,
+    pub backend: BackendId,
+    /// The secret of that key.
+    pub key: String,
+    pub key_id: KeyId,
+    server: ServerHandle,
+    serial: AtomicU32,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub async fn with(setup: Setup) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::parse_rfc3339("2026-11-21T14:32:00Z").unwrap()));
+        let store = Arc::new(MemoryStore::new(clock.clone()));
+        let cx = context(&setup, &clock, &store);
+        let new = backends::add(&cx, Line::parse("Harbour").unwrap(), Scopes::of(&Scope::ALL)).await.unwrap();
+        let (at, server) = serve(cx.clone(), setup.proxies);
+        let key = new.secret.reveal().to_owned();
+        Self { at, cx, clock, store, backend: new.backend, key, key_id: new.key, server, serial: AtomicU32::new(0) }
+    }
+
+    /// A new name, so that nothing collides.
+    pub fn name(&self, kind: &str) -> String {
+        format!("{kind}-{}", self.serial.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Sends a call with the stage's own key.
+    pub async fn send(&self, call: Call) -> Answer {
+        call.key(&self.key).send(self.at).await
+    }
+
+    /// Sends a call with the stage's own key and a new idempotency key.
+    pub async fn send_once(&self, call: Call) -> Answer {
+        self.send(call.once(&self.name("idem"))).await
+    }
+
+    /// The secret of a further key of the stage's backend.
+    pub async fn further_key(&self, scopes: &[Scope]) -> (KeyId, String) {
+        let new = backends::add_key(&self.cx, self.backend, Scopes::of(scopes)).await.unwrap();
+        (new.key, new.secret.reveal().to_owned())
+    }
+
+    /// The secret of a key of another backend that may do everything.
+    pub async fn stranger(&self) -> String {
+        let new = backends::add(&self.cx, Line::parse("Quay").unwrap(), Scopes::of(&Scope::ALL)).await.unwrap();
+        new.secret.reveal().to_owned()
+    }
+
+    /// A holder with a mailbox and no device.
+    pub async fn holder(&self) -> String {
+        let subject = self.name("u");
+        let body = json!({"subject": subject, "channels": [{"kind": "email", "address": "marta@example.org"}]});
+        self.send_once(Call::post("/v1/holders").json(&body)).await.expect(201);
+        subject
+    }
+
+    /// A holder with a mailbox and an enrolled device, which is past its hold.
+    pub async fn enrolled(&self) -> String {
+        let subject = self.holder().await;
+        let parsed = Subject::parse(&subject).unwrap();
+        let holder = self.store.holder(self.backend, &parsed).await.unwrap().unwrap().id;
+        let now = self.cx.now();
+        let link = EnrolLink {
+            id: self.cx.id(LinkId::new, now),
+            holder,
+            token_hash: Digest::of(subject.as_bytes()),
+            created_at: now,
+            expires_at: now + ENROL_LINK_LIFE,
+            tries: 0,
+            ended_at: None,
+        };
+        let mut key = [9; 65];
+        key[0] = 4;
+        let body = DeviceBody {
+            id: self.cx.id(DeviceId::new, now),
+            holder,
+            name: DeviceName::parse("Telephone").unwrap(),
+            credential: json!({}),
+            credential_id: Blob(subject.clone().into_bytes()),
+            key: DeviceKey::from_bytes(&key).unwrap(),
+            cookie_hash: Digest::of(subject.as_bytes()),
+            assurance: Assurance::DeviceBound,
+            enrolled_at: now - 48 * HOUR,
+            usable_from: now - 36 * HOUR,
+        };
+        let device = Device { body, counter: 0, failures: 0, locked_at: None, removed_at: None };
+        let remember = countersign::domain::backend::Remembered {
+            backend: self.backend,
+            key: countersign::domain::backend::IdempotencyKey::parse(&self.name("link")).unwrap(),
+            request: Digest::of(b""),
+            answer: String::new(),
+            created_at: now,
+        };
+        let id = link.id;
+        self.apply(Effect::AddLink { link, remember }).await;
+        self.apply(Effect::EnrolFirst { link: id, device: Box::new(device), at: now - 48 * HOUR }).await;
+        subject
+    }
+
+    async fn apply(&self, effect: Effect) {
+        let now = self.cx.now();
+        let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
+        let entry = AuditEntry::new(self.cx.id(ChangeId::new, now), now, self.cx.random(), &event).unwrap();
+        self.store.commit(Change::new(entry, effect)).await.unwrap();
+    }
+
+    /// A body for a create.
+    pub fn transfer(&self, subject: &str) -> Value {
+        json!({
+            "subject": subject,
+            "transfer_id": self.name("wd"),
+            "amount": "12500.00",
+            "currency": "EUR",
+            "payee": {"name": "Marta Nowak", "account": "PL61109010140000071219812874"},
+            "payee_history": "new",
+            "source_account": {"id": "acc-4471", "label": "Everyday account, ending 4471"},
+            "reference": "Invoice 2231",
+            "initiator": {
+                "started_on": "website",
+                "started_at": "2026-11-21T14:31:02Z",
+                "from": "a computer near Leeds",
+            },
+        })
+    }
+
+    /// An approval that waits, of a holder of its own.
+    pub async fn pending(&self) -> Value {
+        let subject = self.enrolled().await;
+        self.pending_of(&subject).await
+    }
+
+    pub async fn pending_of(&self, subject: &str) -> Value {
+        self.send_once(Call::post("/v1/approvals").json(&self.transfer(subject))).await.expect(201)
+    }
+
+    /// A released approval, by the shortest way: what leads there is tested elsewhere.
+    pub async fn released(&self) -> Value {
+        let pending = self.pending().await;
+        let now = self.cx.now();
+        let (decision, told) = (self.decision(now), self.told(now));
+        let state = State::Released { decision, told, released_at: now, redeem_until: now + 24 * HOUR };
+        self.put(&pending, state).await
+    }
+
+    pub async fn cooling(&self) -> Value {
+        let pending = self.pending().await;
+        let now = self.cx.now();
+        let state = State::Cooling { decision: self.decision(now), cooling_until: now + 15 * MINUTE };
+        self.put(&pending, state).await
+    }
+
+    fn decision(&self, now: Timestamp) -> Decision {
+        Decision {
+            device: self.cx.id(DeviceId::new, now),
+            device_enrolled_at: now - 48 * HOUR,
+            assurance: Assurance::DeviceBound,
+            distinct: Distinct::Observed,
+            approved_at: now,
+            hold: 15 * MINUTE,
+            challenge: Digest::of(b"challenge"),
+        }
+    }
+
+    fn told(&self, now: Timestamp) -> Told {
+        Told { channel: self.cx.id(ChannelId::new, now), delivered_at: now }
+    }
+
+    /// Puts an approval into a state and tells who waits.
+    pub async fn put(&self, approval: &Value, state: State) -> Value {
+        let id: ApprovalId = approval["id"].as_str().unwrap().parse().unwrap();
+        let from = self.store.approval(id).await.unwrap().unwrap();
+        let next = Approval { version: from.version + 1, state, ..from.clone() };
+        let transition =
+            Transition { approval: next.clone(), from: from.version, event: EventKind::Cooling, guard: Guard::default() };
+        self.apply(Effect::Transition { transition: Box::new(transition), proof: None, receipt: None }).await;
+        self.cx.live.publish(&[(id, next.version)]).await;
+        let view = countersign::service::view::ApprovalView::of(&next).unwrap();
+        serde_json::to_value(view).unwrap()
+    }
+
+    /// An endpoint of the stage's backend.
+    pub async fn endpoint(&self) -> Value {
+        let body = json!({"url": "https://hooks.example.com/in"});
+        self.send(Call::post("/v1/webhooks/endpoints").json(&body)).await.expect(201)
+    }
+
+    /// Who calls with the stage's own key.
+    pub fn caller(&self) -> Caller {
+        Caller { backend: self.backend, key: self.key_id, scopes: Scopes::of(&Scope::ALL) }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        drop(self.server.stop(false));
+    }
+}
+
+fn context(setup: &Setup, clock: &Arc<ManualClock>, store: &Arc<MemoryStore>) -> Context {
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    let public_url: url::Url = "http://localhost".parse().unwrap();
+    let base = Tier {
+        unit: None,
+        from: None,
+        hold: 15 * MINUTE,
+        life: HOUR,
+        assurance: Assurance::Synced,
+        unproved: Unproved::HoldFor(HOUR),
+    };
+    let settings = Settings {
+        profile: setup.profile,
+        operator: "Harbour".to_owned(),
+        contact: "the number on your card".to_owned(),
+        public_url: public_url.clone(),
+        issuer: "https://countersign.example".to_owned(),
+        policy: Policy::new(base, Vec::new(), 72 * HOUR, 24 * HOUR, Floors::PRODUCTION).unwrap(),
+        new_device_hold: 12 * HOUR,
+        new_channel_hold: 24 * HOUR,
+        notices_per_minute: 5,
+        tries_per_minute: setup.tries_per_minute,
+        key_per_minute: setup.key_per_minute,
+    };
+    Context {
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        store: store.clone(),
+        timers: Arc::new(MemoryTimers::new(clock.clone())),
+        limits: Arc::new(MemoryLimits::new(clock.clone())),
+        live: Arc::new(MemoryLive::new()),
+        ceremonies: Arc::new(Webauthn::new("localhost", &public_url, "Harbour").unwrap()),
+        secrets: Arc::new(MasterSecrets::new(&[7; 32], entropy).unwrap()),
+        signer: Arc::new(Es256Receipts::new(&generate_pem().unwrap(), &[]).unwrap()),
+        settings: Arc::new(settings),
+    }
+}
+
+fn serve(cx: Context, proxies: Vec<IpNet>) -> (SocketAddr, ServerHandle) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = listener.local_addr().unwrap();
+    let build = move || {
+        App::new()
+            .app_data(web::Data::new(cx.clone()))
+            .app_data(web::Data::new(ClockGate::default()))
+            .app_data(web::Data::new(PushKey(None)))
+            .app_data(web::Data::new(TrustedProxies(proxies.clone())))
+            .configure(routes::configure)
+            .wrap(from_fn(guard::headers))
+            .wrap(from_fn(request_id::trace))
+    };
+    let server = HttpServer::new(build).workers(2).disable_signals().listen(listener).unwrap().run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    (at, handle)
+}

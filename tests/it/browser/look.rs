@@ -1,0 +1,102 @@
+//! Looks at a page: rules that every page keeps on a narrow and on a wide screen, and pictures of it.
+
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Browser, Screen};
+
+/// Where the pictures are kept.
+const PICTURES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../screenshots");
+
+const THEMES: [&str; 2] = ["light", "dark"];
+
+/// Gives every rule of pages that this one breaks (reference: WCAG 2.2, success criteria 1.4.10, 2.4.1, 2.4.2, 2.5.8,
+/// 3.1.1, 3.3.2 and 4.1.2).
+const RULES: &str = r##"
+const wrong = [];
+const all = (css) => [...document.querySelectorAll(css)];
+const seen = (element) => element.getClientRects().length > 0 && getComputedStyle(element).visibility === "visible";
+const named = (element) => (element.getAttribute("aria-label") ?? element.innerText ?? "").trim() !== "";
+if (document.documentElement.lang === "") wrong.push("no language");
+if (!/\S – Harbour approvals$/.test(document.title)) wrong.push(`the title «${document.title}»`);
+if (all("h1").length !== 1) wrong.push(`${all("h1").length} headings of the first rank`);
+if (all("main").length !== 1) wrong.push("no main part, or several");
+const [first] = all("a[href], button, input, summary");
+if (!first?.matches(".skip")) wrong.push("what takes the focus first isn't a way past the top");
+for (const link of all("a[href^='#']")) {
+    if (!document.getElementById(link.getAttribute("href").slice(1))) wrong.push(`${link.outerHTML} leads nowhere`);
+}
+const ids = all("[id]").map((element) => element.id);
+for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) wrong.push(`two elements are called ${id}`);
+for (const one of all("[aria-describedby], [aria-labelledby]")) {
+    for (const id of `${one.getAttribute("aria-describedby") ?? ""} ${one.getAttribute("aria-labelledby") ?? ""}`.split(/\s+/)) {
+        if (id && !ids.includes(id)) wrong.push(`nothing is called ${id}`);
+    }
+}
+for (const one of all("a, button").filter(seen)) if (!named(one)) wrong.push(`no name: ${one.outerHTML}`);
+for (const one of all("input").filter(seen)) if (one.labels.length === 0) wrong.push(`no label: ${one.outerHTML}`);
+for (const one of all("button, input, a.btn").filter(seen)) {
+    const { width, height } = one.getBoundingClientRect();
+    if (width < 44 || height < 44) wrong.push(`too small for a thumb: ${one.outerHTML}`);
+}
+const [have, room] = [document.documentElement.scrollWidth, document.documentElement.clientWidth];
+if (have > room) wrong.push(`it scrolls sideways: ${have} in ${room}`);
+if (all("#stop").length === 1 && !all("a.skip").some((link) => link.hash === "#stop")) wrong.push("no short way to the brake");
+return wrong;
+"##;
+
+impl Screen {
+    const ALL: [Self; 2] = [Self::Phone, Self::Desk];
+
+    const fn size(self) -> (u32, u32) {
+        match self {
+            Self::Phone => (390, 844),
+            Self::Desk => (1280, 800),
+        }
+    }
+}
+
+impl Browser {
+    /// Makes the page as large as a screen.
+    pub async fn show_on(&self, screen: Screen) {
+        let (width, height) = screen.size();
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    async fn theme(&self, theme: &str) {
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": theme}]});
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Checks the page on a phone and on a desk, and takes pictures of it there, light and dark; and, where it is longer
+    /// than a phone, one of all of it.
+    pub async fn look(&self, name: &str) {
+        for screen in Screen::ALL {
+            self.show_on(screen).await;
+            let wrong = self.script(RULES, Vec::new()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(wrong, json!([]), "{name} on {screen:?}; {}", self.shown().await);
+            for theme in THEMES {
+                self.theme(theme).await;
+                let (width, height) = screen.size();
+                self.photograph(&format!("{name}-{width}x{height}-{theme}"), json!({"format": "png"})).await;
+            }
+            if screen == Screen::Phone {
+                self.theme(THEMES[0]).await;
+                self.photograph(&format!("{name}-whole"), json!({"format": "png", "captureBeyondViewport": true})).await;
+            }
+        }
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": []})).await;
+        self.show_on(self.screen).await;
+    }
+
+    async fn photograph(&self, name: &str, parameters: Value) {
+        let shot = self.devtools("Page.captureScreenshot", parameters).await;
+        let bytes = shot["data"].as_str().and_then(|text| BASE64.decode(text.as_bytes()).ok());
+        let place: PathBuf = Path::new(PICTURES).join(format!("{name}.png"));
+        fs::create_dir_all(PICTURES).expect("a folder for the pictures");
+        fs::write(&place, bytes.expect("a picture")).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+    }
+}

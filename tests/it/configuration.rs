@@ -1,0 +1,169 @@
+//! What `serve` accepts and what it refuses: everything that is wrong, at once, one clear sentence each.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use countersign::config::{Config, Storage};
+use tempfile::TempDir;
+
+/// A folder with the files that a safe configuration names.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    countersign::keys::make(folder.path()).unwrap();
+    fs::write(folder.path().join("password"), "s3cret\n").unwrap();
+    folder
+}
+
+fn safe(folder: &Path) -> String {
+    let at = folder.display();
+    format!(
+        r#"
+[operator]
+name = "Harbour"
+[http]
+listen = "127.0.0.1:0"
+public_url = "https://approve.harbour.example"
+[storage]
+url = "sqlite:{at}/countersign.db"
+[keys]
+master_file = "{at}/master.key"
+receipt_file = "{at}/receipt.pem"
+[smtp]
+host = "mail.example"
+port = 587
+from = "approvals@harbour.example"
+user = "countersign"
+password_file = "{at}/password"
+"#
+    )
+}
+
+fn load(folder: &Path, text: &str) -> Result<Config, String> {
+    let path = folder.join("countersign.toml");
+    fs::write(&path, text).unwrap();
+    Config::load(Some(&path)).map_err(|faults| faults.to_string())
+}
+
+#[test]
+fn a_safe_configuration_is_taken() {
+    let folder = folder();
+    let config = load(folder.path(), &safe(folder.path())).unwrap();
+    assert!(matches!(config.storage, Storage::Embedded { .. }));
+    assert_eq!(config.operator.issuer, "https://approve.harbour.example");
+    assert!(!format!("{config:?}").contains("s3cret"));
+}
+
+#[test]
+fn every_fault_is_said_at_once() {
+    let folder = folder();
+    fs::write(folder.path().join("weak.key"), data_encoding::BASE64.encode(&[0; 32])).unwrap();
+    let text = safe(folder.path())
+        .replace("https://approve.harbour.example", "http://approve.harbour.example")
+        .replace("master.key", "weak.key")
+        .replace("receipt.pem", "missing.pem")
+        .replace("port = 587", "port = 587\ntls = \"none\"")
+        + "\n[policy]\nhold_seconds = 5\n[holds]\nnew_device_seconds = 1\n[redis]\nurl = \"redis://x\"\n";
+    let faults = load(folder.path(), &text).unwrap_err();
+    for needed in ["public_url: must be https", "made-up key", "missing.pem", "smtp.tls", "hold", "new_device_seconds", "redis"] {
+        assert!(faults.contains(needed), "{needed} isn't in:\n{faults}");
+    }
+    assert_eq!(faults.lines().count(), 8, "{faults}");
+}
+
+#[test]
+fn a_made_up_master_key_is_refused() {
+    let folder = folder();
+    let counting: Vec<u8> = (0..32).collect();
+    for bytes in [countersign::demo::MASTER.to_vec(), counting, vec![7; 32], vec![1; 31]] {
+        fs::write(folder.path().join("master.key"), data_encoding::BASE64.encode(&bytes)).unwrap();
+        assert!(load(folder.path(), &safe(folder.path())).is_err(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn short_holds_and_public_origins_exclude_each_other() {
+    let folder = folder();
+    let demo = format!("profile = \"demo\"\n{}", safe(folder.path()));
+    assert!(load(folder.path(), &demo).unwrap_err().contains("refuse a public origin"));
+    let local = demo.replace("https://approve.harbour.example", "http://localhost:8080");
+    assert!(load(folder.path(), &local).is_ok());
+}
+
+#[test]
+fn only_the_two_supported_combinations_are_taken() {
+    let folder = folder();
+    let servers = safe(folder.path()).replace(
+        &format!("sqlite:{}/countersign.db", folder.path().display()),
+        "postgres://countersign@db/countersign",
+    );
+    assert!(load(folder.path(), &servers).unwrap_err().contains("PostgreSQL needs Redis"));
+    let both = format!("{servers}\n[redis]\nurl = \"redis://redis:6379\"\npassword_file = \"{}/password\"\n", folder.path().display());
+    let config = load(folder.path(), &both).unwrap();
+    assert!(matches!(config.storage, Storage::Servers { .. }));
+    assert!(!format!("{config:?}").contains("s3cret"));
+    let unknown = safe(folder.path()).replace("[http]", "[http]\nspeed = 3");
+    assert!(load(folder.path(), &unknown).unwrap_err().contains("speed"));
+}
+
+#[test]
+fn the_composed_configuration_is_taken() {
+    let folder = folder();
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/countersign.toml")).unwrap();
+    for (name, like) in [
+        ("master_key", "master.key"),
+        ("receipt_key", "receipt.pem"),
+        ("vapid_key", "vapid.pem"),
+        ("postgres_password", "password"),
+        ("redis_password", "password"),
+        ("tls_cert", "password"),
+        ("tls_key", "password"),
+    ] {
+        fs::copy(folder.path().join(like), folder.path().join(name)).unwrap();
+    }
+    let text = text.replace("/run/secrets", &folder.path().display().to_string());
+    let config = load(folder.path(), &text).unwrap();
+    assert!(config.smtp.is_some() && config.push.is_some() && config.http.tls.is_some());
+}
+
+#[test]
+fn the_command_line_sets_up_a_deployment_and_serve_says_what_is_wrong() {
+    let folder = folder();
+    let path = folder.path().join("countersign.toml");
+    fs::write(&path, safe(folder.path())).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .arg("--config")
+            .arg(&path)
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), text)
+    };
+    assert!(run(&["migrate"]).0);
+    let (added, text) = run(&["backend", "add", "Harbour", "--scopes", "create,read"]);
+    assert!(added && text.contains("cs_"), "{text}");
+    let secret = text.lines().find_map(|line| line.strip_prefix("secret   ")).unwrap().to_owned();
+    let backend = text.lines().find_map(|line| line.strip_prefix("backend  ")).unwrap().to_owned();
+    let key = text.lines().find_map(|line| line.strip_prefix("key      ")).unwrap().to_owned();
+    let (_, listed) = run(&["backend", "keys", &backend]);
+    assert!(listed.contains("stands") && !listed.contains(&secret), "{listed}");
+    assert!(run(&["backend", "revoke-key", &key]).0);
+    assert!(run(&["backend", "keys", &backend]).1.contains("revoked"));
+    assert!(!run(&["backend", "revoke-key", &key]).0);
+    assert!(run(&["backend", "list"]).1.contains("Harbour"));
+    // What the database keeps isn't the secret.
+    let kept = fs::read(folder.path().join("countersign.db")).unwrap();
+    assert!(!kept.windows(secret.len()).any(|window| window == secret.as_bytes()));
+
+    let keys = folder.path().to_str().unwrap();
+    let (overwritten, said) = run(&["keys", keys]);
+    assert!(!overwritten && said.contains("never overwritten"), "{said}");
+    fs::write(&path, safe(folder.path()).replace("https://", "http://")).unwrap();
+    let (served, said) = run(&["serve"]);
+    assert!(!served && said.contains("must be https"), "{said}");
+    fs::write(&path, format!("profile = \"demo\"\n{}", safe(folder.path()).replace("https://approve.harbour.example", "http://localhost:1"))).unwrap();
+    let (served, said) = run(&["serve"]);
+    assert!(!served && said.contains("refuses the profile demo"), "{said}");
+}

@@ -1,0 +1,14 @@
+//! The SQL stores: the cases that every store has to pass, on both databases, and what only SQL can get wrong. `make`
+//! starts the stores; each other file owns one kind of fault.
+
+mod batches;
+mod drift;
+mod faults;
+mod forged;
+mod make;
+mod plans;
+
+use crate::conformance::store::store_conformance;
+
+store_conformance!(sqlite, crate::storage_sql::make::sqlite);
+store_conformance!(postgres, crate::storage_sql::make::postgres);
