@@ -96,8 +96,8 @@ pub struct Case {
 #[derive(Debug, Clone)]
 pub struct DueCase {
     pub approval: Approval,
-    /// The first notice that counts as having told the holder: delivered at or after the decision, on a channel whose
-    /// `counts_from` isn't later than the delivery, and that doesn't live on the deciding device.
+    /// The first notice of its cooling-off that counts as having told the holder: delivered at or after the decision,
+    /// on a channel whose `counts_from` isn't later than the delivery, and that doesn't live on the deciding device.
     pub told: Option<Told>,
     pub endpoints: Vec<EndpointId>,
 }

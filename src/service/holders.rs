@@ -87,13 +87,15 @@ pub async fn add(cx: &Context, caller: &Caller, ask: NewHolder) -> Result<Answer
         enrolled_at: None,
     };
     let mut channels = Vec::with_capacity(ask.channels.len());
-    for address in &ask.channels {
+    for (place, address) in (0_u64..).zip(&ask.channels) {
         let on_a_device = address.kind() == ChannelKind::WebPush;
         let demo_only = address.kind() == ChannelKind::Inbox && cx.settings.profile == Profile::Production;
         if on_a_device || demo_only {
             return Err(Error::invalid("channels", "this kind can't be registered here"));
         }
-        channels.push(new_channel(cx, holder.id, address, None, now, now)?);
+        // Of two of a kind the one named first is tried first: each is a microsecond younger than the one before.
+        let made_at = now + std::time::Duration::from_micros(place);
+        channels.push(new_channel(cx, holder.id, address, None, now, made_at)?);
     }
     let view = HolderView {
         id: holder.id.to_string(),

@@ -36,11 +36,6 @@ impl Report {
         println!("\n{title}");
     }
 
-    /// A line that checks nothing.
-    pub fn say(&self, words: &str) {
-        println!("  {words}");
-    }
-
     /// One check: what was seen must read as what was expected.
     pub fn check(&mut self, what: &str, expected: impl Display, seen: impl Display) {
         let (expected, seen) = (expected.to_string(), seen.to_string());

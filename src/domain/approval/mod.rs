@@ -168,7 +168,7 @@ pub enum ExpireReason {
 
 /// Who did something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "actor", content = "id", rename_all = "snake_case")]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
 pub enum Actor {
     Backend(KeyId),
     Device(DeviceId),

@@ -36,7 +36,7 @@ pub struct Route {
     /// The pattern, as in OpenAPI.
     pub path: &'static str,
     /// The module below this one that answers it, by its `handle`.
-    pub handler: &'static str,
+    pub handler: &'static [&'static str],
     pub access: Access,
     /// What can go wrong here beside what can go wrong everywhere.
     pub problems: &'static [Kind],
@@ -53,14 +53,14 @@ macro_rules! routes {
             $($(Route {
                 method: Method::$open_method,
                 path: $open,
-                handler: stringify!($($open_handler)::+),
+                handler: &[$(stringify!($open_handler)),+],
                 access: Access::Public,
                 problems: $($open_handler)::+::PROBLEMS,
             },)+)*
             $($(Route {
                 method: Method::$method,
                 path: $path,
-                handler: stringify!($($handler)::+),
+                handler: &[$(stringify!($handler)),+],
                 access: Access::Key(Scope::$scope),
                 problems: $($handler)::+::PROBLEMS,
             },)+)*

@@ -13,7 +13,7 @@ fn id(value: &Value) -> &str {
 /// A call that the route answers with success, without a key. What it is about was made for it.
 pub async fn good(stage: &Stage, route: &Route) -> Call {
     let call = Call::new(route.method.as_str(), route.path);
-    match route.handler {
+    match route.handler.join("::").as_str() {
         "keys" | "document" | "approvals::list" | "webhooks::list" => call,
         "approvals::create" => {
             let subject = stage.enrolled().await;
@@ -48,14 +48,14 @@ pub async fn good(stage: &Stage, route: &Route) -> Call {
 /// Whether the route takes a body.
 pub fn takes_body(route: &Route) -> bool {
     matches!(
-        route.handler,
+        route.handler.join("::").as_str(),
         "approvals::create" | "approvals::redeem" | "holders::create" | "webhooks::create" | "webhooks::change"
     )
 }
 
 /// Whether the route needs an `Idempotency-Key`.
 pub fn is_create(route: &Route) -> bool {
-    matches!(route.handler, "approvals::create" | "approvals::redeem" | "holders::create" | "holders::invite")
+    matches!(route.handler.join("::").as_str(), "approvals::create" | "approvals::redeem" | "holders::create" | "holders::invite")
 }
 
 /// The route in a line of a report.

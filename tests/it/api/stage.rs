@@ -15,7 +15,7 @@ use countersign::adapters::webauthn::Webauthn;
 use countersign::domain::approval::transitions::{Guard, Transition};
 use countersign::domain::approval::{Actor, Approval, Decision, Distinct, State, Told};
 use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
-use countersign::domain::backend::{Caller, Scope, Scopes};
+use countersign::domain::backend::{IdempotencyKey, Remembered, Scope, Scopes};
 use countersign::domain::details::{Digest, Subject};
 use countersign::domain::device::{Blob, Device, DeviceBody, DeviceKey, DeviceName};
 use countersign::domain::event::EventKind;
@@ -150,9 +150,9 @@ impl Stage {
             usable_from: now - 36 * HOUR,
         };
         let device = Device { body, counter: 0, failures: 0, locked_at: None, removed_at: None };
-        let remember = countersign::domain::backend::Remembered {
+        let remember = Remembered {
             backend: self.backend,
-            key: countersign::domain::backend::IdempotencyKey::parse(&self.name("link")).unwrap(),
+            key: IdempotencyKey::parse(&self.name("link")).unwrap(),
             request: Digest::of(b""),
             answer: String::new(),
             created_at: now,
@@ -248,11 +248,6 @@ impl Stage {
     pub async fn endpoint(&self) -> Value {
         let body = json!({"url": "https://hooks.example.com/in"});
         self.send(Call::post("/v1/webhooks/endpoints").json(&body)).await.expect(201)
-    }
-
-    /// Who calls with the stage's own key.
-    pub fn caller(&self) -> Caller {
-        Caller { backend: self.backend, key: self.key_id, scopes: Scopes::of(&Scope::ALL) }
     }
 }
 

@@ -106,11 +106,6 @@ impl World {
         Transfer { page: format!("/a/{id}"), digest: text("digest"), waiting: path(&view["waiting_url"]), id }
     }
 
-    /// The body of a request for a transfer of this holder.
-    pub fn wanted(transfer_id: &str) -> Value {
-        backend::transfer(HOLDER, transfer_id)
-    }
-
     /// The path of the cancel link in the newest message about a transfer.
     pub async fn cancel_link(&self, transfer: &Transfer) -> String {
         let link = eventually("a message with a cancel link", async || {

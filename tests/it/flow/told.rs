@@ -16,6 +16,7 @@ async fn world_with_two_inboxes() -> (World, super::world::Phone) {
     let code = world.code("first");
     assert!(world.channel.inbox.messages("second").is_empty(), "the code goes to one channel");
     let phone = world.enrol_with(&token, &code, SoftAuthenticator::device_bound()).await.unwrap();
+    world.settle().await;
     world.later(Duration::from_secs(61)).await;
     (world, phone)
 }

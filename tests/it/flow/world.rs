@@ -71,7 +71,6 @@ impl ChannelSender for Fickle {
 pub struct World {
     pub cx: Context,
     pub clock: Arc<ManualClock>,
-    pub store: Arc<MemoryStore>,
     pub channel: Arc<Fickle>,
     pub senders: Senders,
     pub caller: Caller,
@@ -115,7 +114,7 @@ impl World {
         let cx = Context {
             clock: ticking.clone(),
             entropy,
-            store: store.clone(),
+            store,
             timers: Arc::new(MemoryTimers::new(ticking.clone())),
             limits: Arc::new(MemoryLimits::new(ticking)),
             live: Arc::new(MemoryLive::new()),
@@ -129,7 +128,7 @@ impl World {
         let channel = Arc::new(Fickle { inbox: Arc::new(Inbox::new()), failing: Mutex::default() });
         let sender: Arc<dyn ChannelSender> = channel.clone();
         let senders: Senders = Arc::new(HashMap::from([(ChannelKind::Inbox, sender)]));
-        Self { cx, clock, store, channel, senders, caller, gate: ClockGate::default(), origin }
+        Self { cx, clock, channel, senders, caller, gate: ClockGate::default(), origin }
     }
 
     pub fn fails(&self, inbox: &str, how: Option<SendErrorKind>) {
@@ -201,6 +200,7 @@ impl World {
         let token = self.invite(subject, &format!("invite-{subject}")).await.unwrap();
         self.settle().await;
         let phone = self.enrol_with(&token, &self.code(subject), authenticator).await.unwrap();
+        self.settle().await;
         // Nothing that is created in the same moment may be decided by it.
         self.later(Duration::from_secs(61)).await;
         phone

@@ -34,13 +34,29 @@ static KEYS: LazyLock<Vec<EcdsaKeyPair>> = LazyLock::new(|| {
     (0..6).map(make).collect()
 });
 
+/// A device key, which never leaves its device.
+#[derive(Clone, Copy)]
+pub struct Signer(&'static EcdsaKeyPair);
+
+impl Signer {
+    pub fn public(self) -> DeviceKey {
+        DeviceKey::from_bytes(self.0.public_key().as_ref()).expect("a P-256 point")
+    }
+
+    /// What it signs: the payload under its domain tag.
+    pub fn sign(self, tag: &str, payload: &[u8]) -> Vec<u8> {
+        let message = device_key_message(tag, payload);
+        self.0.sign(&SystemRandom::new(), &message).expect("a signature").as_ref().to_vec()
+    }
+}
+
 /// A device with everything that lies on it.
 pub struct Gear {
     pub name: &'static str,
     pub id: DeviceId,
     pub holder: usize,
     pub passkey: Passkey,
-    key: &'static EcdsaKeyPair,
+    pub signer: Signer,
     pub cookie: String,
     pub assurance: Assurance,
     /// Counts its signatures, as authenticators with a counter do; the others stay at 0.
@@ -64,23 +80,13 @@ impl Gear {
             id: DeviceId::new(now, [byte; 10]),
             holder,
             passkey: Passkey::new(byte),
-            key: &KEYS[number],
+            signer: Signer(&KEYS[number]),
             cookie: format!("cookie of the {name}"),
             assurance: if number == 1 { Assurance::Synced } else { Assurance::DeviceBound },
             counts: number == 0,
             counter: 0,
             enrolled,
         }
-    }
-
-    pub fn public(&self) -> DeviceKey {
-        DeviceKey::from_bytes(self.key.public_key().as_ref()).expect("a P-256 point")
-    }
-
-    /// What its device key signs.
-    pub fn sign(&self, tag: &str, payload: &[u8]) -> Vec<u8> {
-        let message = device_key_message(tag, payload);
-        self.key.sign(&SystemRandom::new(), &message).expect("a signature").as_ref().to_vec()
     }
 
     fn row(&self, holder: HolderId, now: Timestamp) -> Device {
@@ -91,7 +97,7 @@ impl Gear {
             name: DeviceName::parse(self.name).expect("a name"),
             credential: self.passkey.credential(),
             credential_id: self.passkey.id.clone(),
-            key: self.public(),
+            key: self.signer.public(),
             cookie_hash: Digest::of(self.cookie.as_bytes()),
             assurance: self.assurance,
             enrolled_at,

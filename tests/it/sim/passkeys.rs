@@ -104,3 +104,38 @@ impl Ceremonies for SimulatedCeremonies {
         Ok(VerifiedAssertion { assertion, counter })
     }
 }
+
+/// Takes anybody's passkey for the right one: a planted bug.
+pub struct AnyPasskey;
+
+impl Ceremonies for AnyPasskey {
+    fn rp_id(&self) -> &str {
+        SimulatedCeremonies.rp_id()
+    }
+
+    fn creation_options(&self, _: &Digest, _: HolderId, _: &str, _: &[Blob]) -> Result<Value, CeremonyError> {
+        Ok(json!({}))
+    }
+
+    fn register(&self, challenge: &Digest, response: &Value) -> Result<NewCredential, CeremonyError> {
+        SimulatedCeremonies.register(challenge, response)
+    }
+
+    fn request_options(&self, _: &Digest, _: &Blob) -> Result<Value, CeremonyError> {
+        Ok(json!({}))
+    }
+
+    fn verify(&self, _: &Digest, response: &Value, _: &Value, _: u32) -> Result<VerifiedAssertion, CeremonyError> {
+        let malformed = |error: serde_json::Error| CeremonyError::Malformed(Box::new(error));
+        let signature: Digest = serde_json::from_value(response["signature"].clone()).map_err(malformed)?;
+        let counter = response["counter"].as_u64().and_then(|counter| u32::try_from(counter).ok()).unwrap_or_default();
+        let assertion = SignedAssertion {
+            credential_id: serde_json::from_value(response["id"].clone()).map_err(malformed)?,
+            authenticator_data: Blob(counter.to_be_bytes().to_vec()),
+            client_data_json: Blob(Vec::new()),
+            signature: Blob(signature.bytes().to_vec()),
+            public_key: Value::Null,
+        };
+        Ok(VerifiedAssertion { assertion, counter })
+    }
+}

@@ -1,1 +1,246 @@
-//! TODO
+//! Somebody who can write to the database, but doesn't have the key, isn't believed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use countersign::adapters::storage::postgres::Committers;
+use countersign::adapters::timing::SystemClock;
+use countersign::domain::approval::Approval;
+use countersign::domain::channel::{About, NoticeStatus, Turn};
+use countersign::domain::device::Thumbprint;
+use countersign::ports::store::{Filter, NoticeOutcome};
+use countersign::ports::{CommitError, Effect, StoreError};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
+use uuid::Uuid;
+
+use super::make;
+use crate::conformance::world::{HOUR, MINUTE, World};
+use crate::support::servers::postgres::Postgres;
+
+/// A way into the database past the store.
+enum Intruder {
+    File(PathBuf),
+    Server(Postgres),
+}
+
+impl Intruder {
+    async fn runs(&self, sql: &str) {
+        match self {
+            Self::File(path) => {
+                let mut file: SqliteConnection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+                sqlx::query(AssertSqlSafe(sql)).execute(&mut file).await.unwrap();
+            }
+            Self::Server(server) => drop(server.sql("postgres", sql)),
+        }
+    }
+
+    /// An id as the database writes it.
+    fn id(&self, id: Uuid) -> String {
+        match self {
+            Self::File(_) => format!("x'{}'", id.simple()),
+            Self::Server(_) => format!("'{id}'::uuid"),
+        }
+    }
+
+    fn bytes(&self, bytes: &[u8]) -> String {
+        let hex = data_encoding::HEXLOWER.encode(bytes);
+        match self {
+            Self::File(_) => format!("x'{hex}'"),
+            Self::Server(_) => format!(r"'\x{hex}'::bytea"),
+        }
+    }
+}
+
+/// Runs a case on both databases.
+macro_rules! on_both {
+    ($($case:ident),+ $(,)?) => {
+        mod on_sqlite {$(
+            #[tokio::test]
+            async fn $case() {
+                let (store, directory) = super::make::sqlite_with(super::Arc::new(super::SystemClock)).await;
+                let intruder = super::Intruder::File(directory.path().join("record.db"));
+                super::$case(super::World::build(store).await, intruder).await;
+            }
+        )+}
+        mod on_postgres {$(
+            #[tokio::test]
+            async fn $case() {
+                let server = super::make::server();
+                let store = super::make::postgres_at(&server.url("postgres"), super::Committers::One).await;
+                super::$case(super::World::build(store).await, super::Intruder::Server(server)).await;
+            }
+        )+}
+    };
+}
+
+on_both!(
+    an_edited_approval_is_forged,
+    an_approval_under_another_id_is_forged,
+    edited_columns_of_an_approval_are_corrupt,
+    one_forged_approval_does_not_hide_the_others,
+    a_swapped_device_key_is_forged,
+    a_device_handed_to_another_holder_is_refused,
+    a_widened_or_revived_key_is_forged,
+    a_redirected_channel_is_forged_and_tells_nobody,
+    a_holder_that_never_enrolled_again_is_forged,
+    a_shortened_seal_is_no_seal,
+);
+
+fn forged<T: std::fmt::Debug>(result: Result<T, StoreError>, table: &str) {
+    assert!(matches!(&result, Err(StoreError::Forged { table: named, .. }) if *named == table), "{result:?}");
+}
+
+fn corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>, table: &str) {
+    assert!(matches!(&result, Err(StoreError::Corrupt { table: named, .. }) if *named == table), "{result:?}");
+}
+
+/// Every way to read an approval refuses it.
+async fn unreadable(world: &World, approval: &Approval) {
+    let store = &world.store;
+    forged(store.approval(approval.id).await, "approvals");
+    forged(store.case(approval.id).await, "approvals");
+    forged(store.approvals(world.backend.id, &Filter::default(), 10).await, "approvals");
+    forged(store.approvals_of_holder(world.holder.id, 10).await, "approvals");
+    forged(store.due_cases(&[approval.id]).await.unwrap().remove(0), "approvals");
+}
+
+async fn an_edited_approval_is_forged(world: World, intruder: Intruder) {
+    for (column, from, to) in [
+        ("details", "12500.00", "12500.01"),
+        ("details", "PL61109010140000071219812874", "PL27114020040000300201355387"),
+        ("body", r#""hold":900000000"#, r#""hold":1"#),
+        ("body", r#""state":"pending""#, r#""state":"pending" "#),
+    ] {
+        let approval = world.opened().await;
+        let edit = format!("UPDATE approvals SET {column} = replace({column}, '{from}', '{to}')");
+        intruder.runs(&format!("{edit} WHERE id = {}", intruder.id(approval.id.uuid()))).await;
+        unreadable(&world, &approval).await;
+        intruder.runs(&format!("DELETE FROM approvals WHERE id = {}", intruder.id(approval.id.uuid()))).await;
+    }
+}
+
+async fn an_approval_under_another_id_is_forged(world: World, intruder: Intruder) {
+    let released = world.opened_as(world.released()).await;
+    let pending = world.opened().await;
+    // A released approval's whole row under the id of one that nobody approved, with its seal.
+    let (from, to) = (intruder.id(released.id.uuid()), intruder.id(pending.id.uuid()));
+    intruder.runs(&format!("DELETE FROM approvals WHERE id = {to}")).await;
+    intruder.runs(&format!("UPDATE approvals SET id = {to} WHERE id = {from}")).await;
+    unreadable(&world, &pending).await;
+}
+
+async fn edited_columns_of_an_approval_are_corrupt(world: World, intruder: Intruder) {
+    for edit in ["version = 7", "state = 'released'", "due_at = NULL", "subject = 'u-1'", "transfer_id = 'other'"] {
+        let approval = world.opened().await;
+        let id = intruder.id(approval.id.uuid());
+        intruder.runs(&format!("UPDATE approvals SET {edit} WHERE id = {id}")).await;
+        corrupt(world.store.approval(approval.id).await, "approvals");
+        intruder.runs(&format!("DELETE FROM approvals WHERE id = {id}")).await;
+    }
+}
+
+async fn one_forged_approval_does_not_hide_the_others(world: World, intruder: Intruder) {
+    let (good, bad, other) = (world.opened().await, world.opened().await, world.opened().await);
+    let id = intruder.id(bad.id.uuid());
+    intruder.runs(&format!("UPDATE approvals SET body = replace(body, '900000000', '1') WHERE id = {id}")).await;
+    let cases = world.store.due_cases(&[good.id, bad.id, other.id]).await.unwrap();
+    let (read, refused): (Vec<_>, Vec<_>) = cases.into_iter().partition(Result::is_ok);
+    let mut read: Vec<_> = read.into_iter().map(|case| case.unwrap().approval.id).collect();
+    read.sort();
+    assert_eq!(read, [good.id, other.id]);
+    assert_eq!(refused.len(), 1);
+    forged(refused.into_iter().next().unwrap(), "approvals");
+}
+
+async fn a_swapped_device_key_is_forged(world: World, intruder: Intruder) {
+    let mine = &world.device.body;
+    let theirs = world.another_device(world.holder.id).body;
+    let swap = |body: &str, column: &str| format!("UPDATE devices SET body = '{body}', {column}");
+    let mut edited = mine.clone();
+    edited.key = theirs.key.clone();
+    let body = serde_json::to_string(&edited).unwrap().replace('\'', "''");
+    let thumbprint = format!("thumbprint = {}", intruder.bytes(&edited.key.thumbprint().0));
+    intruder.runs(&swap(&body, &thumbprint)).await;
+    forged(world.store.devices(world.holder.id).await, "devices");
+    forged(world.store.device_by_cookie(&mine.cookie_hash).await, "devices");
+    let keys: [Thumbprint; 1] = [edited.key.thumbprint()];
+    forged(world.store.devices_by_key(&keys).await, "devices");
+}
+
+async fn a_device_handed_to_another_holder_is_refused(world: World, intruder: Intruder) {
+    let other = world.another_holder("u-78").await;
+    intruder.runs(&format!("UPDATE devices SET holder_id = {}", intruder.id(other.id.uuid()))).await;
+    corrupt(world.store.devices(other.id).await, "devices");
+    let copy = intruder.id(Uuid::from_u128(7));
+    intruder.runs(&format!("UPDATE devices SET id = {copy}")).await;
+    forged(world.store.devices(other.id).await, "devices");
+}
+
+async fn a_widened_or_revived_key_is_forged(world: World, intruder: Intruder) {
+    let narrow = world.another_key(world.backend.id);
+    world.apply(Effect::AddKey(narrow.clone())).await;
+    let id = intruder.id(narrow.id.uuid());
+    intruder.runs(&format!("UPDATE api_keys SET scopes = 63 WHERE id = {id}")).await;
+    forged(world.store.key_by_hash(&narrow.hash).await, "api_keys");
+    forged(world.store.key(narrow.id).await, "api_keys");
+
+    world.apply(Effect::RevokeKey { key: world.key.id, at: world.now }).await;
+    let id = intruder.id(world.key.id.uuid());
+    intruder.runs(&format!("UPDATE api_keys SET revoked_at = NULL WHERE id = {id}")).await;
+    forged(world.store.key_by_hash(&world.key.hash).await, "api_keys");
+    let again = world.store.commit(world.change(Effect::RevokeKey { key: world.key.id, at: world.now })).await;
+    assert!(matches!(again, Err(CommitError::Store(StoreError::Forged { .. }))), "{again:?}");
+}
+
+async fn a_redirected_channel_is_forged_and_tells_nobody(world: World, intruder: Intruder) {
+    let cooling = world.opened_as(world.cooled()).await;
+    let second = world.added_channel(None, world.now - 72 * HOUR).await;
+    let mut change = world.change(Effect::Noted);
+    let about = About::Approval(cooling.id);
+    change.notices = vec![
+        world.notice(about, world.mailbox.id, Turn::Now, 0),
+        world.notice(about, second.id, Turn::AfterFailure, 1),
+    ];
+    world.store.commit(change.clone()).await.unwrap();
+    let id = intruder.id(world.mailbox.id.uuid());
+    let elsewhere = intruder.bytes(b"the intruder's own mailbox");
+    intruder.runs(&format!("UPDATE channels SET address = {elsewhere} WHERE id = {id}")).await;
+    forged(world.store.channels(world.holder.id).await, "channels");
+
+    // It is never handed to a worker; the next channel in the row is.
+    assert!(world.store.claim_notices(10, MINUTE).await.unwrap().is_empty());
+    let jobs = world.store.claim_notices(10, MINUTE).await.unwrap();
+    assert_eq!(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [change.notices[1].id]);
+    let statuses: Vec<_> =
+        world.store.notices(cooling.id).await.unwrap().into_iter().map(|notice| notice.status).collect();
+    assert_eq!(statuses, [NoticeStatus::Failed, NoticeStatus::Queued]);
+
+    // Nor does a delivery on it count, whatever the row says.
+    intruder.runs(&format!("UPDATE notices SET status = 'delivered', delivered_at = created_at WHERE channel_id = {id}")).await;
+    assert_eq!(world.store.due_cases(&[cooling.id]).await.unwrap().remove(0).unwrap().told, None);
+    let delivered = NoticeOutcome::Delivered { at: world.now };
+    assert!(world.store.settle_notice(jobs[0].id, jobs[0].fence, delivered).await.unwrap());
+    let told = world.store.due_cases(&[cooling.id]).await.unwrap().remove(0).unwrap().told;
+    assert_eq!(told.unwrap().channel, second.id);
+}
+
+async fn a_holder_that_never_enrolled_again_is_forged(world: World, intruder: Intruder) {
+    let (link, remember) = (world.link(world.holder.id), world.remember());
+    world.apply(Effect::AddLink { link: link.clone(), remember }).await;
+    intruder.runs("UPDATE holders SET enrolled_at = NULL").await;
+    let device = Box::new(world.another_device(world.holder.id));
+    let enrol = world.change(Effect::EnrolFirst { link: link.id, device, at: world.now });
+    let refused = world.store.commit(enrol).await;
+    assert!(matches!(refused, Err(CommitError::Store(StoreError::Forged { table: "holders", .. }))), "{refused:?}");
+    forged(world.store.holder_by_id(world.holder.id).await, "holders");
+    forged(world.store.holder(world.backend.id, &world.holder.subject).await, "holders");
+    let opening = world.store.opening(world.backend.id, &world.holder.subject, &world.idempotency_key()).await;
+    forged(opening, "holders");
+}
+
+async fn a_shortened_seal_is_no_seal(world: World, intruder: Intruder) {
+    let approval = world.opened().await;
+    intruder.runs("UPDATE approvals SET seal = substr(seal, 1, 16)").await;
+    unreadable(&world, &approval).await;
+}

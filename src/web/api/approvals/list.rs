@@ -11,7 +11,7 @@ use crate::ports::store::Filter;
 use crate::service::view::ApprovalView;
 use crate::service::{Context, read};
 use crate::web::api::answer::{self, Answer, DEFAULT_LIMIT, Page};
-use crate::web::extract::{Authenticated, NoQuery, parameters};
+use crate::web::extract::{Authenticated, parameters};
 use crate::web::problem::{Kind, Problem};
 
 pub const PROBLEMS: &[Kind] = &[];
@@ -45,7 +45,7 @@ pub struct Which {
     responses((status = 200, description = "One page.", body = Page<ApprovalView>)),
     security(("key" = ["read"])),
 )]
-pub async fn handle(cx: web::Data<Context>, caller: Authenticated, _: NoQuery, req: HttpRequest) -> Answer {
+pub async fn handle(cx: web::Data<Context>, caller: Authenticated, req: HttpRequest) -> Answer {
     let Which { state, subject, transfer_id, cursor, limit } = Which::read(&req)?;
     let filter = Filter { state, subject, transfer_id, before: cursor };
     let (data, next) = read::list(&cx, &caller.0, &filter, limit.unwrap_or(DEFAULT_LIMIT)).await?;

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use crate::service::view::ApprovalView;
 use crate::service::{Context, read};
 use crate::web::api::answer::{self, Answer};
-use crate::web::extract::{Authenticated, NoQuery, parameters};
+use crate::web::extract::{Authenticated, parameters};
 use crate::web::problem::{Kind, Problem};
 
 pub const PROBLEMS: &[Kind] = &[];
@@ -38,7 +38,7 @@ pub struct Wait {
     responses((status = 200, description = "As it stands.", body = ApprovalView)),
     security(("key" = ["read"])),
 )]
-pub async fn handle(cx: web::Data<Context>, caller: Authenticated, _: NoQuery, req: HttpRequest) -> Answer {
+pub async fn handle(cx: web::Data<Context>, caller: Authenticated, req: HttpRequest) -> Answer {
     let id = super::named(&req)?;
     let Wait { wait, version } = Wait::read(&req)?;
     let view = match wait {

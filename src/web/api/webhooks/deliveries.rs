@@ -8,7 +8,7 @@ use crate::domain::DeliveryId;
 use crate::service::endpoints::{DeliveryJson, log};
 use crate::service::{Context, read};
 use crate::web::api::answer::{self, Answer, DEFAULT_LIMIT, Page};
-use crate::web::extract::{Authenticated, NoQuery, parameters};
+use crate::web::extract::{Authenticated, parameters};
 use crate::web::problem::{Kind, Problem};
 
 pub const PROBLEMS: &[Kind] = &[];
@@ -36,7 +36,7 @@ pub struct Which {
     responses((status = 200, description = "One page.", body = Page<DeliveryJson>)),
     security(("key" = ["webhooks"])),
 )]
-pub async fn handle(cx: web::Data<Context>, caller: Authenticated, _: NoQuery, req: HttpRequest) -> Answer {
+pub async fn handle(cx: web::Data<Context>, caller: Authenticated, req: HttpRequest) -> Answer {
     let id = super::named(&req)?;
     let Which { cursor, limit } = Which::read(&req)?;
     let (data, next) = log(&cx, &caller.0, id, cursor, limit.unwrap_or(DEFAULT_LIMIT)).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign::domain::approval::{Approval, State, StateName, Told};
 use countersign::domain::backend::{IdempotencyKey, Remembered};
-use countersign::domain::channel::{About, Channel, NoticeStatus};
+use countersign::domain::channel::{About, Channel, NoticeStatus, Purpose};
 use countersign::domain::details::Subject;
 use countersign::domain::holder::Holder;
 use countersign::domain::webhook::{DeliveryStatus, EndpointStatus};
@@ -77,7 +77,8 @@ impl Record {
             };
             let after_it = delivered_at >= decision.approved_at;
             let counts = new.channel.counts_from <= delivered_at && new.channel.device != Some(decision.device);
-            if row.status == NoticeStatus::Delivered && after_it && counts {
+            let about_cooling = row.notice.purpose == Purpose::Cooling;
+            if row.status == NoticeStatus::Delivered && about_cooling && after_it && counts {
                 counting.push(Told { channel: new.channel.id, delivered_at });
             }
         }

@@ -1,0 +1,96 @@
+//! Judges an answer: it must be true when it is given, and stay true.
+
+use countersign::domain::approval::{Approval, State, StateName, Watcher};
+use countersign::domain::{ApprovalId, Timestamp};
+use countersign::ports::Effect;
+use countersign::service::Error;
+use countersign::service::redeem::Redeemed;
+use countersign::service::request::{Answered, Repeat};
+
+use super::super::acts::{Act, Answer};
+use super::super::run::Run;
+use super::super::tasks::{Task, TaskId};
+use super::{Broken, Checks, LOST, Life, ONCE, STOPPED, must};
+
+impl Checks {
+    /// Judges the answer that a task ended with.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn answered(&mut self, run: &Run, task: &Task<Act, Answer>, answer: &Answer) -> Result<(), Broken> {
+        let stored = moves_of(run, task.id);
+        match (&task.act, answer) {
+            // Only an unknown outcome may have been stored.
+            (_, Answer::Refused(Error::Unknown(_))) => Ok(()),
+            (act, Answer::Refused(error)) => {
+                must(stored == 0, LOST, || format!("{act:?} was refused, {error}, and stored all the same"))
+            }
+            (act @ Act::Request { .. }, Answer::Created(created)) => self.created(run, act, stored, created),
+            (Act::Watch { approval, .. }, Answer::Marked(mark)) => {
+                let life = self.life(*approval)?;
+                let kept = matches!(&life.approval.watcher, Watcher::Browser { mark: kept, .. } if *kept == mark.hash());
+                must(kept, LOST, || format!("the browser that watches {approval} isn't remembered"))
+            }
+            (Act::Decide { .. }, Answer::Is(approval)) => {
+                let life = self.life(approval.id)?;
+                must(stored == 1, LOST, || format!("an approve of {} was answered, and not stored", approval.id))?;
+                must(life.approval.version >= approval.version, LOST, || "an approve was lost".to_owned())
+            }
+            (Act::Reject { .. }, Answer::Is(approval)) => self.ended(approval, StateName::Rejected),
+            (act, Answer::Is(approval)) if act.stops() => {
+                self.stopped.insert(approval.id);
+                self.ended(approval, StateName::Cancelled)
+            }
+            (act @ Act::Redeem { .. }, Answer::Redeemed(redeemed)) => self.redeemed(run, act, redeemed),
+            (Act::Prompt { .. }, Answer::Prompted(_)) => {
+                must(stored == 0, LOST, || "a prompt moved something".to_owned())
+            }
+            (Act::Timers { .. } | Act::Notices | Act::Webhooks | Act::Sweep, Answer::Worked) => Ok(()),
+            (act, answer) => Err(Broken { rule: LOST, what: format!("{act:?} answered {answer:?}") }),
+        }
+    }
+
+    fn life(&self, id: ApprovalId) -> Result<&Life, Broken> {
+        self.lives.get(&id).ok_or_else(|| Broken { rule: LOST, what: format!("{id} was answered, and isn't there") })
+    }
+
+    fn created(&mut self, run: &Run, act: &Act, stored: usize, created: &Answered) -> Result<(), Broken> {
+        let Act::Request { caller, key, .. } = act else { unreachable!("checked by the caller") };
+        let view: serde_json::Value = serde_json::from_str(&created.body).unwrap_or_default();
+        let id = view["id"].as_str().and_then(|id| id.parse::<ApprovalId>().ok());
+        let Some(id) = id else { return Err(Broken { rule: LOST, what: "an answer without an id".to_owned() }) };
+        let digest = self.life(id)?.approval.digest();
+        must(view["digest"] == digest.to_string(), LOST, || format!("{id} has another digest than was answered"))?;
+        let backend = run.cast.callers[*caller].backend;
+        let first = self.created.entry((backend, key.as_str().to_owned())).or_insert_with(|| created.body.clone());
+        must(*first == created.body, LOST, || format!("{key:?} has two answers"))?;
+        must((stored == 1) == (created.repeat == Repeat::New), LOST, || format!("{stored} stored for {created:?}"))
+    }
+
+    fn ended(&self, answered: &Approval, name: StateName) -> Result<(), Broken> {
+        let life = self.life(answered.id)?;
+        let both = (answered.state.name(), life.approval.state.name());
+        must(both == (name, name), STOPPED, || format!("{} is {both:?} after {name:?} was answered", answered.id))
+    }
+
+    fn redeemed(&self, run: &Run, act: &Act, redeemed: &Redeemed) -> Result<(), Broken> {
+        let Act::Redeem { caller, approval, digest, key } = act else { unreachable!("checked by the caller") };
+        let life = self.life(*approval)?;
+        let State::Redeemed { idempotency_key, redeemed_at, .. } = &life.approval.state else {
+            return Err(Broken { rule: LOST, what: format!("{approval} was redeemed, and is {:?}", life.approval.state) });
+        };
+        let once = |ok: bool, what: &str| must(ok, ONCE, || format!("{what}: {act:?}"));
+        once(idempotency_key == key, "another key got the receipt")?;
+        once(*digest == life.approval.digest(), "another digest got the receipt")?;
+        once(run.cast.callers[*caller].backend == life.approval.backend, "another backend got the receipt")?;
+        once(life.receipt.as_ref() == Some(&redeemed.receipt), "there are two receipts")?;
+        once(redeemed.approval == life.approval && *redeemed_at > Timestamp::EPOCH, "another approval came with it")?;
+        must(!self.stopped.contains(approval), STOPPED, || format!("{approval} was stopped before"))
+    }
+}
+
+/// How many approvals and transitions this task has stored.
+fn moves_of(run: &Run, task: TaskId) -> usize {
+    let moves = |effect: &Effect| matches!(effect, Effect::Open { .. } | Effect::Transition { .. });
+    run.log.stored().iter().filter(|stored| stored.task == task && moves(&stored.change.effect)).count()
+}

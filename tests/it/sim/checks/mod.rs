@@ -1,0 +1,169 @@
+//! The invariants of design section 9, told a second time: from what was stored, with the clocks of that moment, from
+//! the answers that were given, and from what the run knows and the services don't: who sat where, and who has which key.
+//!
+//! `moves` judges each stored transition, `answers` what callers were told, `rest` what must hold once all is calm.
+
+mod answers;
+mod moves;
+mod rest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use countersign::domain::approval::{Approval, StateName};
+use countersign::domain::holder::PENDING_AT_ONCE;
+use countersign::domain::{ApprovalId, BackendId, DeviceId, Timestamp};
+use countersign::ports::Effect;
+
+use super::acts::Act;
+use super::run::Run;
+use super::store::Stored;
+
+/// An invariant that doesn't hold.
+#[derive(Debug)]
+pub struct Broken {
+    /// Number and gist in design section 9.
+    pub rule: &'static str,
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.what)
+    }
+}
+
+pub const EARLY: &str = "1 never released early";
+pub const EVIDENCE: &str = "2 never released without evidence of a device that may decide";
+pub const ONCE: &str = "3 redeemed at most once, by one key and digest";
+pub const FINAL: &str = "4 a final state stays";
+pub const STOPPED: &str = "5 what was stopped is never redeemed";
+pub const WHOLE: &str = "6 a transition and its consequences exist together or not at all";
+pub const STUCK: &str = "7 nothing is stuck";
+pub const ENTITLED: &str = "8 only who may do it does it";
+pub const SECRET: &str = "9 no secret in the log";
+pub const LOST: &str = "10 nothing acknowledged is lost";
+/// Design section 2, "Nobody is surprised".
+pub const TOLD: &str = "the holder was told";
+/// Design section 2 and 8: versions, caps, unique transfers.
+pub const ORDER: &str = "versions rise by one, caps and names hold";
+
+/// Breaks the rule unless the condition holds.
+pub fn must(condition: bool, rule: &'static str, what: impl FnOnce() -> String) -> Result<(), Broken> {
+    if condition { Ok(()) } else { Err(Broken { rule, what: what() }) }
+}
+
+/// What is known of one approval.
+#[derive(Debug, Clone)]
+pub struct Life {
+    pub approval: Approval,
+    /// Who opened the waiting page first.
+    pub watched_from: Option<usize>,
+    /// When the approve was stored, by the database's clock.
+    pub approved_at: Option<Timestamp>,
+    pub receipt: Option<String>,
+    /// Versions that backends are told of.
+    pub public: Vec<u32>,
+}
+
+/// Everything the checks remember.
+#[derive(Default)]
+pub struct Checks {
+    seen: usize,
+    evidence: usize,
+    lives: BTreeMap<ApprovalId, Life>,
+    /// Devices that failed too often.
+    locked: BTreeSet<DeviceId>,
+    /// Approvals whose stopping was answered with success.
+    stopped: BTreeSet<ApprovalId>,
+    /// Answers to creates, by backend and idempotency key.
+    created: BTreeMap<(BackendId, String), String>,
+}
+
+impl Checks {
+    /// Judges what was stored since the last look, and the record as a whole.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn stored(&mut self, run: &Run) -> Result<(), Broken> {
+        let fresh: Vec<Stored> = run.log.stored()[self.seen..].to_vec();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        for stored in &fresh {
+            self.seen += 1;
+            self.evidence += usize::from(stored.change.evidence.is_some());
+            let act = &run.acts[&stored.task];
+            match &stored.change.effect {
+                Effect::Open { approval, .. } => self.opened(run, act, stored, approval)?,
+                Effect::Transition { transition, receipt, .. } => {
+                    self.moved(run, act, stored, transition, receipt.as_ref())?;
+                }
+                Effect::CountFailure { device, lock_at: Some(_), .. } => {
+                    self.locked.insert(*device);
+                }
+                Effect::CountFailure { .. } | Effect::Noted => {}
+                other => return Err(Broken { rule: ENTITLED, what: format!("nobody asked for {other:?}") }),
+            }
+        }
+        self.record(run)
+    }
+
+    fn opened(&mut self, run: &Run, act: &Act, stored: &Stored, approval: &Approval) -> Result<(), Broken> {
+        let Act::Request { caller, holder, number, amount, .. } = act else {
+            return Err(Broken { rule: ENTITLED, what: format!("{act:?} opened an approval") });
+        };
+        let (caller, holder) = (&run.cast.callers[*caller], &run.cast.holders[*holder]);
+        let transfer = approval.details.transfer();
+        let as_asked = approval.backend == caller.backend
+            && approval.holder == holder.id
+            && holder.backend == caller.backend
+            && transfer.amount.as_str() == *amount
+            && transfer.transfer_id.as_str() == format!("t-{number}");
+        must(as_asked, ENTITLED, || format!("{act:?} opened {approval:?}"))?;
+        must(approval.version == 1, ORDER, || "an approval begins at version 1".to_owned())?;
+        let holds_name = |life: &&Life| {
+            let name = life.approval.state.name();
+            (!name.is_final() || name == StateName::Redeemed)
+                && life.approval.details.transfer().transfer_id == transfer.transfer_id
+        };
+        let taken = self.lives.values().find(holds_name);
+        must(taken.is_none(), ORDER, || format!("{} lives twice", transfer.transfer_id.as_str()))?;
+        let told = stored.change.notices.len();
+        let channels = run.cast.channels.iter().filter(|channel| channel.holder == approval.holder).count();
+        must(told == channels, WHOLE, || format!("{told} notices for {channels} channels"))?;
+        let life = Life {
+            approval: approval.clone(),
+            watched_from: None,
+            approved_at: None,
+            receipt: None,
+            public: Vec::new(),
+        };
+        self.lives.insert(approval.id, life);
+        let pending = |life: &&Life| {
+            life.approval.holder == approval.holder && life.approval.state.name() == StateName::Pending
+        };
+        let waiting = self.lives.values().filter(pending).count();
+        must(waiting <= PENDING_AT_ONCE as usize, ORDER, || format!("{waiting} wait at once"))
+    }
+
+    /// That the record is what the stored changes add up to, and nothing else.
+    fn record(&self, run: &Run) -> Result<(), Broken> {
+        run.store.look(|record| {
+            must(record.entries.len() == self.seen, WHOLE, || {
+                format!("{} audit entries for {} changes", record.entries.len(), self.seen)
+            })?;
+            must(record.evidence.len() == self.evidence, WHOLE, || "evidence without its change".to_owned())?;
+            must(record.approvals.len() == self.lives.len(), WHOLE, || "an approval from nowhere".to_owned())?;
+            for (id, row) in &record.approvals {
+                let same = self.lives.get(id).is_some_and(|life| {
+                    life.approval.version == row.approval.version
+                        && life.approval.state == row.approval.state
+                        && life.receipt == row.receipt
+                });
+                must(same, WHOLE, || format!("{id} isn't as its transitions left it"))?;
+            }
+            Ok(())
+        })
+    }
+}

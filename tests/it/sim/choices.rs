@@ -1,0 +1,320 @@
+//! What happens next: who does what, which task goes on, when time passes, and what breaks.
+
+use std::time::Duration;
+
+use countersign::domain::approval::Approval;
+use countersign::domain::backend::IdempotencyKey;
+use countersign::domain::details::Digest;
+use countersign::domain::{NoticeId, Timestamp};
+use countersign::ports::Clock;
+
+use super::acts::{Act, Hand};
+use super::cast::{GEAR, NEW, STRANGER};
+use super::checks::Broken;
+use super::run::Run;
+
+const SECOND: i64 = 1_000_000;
+/// More than a run can have deadlines.
+const MOST_DUE: usize = 300;
+
+/// Kinds of steps.
+#[derive(Clone, Copy)]
+enum Step {
+    GoOn,
+    Begin,
+    Repeat,
+    Work,
+    Wait,
+    WaitLong,
+    ToWhatIsDue,
+    StepClock,
+    Crash,
+    CrashNode,
+    Flush,
+    Bounce,
+}
+
+/// Kinds of acts.
+#[derive(Clone, Copy)]
+enum Kind {
+    Request,
+    Watch,
+    Prompt,
+    Decide,
+    Reject,
+    Stop,
+    Redeem,
+}
+
+impl Run {
+    /// One step of whatever comes next.
+    ///
+    /// # Errors
+    /// The invariant that it broke.
+    pub fn step(&mut self) -> Result<(), Broken> {
+        let weights = [
+            (60, Step::GoOn),
+            (9, Step::Begin),
+            (2, Step::Repeat),
+            (9, Step::Work),
+            (5, Step::Wait),
+            (1, Step::WaitLong),
+            (2, Step::ToWhatIsDue),
+            (1, Step::StepClock),
+            (1, Step::Crash),
+            (1, Step::CrashNode),
+            (1, Step::Flush),
+            (1, Step::Bounce),
+        ];
+        match self.chance.weighted(&weights) {
+            Step::GoOn if !self.tasks.is_empty() => {
+                let index = self.chance.below(self.tasks.len());
+                return self.poll(index);
+            }
+            Step::GoOn | Step::Begin => self.begin_something(),
+            Step::Repeat => self.repeat(),
+            Step::Work => self.work(),
+            Step::Wait => {
+                let micros = *self.chance.pick(&[1, 1_000, SECOND, 5 * SECOND, 20 * SECOND, 60 * SECOND]);
+                self.pass(Timestamp::from_micros(self.clock.now().micros() + micros));
+            }
+            Step::WaitLong => {
+                let minutes = *self.chance.pick(&[5, 15, 60, 25 * 60, 73 * 60]);
+                self.pass(Timestamp::from_micros(self.clock.now().micros() + minutes * 60 * SECOND));
+            }
+            Step::ToWhatIsDue => self.to_what_is_due(),
+            Step::StepClock => self.step_clock(),
+            Step::Crash if !self.tasks.is_empty() => {
+                let index = self.chance.below(self.tasks.len());
+                let task = self.tasks.swap_remove(index);
+                self.tell(|| format!("task {} crashed", task.id));
+            }
+            Step::CrashNode => {
+                let node = self.chance.below(self.nodes.len());
+                self.tasks.retain(|task| task.node != node);
+                self.tell(|| format!("node {node} crashed"));
+            }
+            Step::Flush => {
+                self.timers.flush();
+                self.tell(|| "all timers are gone".to_owned());
+            }
+            Step::Bounce => self.bounce(),
+            Step::Crash => {}
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, until: Timestamp) {
+        self.clock.set(until.max(self.clock.now()));
+        self.tell(|| "time passed".to_owned());
+    }
+
+    /// Goes to the moment before, of or after something's falling due.
+    fn to_what_is_due(&mut self) {
+        let due = self.store.look(|record| {
+            record.approvals.values().filter_map(|row| row.approval.due_at()).collect::<Vec<_>>()
+        });
+        if !due.is_empty() {
+            let (at, ticks) = (self.chance.pick(&due).micros(), self.chance.pick(&[-1, 0, 1]).to_owned());
+            self.pass(Timestamp::from_micros(at + ticks));
+        }
+    }
+
+    /// A node's clock, or the timers', goes off: by a little, by what is still allowed, or by far more.
+    fn step_clock(&mut self) {
+        let off = [0, 0, 0, -SECOND / 2, SECOND / 2, -2 * SECOND, 2 * SECOND, 3 * SECOND, -3 * SECOND];
+        let far = [600 * SECOND, -600 * SECOND, 3600 * SECOND, -7200 * SECOND];
+        let ahead = if self.chance.once_in(4) { *self.chance.pick(&far) } else { *self.chance.pick(&off) };
+        let which = self.chance.below(self.nodes.len() + 1);
+        match self.nodes.get(which) {
+            Some(node) => node.clock.set(ahead),
+            None => self.timer_clock.set(ahead),
+        }
+        self.tell(|| format!("clock {which} is {ahead} us ahead"));
+    }
+
+    fn bounce(&mut self) {
+        let ids: Vec<NoticeId> = self.store.look(|record| record.notices.keys().copied().collect());
+        if !ids.is_empty() {
+            let id = *self.chance.pick(&ids);
+            let now = self.clock.now();
+            self.store.set_up(|record| {
+                record.notice_bounced(id, now);
+            });
+            self.tell(|| format!("{id} bounced"));
+        }
+    }
+
+    fn work(&mut self) {
+        let node = self.chance.below(self.nodes.len());
+        let act = match self.chance.below(10) {
+            0..=3 => Act::Timers { trusts_its_clock: self.nodes[node].gate.is_open() },
+            4..=6 => Act::Notices,
+            7 => Act::Webhooks,
+            _ => Act::Sweep,
+        };
+        self.start(node, act);
+    }
+
+    /// The same request once more, perhaps while the first is still under way.
+    fn repeat(&mut self) {
+        if !self.known.done.is_empty() {
+            let act = self.chance.pick(&self.known.done).clone();
+            let node = self.chance.below(self.nodes.len());
+            self.start(node, act);
+        }
+    }
+
+    fn begin_something(&mut self) {
+        let weights = [
+            (3, Kind::Request),
+            (3, Kind::Watch),
+            (7, Kind::Prompt),
+            (9, Kind::Decide),
+            (1, Kind::Reject),
+            (2, Kind::Stop),
+            (6, Kind::Redeem),
+        ];
+        let kind = self.chance.weighted(&weights);
+        if let Some(act) = self.choose(kind) {
+            let node = self.chance.below(self.nodes.len());
+            self.known.done.push(act.clone());
+            self.start(node, act);
+        }
+    }
+
+    fn choose(&mut self, kind: Kind) -> Option<Act> {
+        if matches!(kind, Kind::Request) || self.known.approvals.is_empty() {
+            return Some(self.request());
+        }
+        // The newest are the ones that most is done about.
+        let count = self.known.approvals.len();
+        let index = count - 1 - self.chance.below(count).min(self.chance.below(count));
+        let known = &self.known.approvals[index];
+        let (approval, digest, token, holder) = (known.id, known.digest, known.waiting.clone(), known.holder);
+        Some(match kind {
+            Kind::Request => return None,
+            Kind::Watch => {
+                let seat = *self.chance.pick(&[2, 2, 2, GEAR, GEAR, 0, NEW]);
+                let keys = if seat < GEAR && !self.chance.once_in(3) { vec![seat] } else { Vec::new() };
+                Act::Watch { seat, approval, token, keys }
+            }
+            Kind::Prompt => {
+                let seat = self.device_of(holder);
+                let signer = if self.chance.once_in(15) { (seat + 1) % GEAR } else { seat };
+                Act::Prompt { seat, approval, signer }
+            }
+            Kind::Decide => {
+                let prompts = self.known.prompts.len();
+                if prompts == 0 {
+                    return None;
+                }
+                // Mostly the newest prompt, in the browser it was made for.
+                let back = if self.chance.once_in(3) { self.chance.below(prompts) } else { 0 };
+                let prompt = prompts - 1 - back;
+                let asked = &self.known.prompts[prompt];
+                let (approval, gear) = (asked.approval, asked.gear);
+                let seat = if self.chance.once_in(15) { self.chance.below(GEAR + 1) } else { gear };
+                let hand = self.chance.weighted(&[(12, Hand::Own), (1, Hand::OtherDeviceKey), (2, Hand::OtherPasskey)]);
+                Act::Decide { seat, approval, prompt, hand }
+            }
+            Kind::Reject => Act::Reject { seat: self.chance.below(GEAR + 1), approval },
+            Kind::Stop => return self.stop(index),
+            Kind::Redeem => {
+                let caller = *self.chance.pick(&[0, 0, 0, 1, 2]);
+                let digest = if self.chance.once_in(10) { Digest::of(b"another transfer") } else { digest };
+                let key = self.idempotency_key("redeem", 3);
+                Act::Redeem { caller, approval, digest, key }
+            }
+        })
+    }
+
+    fn stop(&mut self, index: usize) -> Option<Act> {
+        let known = &self.known.approvals[index];
+        let (approval, token) = (known.id, known.waiting.clone());
+        Some(match self.chance.below(4) {
+            0 => Act::StopOnDevice { seat: self.chance.below(GEAR + 1), approval },
+            1 => Act::StopByInitiator { seat: *self.chance.pick(&[2, GEAR]), approval, token },
+            2 => Act::StopByBackend { caller: self.chance.below(3), approval },
+            _ => {
+                let token = self.post.look(|post| {
+                    let stop = post.iter().find(|accepted| accepted.message.approval == Some(approval))?;
+                    let url = stop.message.stop.as_ref()?;
+                    url.path().rsplit('/').next().map(str::to_owned)
+                })?;
+                Act::StopByLink { approval, token }
+            }
+        })
+    }
+
+    fn request(&mut self) -> Act {
+        let number = self.chance.below(12);
+        let holder = usize::from(self.chance.once_in(6));
+        let amount = self.chance.pick(&["12500.00", "12500.00", "9.99"]);
+        let caller = *self.chance.pick(&[0, 0, 0, 1, 2]);
+        Act::Request { caller, key: self.idempotency_key("request", 30), number, amount, holder }
+    }
+
+    fn idempotency_key(&mut self, what: &str, of: usize) -> IdempotencyKey {
+        IdempotencyKey::parse(&format!("{what}-{}", self.chance.below(of))).expect("a key")
+    }
+
+    /// Usually a device that may decide; sometimes one that may not.
+    fn device_of(&mut self, holder: usize) -> usize {
+        match (holder, self.chance.below(12)) {
+            (_, 0) => self.chance.below(GEAR),
+            (0, 1) => NEW,
+            (0, 2..=3) => 2,
+            (0, 4..=5) => 1,
+            (0, _) => 0,
+            _ => STRANGER,
+        }
+    }
+
+    /// Everything works again: faults end, clocks agree, and the workers have their periods, until all that lived has
+    /// come to its end.
+    ///
+    /// # Errors
+    /// The invariant that doesn't hold, on the way or at the end.
+    pub fn calm(&mut self) -> Result<(), Broken> {
+        self.faults.end();
+        self.tell(|| "calm".to_owned());
+        self.nodes.iter().for_each(|node| node.clock.set(0));
+        self.timer_clock.set(0);
+        self.tasks.clear();
+        // As long as the longest lease, so that whatever a crashed worker held is free; then two sweeps.
+        self.rounds(16, Duration::from_secs(5))?;
+        self.check_nothing_is_late()?;
+        // Each moves at least one approval towards its end, or the check that follows says that it is late.
+        for _ in 0..MOST_DUE {
+            let Some(due) = self.next_due() else { break };
+            self.pass(due);
+            self.rounds(4, Duration::from_secs(5))?;
+            self.check_nothing_is_late()?;
+        }
+        self.check_end()
+    }
+
+    fn rounds(&mut self, count: usize, every: Duration) -> Result<(), Broken> {
+        for _ in 0..count {
+            self.clock.advance(every);
+            for act in [Act::Sweep, Act::Timers { trusts_its_clock: true }, Act::Notices, Act::Webhooks] {
+                self.finish(0, act)?;
+            }
+            self.finish(1, Act::Timers { trusts_its_clock: true })?;
+        }
+        Ok(())
+    }
+
+    /// When something that lives falls due next, or is given up.
+    fn next_due(&self) -> Option<Timestamp> {
+        let now = self.clock.now();
+        self.store.look(|record| {
+            let next = |approval: &Approval| {
+                let due = approval.due_at()?;
+                Some(if due > now { due } else { approval.given_up_at().unwrap_or(due).max(now) })
+            };
+            record.approvals.values().filter_map(|row| next(&row.approval)).min()
+        })
+    }
+}
