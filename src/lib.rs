@@ -5,15 +5,15 @@
 //! `workers`} ← `app` ← `main`. Adapters import `domain` and `ports` only; `web` and `service` never name an adapter;
 //! `app` alone does.
 
+pub mod adapters;
+pub mod app;
+pub mod authenticator;
+pub mod config;
+pub mod demo;
 pub mod domain;
+pub mod keys;
 pub mod ports;
 pub mod service;
-pub mod workers;
-pub mod web;
-pub mod adapters;
-pub mod config;
 pub mod telemetry;
-pub mod app;
-pub mod keys;
-pub mod authenticator;
-pub mod demo;
+pub mod web;
+pub mod workers;

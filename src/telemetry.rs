@@ -16,7 +16,8 @@ pub enum LogFormat {
 pub fn start_logs(format: LogFormat, filter: &str) {
     // The WebAuthn library logs what it was given; that is for nobody's log.
     let quiet = "webauthn_rs_core=off";
-    let filter = EnvFilter::try_new(format!("{filter},{quiet}")).unwrap_or_else(|_| EnvFilter::new(format!("info,{quiet}")));
+    let filter =
+        EnvFilter::try_new(format!("{filter},{quiet}")).unwrap_or_else(|_| EnvFilter::new(format!("info,{quiet}")));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),

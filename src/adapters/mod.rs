@@ -1,11 +1,11 @@
 //! What stands behind the ports: each adapter implements one group of traits for one system of the outside world.
 //! May import `domain` and `ports`; no adapter knows another. `app` is the only place that names them.
 
-pub mod timing;
 pub mod channels;
 pub mod outbound;
-pub mod webhooks;
 pub mod receipts;
 pub mod secrets;
-pub mod webauthn;
 pub mod storage;
+pub mod timing;
+pub mod webauthn;
+pub mod webhooks;

@@ -35,10 +35,7 @@ pub struct Site {
 pub fn public(site: &Site, listener: TcpListener, tls: Option<&Tls>) -> anyhow::Result<Server> {
     let site = site.clone();
     let build = move || {
-        App::new()
-            .configure(|cfg| configure(cfg, &site))
-            .wrap(from_fn(guard::headers))
-            .wrap(from_fn(request_id::trace))
+        App::new().configure(|cfg| configure(cfg, &site)).wrap(from_fn(guard::headers)).wrap(from_fn(request_id::trace))
     };
     let server = HttpServer::new(build)
         .workers(std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(8))

@@ -78,9 +78,23 @@ pub async fn start(
         spawn(&mut tasks, notices::run(cx.clone(), parts.senders.clone(), parts.notices_wake.clone(), stop.clone()));
         let webhooks = deliveries::run(cx.clone(), parts.webhooks.clone(), parts.deliveries_wake.clone(), stop.clone());
         spawn(&mut tasks, webhooks);
-        spawn(&mut tasks, fan_out(parts.record.outbox_signal(), parts.notices_wake.clone(), parts.deliveries_wake.clone(), stop.clone()));
+        spawn(
+            &mut tasks,
+            fan_out(
+                parts.record.outbox_signal(),
+                parts.notices_wake.clone(),
+                parts.deliveries_wake.clone(),
+                stop.clone(),
+            ),
+        );
     }
-    let site = listen::Site { cx: cx.clone(), gate, metrics, push_key: parts.push_key.clone(), proxies: config.http.trusted_proxies.clone() };
+    let site = listen::Site {
+        cx: cx.clone(),
+        gate,
+        metrics,
+        push_key: parts.push_key.clone(),
+        proxies: config.http.trusted_proxies.clone(),
+    };
     if role.serves() {
         let server = listen::public(&site, listener, config.http.tls.as_ref())?;
         listen::run(&mut tasks, server, stop.clone());

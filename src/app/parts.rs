@@ -85,7 +85,9 @@ impl Record {
 ///
 /// # Errors
 /// When it can't be reached or migrated.
-pub async fn open_record(config: &Config) -> anyhow::Result<(Record, Arc<dyn Secrets>, Arc<dyn Entropy>, Arc<dyn Clock>)> {
+pub async fn open_record(
+    config: &Config,
+) -> anyhow::Result<(Record, Arc<dyn Secrets>, Arc<dyn Entropy>, Arc<dyn Clock>)> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let secrets: Arc<dyn Secrets> = Arc::new(MasterSecrets::new(&config.keys.master.0, Arc::clone(&entropy))?);
@@ -116,7 +118,11 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         .keys
         .retired
         .iter()
-        .map(|key| RetiredKey { public_pem: key.public_pem.clone(), not_before: key.not_before, not_after: key.not_after })
+        .map(|key| RetiredKey {
+            public_pem: key.public_pem.clone(),
+            not_before: key.not_before,
+            not_after: key.not_after,
+        })
         .collect();
     let signer = Es256Receipts::new(config.keys.receipt_pem.expose_secret(), &retired).context("the receipt key")?;
     let outbound = Arc::new(outbound(config)?);
@@ -183,8 +189,7 @@ fn timing(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Timing> {
 fn outbound(config: &Config) -> anyhow::Result<Outbound> {
     let patterns = config.push.as_ref().map_or(&[][..], |push| &push.hosts);
     let push_hosts: Result<Vec<HostPattern>, _> = patterns.iter().map(|pattern| pattern.parse()).collect();
-    let plain_http =
-        if config.profile == Profile::Production { PlainHttp::Never } else { PlainHttp::ToAllowed };
+    let plain_http = if config.profile == Profile::Production { PlainHttp::Never } else { PlainHttp::ToAllowed };
     let outbound = OutboundConfig {
         allow: config.outbound_allow.clone(),
         plain_http,

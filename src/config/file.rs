@@ -9,7 +9,10 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::policy::PolicySection;
-use super::{Config, Fault, Faults, Http, Keys, Limits, Master, Operator, Push, Retired, Smtp, SmtpTls, Storage, Tls, secret_file};
+use super::{
+    Config, Fault, Faults, Http, Keys, Limits, Master, Operator, Push, Retired, Smtp, SmtpTls, Storage, Tls,
+    secret_file,
+};
 use crate::domain::Timestamp;
 use crate::domain::channel::NEW_CHANNEL_HOLD;
 use crate::domain::device::NEW_DEVICE_HOLD;

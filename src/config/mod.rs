@@ -165,8 +165,8 @@ impl Config {
 
 /// Reads a small secret file, without its last line break.
 pub(crate) fn secret_file(path: &Path) -> Result<SecretString, Fault> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Fault(format!("{} can't be read: {error}", path.display())))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Fault(format!("{} can't be read: {error}", path.display())))?;
     let text = text.trim_end_matches(['\n', '\r']).to_owned();
     if text.is_empty() {
         return Err(Fault(format!("{} is empty", path.display())));

@@ -70,8 +70,7 @@ impl PolicySection {
         }
         let cap = Duration::from_secs(self.hold_cap_seconds);
         let redeem_within = Duration::from_secs(self.redeem_within_seconds);
-        Policy::new(base, tiers, cap, redeem_within, floors)
-            .map_err(|error| vec![Fault(format!("policy: {error}"))])
+        Policy::new(base, tiers, cap, redeem_within, floors).map_err(|error| vec![Fault(format!("policy: {error}"))])
     }
 }
 

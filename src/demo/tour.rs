@@ -7,11 +7,8 @@ use super::world::{Pace, Port, World};
 use std::time::Duration;
 
 /// Long enough to see the clock run and to stop it; a new device waits just long enough to be seen waiting.
-const PACE: Pace = Pace {
-    hold: Duration::from_secs(20),
-    new_device_hold: Duration::from_secs(2),
-    life: Duration::from_secs(600),
-};
+const PACE: Pace =
+    Pace { hold: Duration::from_secs(20), new_device_hold: Duration::from_secs(2), life: Duration::from_secs(600) };
 const PORT: u16 = 8080;
 const EXCHANGE_PORT: u16 = 8081;
 

@@ -120,11 +120,7 @@ fn config(pace: Pace, listener: &TcpListener, folder: &Path) -> anyhow::Result<C
     };
     Ok(Config {
         profile: Profile::Demo,
-        operator: Operator {
-            name: "Harbour".into(),
-            contact: "the number on your card".into(),
-            issuer: ISSUER.into(),
-        },
+        operator: Operator { name: "Harbour".into(), contact: "the number on your card".into(), issuer: ISSUER.into() },
         http: Http {
             listen,
             ops_listen: None,

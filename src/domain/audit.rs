@@ -85,6 +85,10 @@ mod tests {
         assert_ne!(entry.leaf_hash, other.leaf_hash);
         assert_ne!(entry.leaf_hash, salted.leaf_hash);
         assert_eq!(entry.leaf_hash, leaf_hash(&commitment(&entry.salt, entry.canonical.as_bytes())));
-        assert!(entry.canonical.starts_with(r#"{"actor":{"kind":"service"},"at":"1970-01-01T00:00:00Z","facts":{},"id":"chg_"#));
+        assert!(
+            entry
+                .canonical
+                .starts_with(r#"{"actor":{"kind":"service"},"at":"1970-01-01T00:00:00Z","facts":{},"id":"chg_"#)
+        );
     }
 }

@@ -109,8 +109,7 @@ macro_rules! base64url {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                let bytes =
-                    data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).map_err(serde::de::Error::custom)?;
+                let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).map_err(serde::de::Error::custom)?;
                 let parse: fn(Vec<u8>) -> Option<$name> = $from;
                 parse(bytes).ok_or_else(|| serde::de::Error::custom("wrong length"))
             }

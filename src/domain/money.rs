@@ -186,7 +186,9 @@ mod tests {
         for good in ["1", "0.01", "12500.00", "999999999999999999.99"] {
             assert_eq!(Amount::parse(good, &eur()).unwrap().as_str(), good);
         }
-        for bad in ["-1", "+1", "1e3", "NaN", "1e309", "", ".", "1.", ".5", "01", "1,000", " 1", "1.0.0", "٣", "0x1", "inf"] {
+        for bad in
+            ["-1", "+1", "1e3", "NaN", "1e309", "", ".", "1.", ".5", "01", "1,000", " 1", "1.0.0", "٣", "0x1", "inf"]
+        {
             assert_eq!(Amount::parse(bad, &eur()), Err(BadMoney::NotDecimal), "{bad:?}");
         }
         assert_eq!(Amount::parse("0", &eur()), Err(BadMoney::Zero));

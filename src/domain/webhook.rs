@@ -67,7 +67,10 @@ pub struct Endpoint {
 /// What a delivery is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    Approval { id: ApprovalId, version: u32 },
+    Approval {
+        id: ApprovalId,
+        version: u32,
+    },
     /// The owner asked for a test event.
     Test,
 }

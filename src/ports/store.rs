@@ -13,9 +13,7 @@ use crate::domain::details::{Digest, Subject, TransferId};
 use crate::domain::device::{Device, Thumbprint};
 use crate::domain::evidence::Evidence;
 use crate::domain::holder::Holder;
-use crate::domain::ids::{
-    ApprovalId, BackendId, ChannelId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId,
-};
+use crate::domain::ids::{ApprovalId, BackendId, ChannelId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId};
 use crate::domain::link::EnrolLink;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{DeliveryStatus, Endpoint};
@@ -156,10 +154,14 @@ pub struct DeliveryJob {
 /// How a leased notice ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoticeOutcome {
-    Delivered { at: Timestamp },
+    Delivered {
+        at: Timestamp,
+    },
     RetryAt(Timestamp),
     /// No further try; the next channel in the row has its turn, at once.
-    Failed { at: Timestamp },
+    Failed {
+        at: Timestamp,
+    },
     /// It would mislead by now.
     Dropped,
 }
@@ -223,12 +225,8 @@ pub trait Store: Send + Sync {
     async fn backends(&self) -> Result<Vec<Backend>, StoreError>;
 
     async fn remembered(&self, backend: BackendId, key: &IdempotencyKey) -> Result<Option<Remembered>, StoreError>;
-    async fn opening(
-        &self,
-        backend: BackendId,
-        subject: &Subject,
-        key: &IdempotencyKey,
-    ) -> Result<Opening, StoreError>;
+    async fn opening(&self, backend: BackendId, subject: &Subject, key: &IdempotencyKey)
+    -> Result<Opening, StoreError>;
 
     async fn holder(&self, backend: BackendId, subject: &Subject) -> Result<Option<Holder>, StoreError>;
     async fn holder_by_id(&self, id: HolderId) -> Result<Option<Holder>, StoreError>;

@@ -102,7 +102,14 @@ pub async fn after(cx: &Context, approvals: &[Approval]) {
 }
 
 /// Writes down a refused attempt. That it can't be written must not hide the refusal, so a failure is only logged.
-pub async fn refused(cx: &Context, kind: &'static str, by: Actor, object: &[&(dyn std::fmt::Display + Sync)], why: &str, now: Timestamp) {
+pub async fn refused(
+    cx: &Context,
+    kind: &'static str,
+    by: Actor,
+    object: &[&(dyn std::fmt::Display + Sync)],
+    why: &str,
+    now: Timestamp,
+) {
     let facts = Facts::from([("why", why.to_owned())]);
     match cx.entry(kind, by, object, facts, now) {
         Ok(entry) => {

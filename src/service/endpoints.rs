@@ -1,6 +1,5 @@
 //! Webhook endpoints of a backend: add, change, rotate the secret, remove, test, read the log, send again.
 
-use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use url::Url;
@@ -14,6 +13,7 @@ use crate::domain::backend::{Caller, Scope};
 use crate::domain::ids::{DeliveryId, EndpointId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Cause, Delivery, Endpoint, EndpointStatus, ROTATION_OVERLAP};
+use crate::domain::webhook_secret::WebhookSecret;
 use crate::ports::secrets::BoxKey;
 use crate::ports::store::{CommitError, DeliveryView};
 use crate::ports::{Change, Effect};
@@ -79,7 +79,7 @@ pub async fn add(cx: &Context, caller: &Caller, url: Url) -> Result<EndpointView
         previous: None,
     };
     let mut shown = view(&endpoint, now);
-    shown.secret = Some(secret_text(&secret));
+    shown.secret = Some(secret_text(&secret)?);
     match write(cx, caller, "endpoint.added", id, Effect::AddEndpoint(endpoint), now).await {
         Err(CommitOrFault::Commit(CommitError::Cap)) => Err(Error::TooManyEndpoints),
         other => other.map(|()| shown).map_err(gone),
@@ -110,7 +110,13 @@ pub async fn show(cx: &Context, caller: &Caller, id: EndpointId) -> Result<Endpo
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn set(cx: &Context, caller: &Caller, id: EndpointId, url: Option<Url>, status: Option<EndpointStatus>) -> Result<EndpointView, Error> {
+pub async fn set(
+    cx: &Context,
+    caller: &Caller,
+    id: EndpointId,
+    url: Option<Url>,
+    status: Option<EndpointStatus>,
+) -> Result<EndpointView, Error> {
     let mut endpoint = own(cx, caller, id).await?;
     endpoint.url = url.unwrap_or(endpoint.url);
     endpoint.status = status.unwrap_or(endpoint.status);
@@ -132,7 +138,7 @@ pub async fn rotate(cx: &Context, caller: &Caller, id: EndpointId) -> Result<End
     let old = std::mem::replace(&mut endpoint.secret, fresh);
     endpoint.previous = Some((old, now + ROTATION_OVERLAP));
     let mut shown = view(&endpoint, now);
-    shown.secret = Some(secret_text(&secret));
+    shown.secret = Some(secret_text(&secret)?);
     write(cx, caller, "endpoint.rotated", id, Effect::SetEndpoint(endpoint), now).await.map_err(gone)?;
     Ok(shown)
 }
@@ -186,11 +192,23 @@ pub async fn log(
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn redeliver(cx: &Context, caller: &Caller, id: EndpointId, delivery: DeliveryId) -> Result<DeliveryJson, Error> {
+pub async fn redeliver(
+    cx: &Context,
+    caller: &Caller,
+    id: EndpointId,
+    delivery: DeliveryId,
+) -> Result<DeliveryJson, Error> {
     own(cx, caller, id).await?;
     let (message_id, body) = cx.store.delivery_message(id, delivery).await?.ok_or(Error::NotFound)?;
     let now = cx.now();
-    let again = Delivery { id: cx.id(DeliveryId::new, now), endpoint: id, cause: Cause::Test, message_id, body, created_at: now };
+    let again = Delivery {
+        id: cx.id(DeliveryId::new, now),
+        endpoint: id,
+        cause: Cause::Test,
+        message_id,
+        body,
+        created_at: now,
+    };
     queue(cx, caller, "delivery.repeated", again, now).await
 }
 
@@ -199,7 +217,8 @@ pub async fn redeliver(cx: &Context, caller: &Caller, id: EndpointId, delivery: 
 /// # Errors
 /// [`Error::Internal`] when they were sealed under another master key.
 pub fn secrets(cx: &Context, endpoint: &Endpoint, now: Timestamp) -> Result<Vec<Vec<u8>>, Error> {
-    let open = |sealed: &[u8]| cx.secrets.open(BoxKey::WebhookSecret, endpoint.id.bytes(), sealed).map_err(Error::internal);
+    let open =
+        |sealed: &[u8]| cx.secrets.open(BoxKey::WebhookSecret, endpoint.id.bytes(), sealed).map_err(Error::internal);
     let mut secrets = vec![open(&endpoint.secret)?];
     if let Some((sealed, until)) = &endpoint.previous
         && now < *until
@@ -209,9 +228,10 @@ pub fn secrets(cx: &Context, endpoint: &Endpoint, now: Timestamp) -> Result<Vec<
     Ok(secrets)
 }
 
-/// `whsec_` and base64 (Standard Webhooks, "Signature scheme").
-fn secret_text(secret: &[u8]) -> String {
-    format!("whsec_{}", BASE64.encode(secret))
+/// The text to show, once.
+fn secret_text(secret: &[u8]) -> Result<String, Error> {
+    let secret = WebhookSecret::from_bytes(secret.to_vec()).map_err(Error::internal)?;
+    Ok(secret.reveal())
 }
 
 async fn own(cx: &Context, caller: &Caller, id: EndpointId) -> Result<Endpoint, Error> {
@@ -230,7 +250,13 @@ fn view(endpoint: &Endpoint, now: Timestamp) -> EndpointView {
     }
 }
 
-async fn queue(cx: &Context, caller: &Caller, kind: &'static str, delivery: Delivery, now: Timestamp) -> Result<DeliveryJson, Error> {
+async fn queue(
+    cx: &Context,
+    caller: &Caller,
+    kind: &'static str,
+    delivery: Delivery,
+    now: Timestamp,
+) -> Result<DeliveryJson, Error> {
     let objects: [&(dyn fmt::Display + Sync); 2] = [&delivery.endpoint, &delivery.id];
     let entry = cx.entry(kind, Actor::Backend(caller.key), &objects, Facts::new(), now)?;
     let shown = DeliveryJson {
@@ -255,7 +281,14 @@ fn gone(error: CommitOrFault) -> Error {
     if error.is_conflict() { Error::NotFound } else { error.into() }
 }
 
-async fn write(cx: &Context, caller: &Caller, kind: &'static str, id: EndpointId, effect: Effect, now: Timestamp) -> Result<(), CommitOrFault> {
+async fn write(
+    cx: &Context,
+    caller: &Caller,
+    kind: &'static str,
+    id: EndpointId,
+    effect: Effect,
+    now: Timestamp,
+) -> Result<(), CommitOrFault> {
     let entry = cx.entry(kind, Actor::Backend(caller.key), &[&id], Facts::new(), now)?;
     cx.store.commit(Change::new(entry, effect)).await.map_err(CommitOrFault::Commit)
 }

@@ -108,10 +108,7 @@ pub async fn start(cx: &Context, token: &str, code: &str, name: DeviceName, key:
         return wrong_code(cx, &link).await;
     }
     let challenge = Digest::from_bytes(cx.random());
-    let options = cx
-        .ceremonies
-        .creation_options(&challenge, holder.id, name.as_str(), &[])
-        .map_err(Error::Ceremony)?;
+    let options = cx.ceremonies.creation_options(&challenge, holder.id, name.as_str(), &[]).map_err(Error::Ceremony)?;
     let sealed = seal(cx, &link, b"making", &Making { link: link.id, challenge, key, name })?;
     Ok(Started { options, sealed })
 }
@@ -163,7 +160,13 @@ pub async fn prove(cx: &Context, token: &str, sealed: &str, registration: &Value
 ///
 /// # Errors
 /// [`Error::DeviceKey`], [`Error::Ceremony`], [`Error::Link`], [`Error::AlreadyEnrolled`].
-pub async fn finish(cx: &Context, token: &str, sealed: &str, assertion: &Value, signature: &[u8]) -> Result<Enrolled, Error> {
+pub async fn finish(
+    cx: &Context,
+    token: &str,
+    sealed: &str,
+    assertion: &Value,
+    signature: &[u8],
+) -> Result<Enrolled, Error> {
     let Open { link, holder } = look(cx, token).await?;
     let made: Made = open(cx, &link, b"made", sealed)?;
     let challenge = made.preimage.challenge();
@@ -172,10 +175,8 @@ pub async fn finish(cx: &Context, token: &str, sealed: &str, assertion: &Value, 
         commit::refused(cx, "enrol.refused", Actor::Unknown, &[&holder.id, &link.id], "device_key", now).await;
         return Err(Error::DeviceKey);
     }
-    let verified = cx
-        .ceremonies
-        .verify(&challenge, assertion, &made.credential, made.counter)
-        .map_err(Error::Ceremony)?;
+    let verified =
+        cx.ceremonies.verify(&challenge, assertion, &made.credential, made.counter).map_err(Error::Ceremony)?;
     let cookie = BASE64URL_NOPAD.encode(&cx.random::<32>());
     let id = cx.id(DeviceId::new, now);
     let body = DeviceBody {

@@ -69,8 +69,10 @@ pub async fn invite(
     let body = serde_json::to_string(&view).map_err(Error::internal)?;
     // The link is a secret, and this answer carries it: it is remembered sealed.
     let answer = BASE64URL_NOPAD.encode(&cx.secrets.seal(BoxKey::Enrolment, key.as_str().as_bytes(), body.as_bytes()));
-    let remember = Remembered { backend: caller.backend, key: key.clone(), request: fingerprint, answer, created_at: now };
-    let entry = cx.entry("enrolment.invited", Actor::Backend(caller.key), &[&holder.id, &link.id], Facts::new(), now)?;
+    let remember =
+        Remembered { backend: caller.backend, key: key.clone(), request: fingerprint, answer, created_at: now };
+    let entry =
+        cx.entry("enrolment.invited", Actor::Backend(caller.key), &[&holder.id, &link.id], Facts::new(), now)?;
     let mut change = Change::new(entry, Effect::AddLink { link, remember });
     change.notices = notices;
     match cx.store.commit(change).await {

@@ -66,13 +66,27 @@ pub fn cooling(cx: &Context, approval: &Approval, channels: &[Channel], now: Tim
 }
 
 /// The code of an enrolment link: the best channel that isn't on a device.
-pub fn enrol_code(cx: &Context, holder: HolderId, link: LinkId, channels: &[Channel], until: Timestamp, now: Timestamp) -> Vec<Notice> {
+pub fn enrol_code(
+    cx: &Context,
+    holder: HolderId,
+    link: LinkId,
+    channels: &[Channel],
+    until: Timestamp,
+    now: Timestamp,
+) -> Vec<Notice> {
     let apart: Vec<Channel> = channels.iter().filter(|channel| channel.device.is_none()).cloned().collect();
     plan(cx, holder, &apart, Purpose::EnrolCode, About::Link(link), Spread::Cascade, until, now)
 }
 
 /// "A device was added" or "was locked": every channel.
-pub fn device(cx: &Context, holder: HolderId, device: DeviceId, purpose: Purpose, channels: &[Channel], now: Timestamp) -> Vec<Notice> {
+pub fn device(
+    cx: &Context,
+    holder: HolderId,
+    device: DeviceId,
+    purpose: Purpose,
+    channels: &[Channel],
+    now: Timestamp,
+) -> Vec<Notice> {
     let until = now + std::time::Duration::from_secs(24 * 3600);
     plan(cx, holder, channels, purpose, About::Device(device), Spread::All, until, now)
 }
@@ -81,7 +95,12 @@ pub fn device(cx: &Context, holder: HolderId, device: DeviceId, purpose: Purpose
 ///
 /// # Errors
 /// [`Error::Internal`] when the body can't be written.
-pub fn webhooks(cx: &Context, transition: &Transition, endpoints: &[EndpointId], now: Timestamp) -> Result<Vec<Delivery>, Error> {
+pub fn webhooks(
+    cx: &Context,
+    transition: &Transition,
+    endpoints: &[EndpointId],
+    now: Timestamp,
+) -> Result<Vec<Delivery>, Error> {
     if endpoints.is_empty() || !transition.event.is_public() {
         return Ok(Vec::new());
     }
@@ -154,12 +173,18 @@ pub fn message(cx: &Context, job: &NoticeJob) -> Result<Message, Error> {
         }
         Purpose::DeviceAdded => (
             format!("{operator}: a device was added"),
-            vec![line("A device can now stop your transfers, and soon approve them."), line("If that wasn’t you, call at once."), help],
+            vec![
+                line("A device can now stop your transfers, and soon approve them."),
+                line("If that wasn’t you, call at once."),
+                help,
+            ],
         ),
         Purpose::DeviceLocked => (
             format!("{operator}: a device was locked"),
             vec![
-                line("One of your devices failed five times in a row to approve a transfer. It can’t approve any more."),
+                line(
+                    "One of your devices failed five times in a row to approve a transfer. It can’t approve any more.",
+                ),
                 line("If that wasn’t you, call at once."),
                 help,
             ],

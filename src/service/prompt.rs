@@ -116,10 +116,10 @@ pub async fn prompt(
     let now = cx.now();
     let (_, hold) = approval.may_decide(&Deciding { device: &device, mark: browser.mark }, now)?;
     let expires_at = (now + PROMPT_LIFE).min(approval.expires_at);
-    let preimage = preimage(cx, &approval, &device, hold, &Shown::plain(), expires_at, Blob(cx.random::<16>().to_vec()));
+    let preimage =
+        preimage(cx, &approval, &device, hold, &Shown::plain(), expires_at, Blob(cx.random::<16>().to_vec()));
     let challenge = preimage.challenge();
-    let options =
-        cx.ceremonies.request_options(&challenge, &device.body.credential_id).map_err(Error::Ceremony)?;
+    let options = cx.ceremonies.request_options(&challenge, &device.body.credential_id).map_err(Error::Ceremony)?;
     let plain = serde_json::to_vec(&preimage).map_err(Error::internal)?;
     let sealed = BASE64URL_NOPAD.encode(&cx.secrets.seal(BoxKey::Prompt, id.bytes(), &plain));
     Ok(Prompt { options, sealed, challenge: BASE64URL_NOPAD.encode(challenge.bytes()), expires_at })

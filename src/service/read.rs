@@ -35,7 +35,13 @@ pub async fn approval(cx: &Context, caller: &Caller, id: ApprovalId) -> Result<A
 ///
 /// # Errors
 /// As [`approval`].
-pub async fn wait(cx: &Context, caller: &Caller, id: ApprovalId, seen: Option<Version>, wait: Duration) -> Result<ApprovalView, Error> {
+pub async fn wait(
+    cx: &Context,
+    caller: &Caller,
+    id: ApprovalId,
+    seen: Option<Version>,
+    wait: Duration,
+) -> Result<ApprovalView, Error> {
     // Subscribed before the first look, so that nothing falls between the two.
     let mut news = cx.live.subscribe(id);
     let first = own(cx, caller, id).await?;
@@ -72,7 +78,12 @@ async fn own(cx: &Context, caller: &Caller, id: ApprovalId) -> Result<Approval, 
 ///
 /// # Errors
 /// [`Error::Scope`].
-pub async fn list(cx: &Context, caller: &Caller, filter: &Filter, limit: u32) -> Result<(Vec<ApprovalView>, Option<ApprovalId>), Error> {
+pub async fn list(
+    cx: &Context,
+    caller: &Caller,
+    filter: &Filter,
+    limit: u32,
+) -> Result<(Vec<ApprovalView>, Option<ApprovalId>), Error> {
     caller_has(caller, Scope::Read)?;
     let limit = limit.clamp(1, MAX_LIMIT);
     let mut rows = cx.store.approvals(caller.backend, filter, limit + 1).await?;

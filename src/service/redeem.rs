@@ -59,11 +59,8 @@ pub async fn redeem(
         let claims = Receipt::of(&transition.approval, &cx.settings.issuer)
             .ok_or_else(|| Error::internal("a redeem without a receipt"))?;
         let receipt = cx.signer.sign(&claims).map_err(Error::internal)?;
-        let with = commit::With {
-            endpoints: &case.endpoints,
-            receipt: Some(receipt.clone()),
-            ..commit::With::default()
-        };
+        let with =
+            commit::With { endpoints: &case.endpoints, receipt: Some(receipt.clone()), ..commit::With::default() };
         match commit::transition(cx, transition, by, with, now).await {
             Ok(approval) => return Ok(Redeemed { approval, receipt }),
             Err(error) if error.is_conflict() => {}

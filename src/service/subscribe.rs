@@ -17,7 +17,8 @@ pub async fn subscribe(cx: &Context, browser: &Browser, address: Address) -> Res
         return Err(Error::DeviceLocked);
     }
     let channels = cx.store.channels(device.body.holder).await?;
-    let mine = |c: &&crate::domain::channel::Channel| c.device == Some(device.body.id) && c.kind == ChannelKind::WebPush;
+    let mine =
+        |c: &&crate::domain::channel::Channel| c.device == Some(device.body.id) && c.kind == ChannelKind::WebPush;
     if channels.iter().filter(mine).count() >= 3 || channels.len() >= 2 * holders::MAX_CHANNELS {
         return Err(Error::invalid("subscription", "too many channels"));
     }

@@ -9,8 +9,8 @@ use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError, web};
 use std::time::Duration;
 
-use super::problem::Problem;
 use super::extract::ClientIp;
+use super::problem::Problem;
 use crate::ports::timing::{Quota, Verdict};
 use crate::service::{Context, Error};
 
@@ -30,9 +30,7 @@ pub async fn headers(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let secure = request
-        .app_data::<web::Data<Context>>()
-        .is_some_and(|cx| cx.settings.public_url.scheme() == "https");
+    let secure = request.app_data::<web::Data<Context>>().is_some_and(|cx| cx.settings.public_url.scheme() == "https");
     let mut answered = next.call(request).await?.map_into_boxed_body();
     let headers = answered.headers_mut();
     set(headers, header::CONTENT_SECURITY_POLICY, POLICY);

@@ -24,7 +24,7 @@ use super::problem::{FieldError, Kind, MEDIA_TYPE, ProblemBody, TYPES};
         title = "Countersign",
         description = "Out-of-band approval of irreversible movements of money. Create an approval for a flagged \
             transfer, wait for a webhook or with a long poll, redeem it once it is released, and check the receipt \
-            before you execute.\n\nEvery failure is an RFC 9457 problem whose `type` never changes its meaning.",
+            before you execute.\n\nEvery answer has an `x-request-id`. Every failure is an RFC 9457 problem whose `type` never changes its meaning.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
@@ -102,6 +102,7 @@ struct Problems;
 
 impl Modify for Problems {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let shared = &mut document.components.get_or_insert_default().responses;
         for route in ROUTES {
             let item = document.paths.paths.get_mut(route.path);
             let Some(operation) = item.and_then(|item| operation(item, &route.method)) else { continue };
@@ -109,15 +110,20 @@ impl Modify for Problems {
             for kind in problems(route, operation) {
                 by_status.entry(kind.status().as_u16()).or_default().push(kind);
             }
-            for (status, kinds) in by_status {
-                operation.responses.responses.insert(status.to_string(), RefOr::T(response(&kinds)));
+            for (status, mut kinds) in by_status {
+                kinds.sort_by_key(|kind| kind.slug());
+                let slugs: Vec<&str> = kinds.iter().map(|kind| kind.slug()).collect();
+                let name = format!("{status}.{}", slugs.join("."));
+                let reference = Ref::from_response_name(&name);
+                shared.entry(name).or_insert_with(|| response(&kinds).into());
+                operation.responses.responses.insert(status.to_string(), reference.into());
             }
         }
     }
 }
 
 /// The operation of a method.
-pub fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
+fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
     match *method {
         Method::GET => item.get.as_mut(),
         Method::POST => item.post.as_mut(),

@@ -1,12 +1,11 @@
 //! Sends webhooks. Each endpoint has a few places of its own, so that a slow or dead one never delays another's; what
 //! came back is settled in one go.
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::ids::{DeliveryId, EndpointId};
@@ -28,7 +27,8 @@ type Settled = (EndpointId, (DeliveryId, i64, DeliveryOutcome));
 
 /// Runs until stopped; what is being sent is finished first.
 pub async fn run(cx: Context, sender: Arc<dyn WebhookSender>, wake: Arc<Notify>, stop: CancellationToken) {
-    let mut under_way = FuturesUnordered::new();
+    // Tasks, so that what is being sent goes on while this loop waits for the store.
+    let mut under_way: JoinSet<Settled> = JoinSet::new();
     let mut places: HashMap<EndpointId, usize> = HashMap::new();
     let mut look = true;
     loop {
@@ -42,18 +42,16 @@ pub async fn run(cx: Context, sender: Arc<dyn WebhookSender>, wake: Arc<Notify>,
                     look = !jobs.is_empty();
                     for job in jobs {
                         *places.entry(job.endpoint.id).or_default() += 1;
-                        under_way.push(send(cx.clone(), Arc::clone(&sender), job));
+                        under_way.spawn(send(cx.clone(), Arc::clone(&sender), job));
                     }
                 }
                 Err(error) => tracing::warn!(error = %error, "webhooks can't be read at present"),
             }
         }
         tokio::select! {
-            Some(first) = under_way.next(), if !under_way.is_empty() => {
-                let mut done: Vec<Settled> = vec![first];
-                while let Some(Some(more)) = futures_util::FutureExt::now_or_never(under_way.next()) {
-                    done.push(more);
-                }
+            Some(first) = under_way.join_next(), if !under_way.is_empty() => {
+                let more = std::iter::from_fn(|| under_way.try_join_next());
+                let done: Vec<Settled> = std::iter::once(first).chain(more).filter_map(Result::ok).collect();
                 for (endpoint, _) in &done {
                     if let Some(taken) = places.get_mut(endpoint) {
                         *taken -= 1;
@@ -142,8 +140,6 @@ async fn attempt(cx: &Context, sender: &dyn WebhookSender, job: &DeliveryJob) ->
         WebhookAnswer::Status(status) => {
             DeliveryOutcome { at: now, status: Some(status), error: Some("status"), next: again() }
         }
-        WebhookAnswer::Failed(error) => {
-            DeliveryOutcome { at: now, status: None, error: Some(error), next: again() }
-        }
+        WebhookAnswer::Failed(error) => DeliveryOutcome { at: now, status: None, error: Some(error), next: again() },
     }
 }

@@ -1,12 +1,11 @@
 //! Sends notices: leases what waits, puts it into words, hands it to its channel, and records what became of it. A
 //! channel that fails for good gives the next one its turn.
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::approval::State;
@@ -32,7 +31,9 @@ pub type Senders = Arc<HashMap<ChannelKind, Arc<dyn ChannelSender>>>;
 
 /// Runs until stopped; what is being sent is finished first.
 pub async fn run(cx: Context, senders: Senders, wake: Arc<Notify>, stop: CancellationToken) {
-    let mut under_way = FuturesUnordered::new();
+    // Tasks, not futures of this loop: one that waits for the store mustn't stand still while the loop asks the store
+    // for more. The store's one writer is handed out in turn, so that would be the end of every write.
+    let mut under_way = JoinSet::new();
     let mut look = true;
     loop {
         if look && under_way.len() < BATCH as usize && !stop.is_cancelled() {
@@ -42,14 +43,19 @@ pub async fn run(cx: Context, senders: Senders, wake: Arc<Notify>, stop: Cancell
                 Ok(jobs) => {
                     look = jobs.len() == room as usize;
                     for job in jobs {
-                        under_way.push(send_and_settle(cx.clone(), Arc::clone(&senders), job));
+                        under_way.spawn(send_and_settle(cx.clone(), Arc::clone(&senders), job));
                     }
                 }
                 Err(error) => tracing::warn!(error = %error, "notices can't be read at present"),
             }
         }
         tokio::select! {
-            Some(()) = under_way.next(), if !under_way.is_empty() => look = true,
+            Some(ended) = under_way.join_next(), if !under_way.is_empty() => {
+                if let Err(error) = ended {
+                    tracing::error!(error = %error, "sending a notice ended badly; its lease will end");
+                }
+                look = true;
+            }
             () = wake.notified() => look = true,
             () = tokio::time::sleep(PERIOD) => look = true,
             () = stop.cancelled(), if !stop.is_cancelled() => {}

@@ -66,7 +66,10 @@ fn product(text: &str) -> &str {
 
 fn is_test_file(path: &Path) -> bool {
     let name = relative(path);
-    name.ends_with("/tests.rs") || name.contains("/tests/") || name.ends_with("/samples.rs") || name.ends_with("/checks.rs")
+    name.ends_with("/tests.rs")
+        || name.contains("/tests/")
+        || name.ends_with("/samples.rs")
+        || name.ends_with("/checks.rs")
 }
 
 fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -102,7 +105,14 @@ fn adapters_do_not_know_each_other() {
     let mut wrong = Vec::new();
     for path in files(&root().join("src/adapters"), "rs") {
         let inside = path.strip_prefix(root().join("src/adapters")).expect("inside");
-        let own = inside.components().next().expect("a name").as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+        let own = inside
+            .components()
+            .next()
+            .expect("a name")
+            .as_os_str()
+            .to_string_lossy()
+            .trim_end_matches(".rs")
+            .to_owned();
         // The outbound guard is the one thing that those who go out share.
         let goes_out = ["channels", "webhooks"].contains(&own.as_str());
         let text = fs::read_to_string(&path).expect("source");

@@ -65,7 +65,9 @@ fn every_fault_is_said_at_once() {
         .replace("port = 587", "port = 587\ntls = \"none\"")
         + "\n[policy]\nhold_seconds = 5\n[holds]\nnew_device_seconds = 1\n[redis]\nurl = \"redis://x\"\n";
     let faults = load(folder.path(), &text).unwrap_err();
-    for needed in ["public_url: must be https", "made-up key", "missing.pem", "smtp.tls", "hold", "new_device_seconds", "redis"] {
+    for needed in
+        ["public_url: must be https", "made-up key", "missing.pem", "smtp.tls", "hold", "new_device_seconds", "redis"]
+    {
         assert!(faults.contains(needed), "{needed} isn't in:\n{faults}");
     }
     assert_eq!(faults.lines().count(), 8, "{faults}");
@@ -98,7 +100,10 @@ fn only_the_two_supported_combinations_are_taken() {
         "postgres://countersign@db/countersign",
     );
     assert!(load(folder.path(), &servers).unwrap_err().contains("PostgreSQL needs Redis"));
-    let both = format!("{servers}\n[redis]\nurl = \"redis://redis:6379\"\npassword_file = \"{}/password\"\n", folder.path().display());
+    let both = format!(
+        "{servers}\n[redis]\nurl = \"redis://redis:6379\"\npassword_file = \"{}/password\"\n",
+        folder.path().display()
+    );
     let config = load(folder.path(), &both).unwrap();
     assert!(matches!(config.storage, Storage::Servers { .. }));
     assert!(!format!("{config:?}").contains("s3cret"));
@@ -163,7 +168,14 @@ fn the_command_line_sets_up_a_deployment_and_serve_says_what_is_wrong() {
     fs::write(&path, safe(folder.path()).replace("https://", "http://")).unwrap();
     let (served, said) = run(&["serve"]);
     assert!(!served && said.contains("must be https"), "{said}");
-    fs::write(&path, format!("profile = \"demo\"\n{}", safe(folder.path()).replace("https://approve.harbour.example", "http://localhost:1"))).unwrap();
+    fs::write(
+        &path,
+        format!(
+            "profile = \"demo\"\n{}",
+            safe(folder.path()).replace("https://approve.harbour.example", "http://localhost:1")
+        ),
+    )
+    .unwrap();
     let (served, said) = run(&["serve"]);
     assert!(!served && said.contains("refuses the profile demo"), "{said}");
 }

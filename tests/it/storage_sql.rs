@@ -5,7 +5,7 @@ mod batches;
 mod drift;
 mod faults;
 mod forged;
-mod make;
+pub mod make;
 mod plans;
 
 use crate::conformance::store::store_conformance;

@@ -40,7 +40,10 @@ pub struct EvidenceRow {
 #[derive(Debug)]
 pub enum Prepared {
     Noted,
-    Open { row: ApprovalRow, remember: Remembered },
+    Open {
+        row: ApprovalRow,
+        remember: Remembered,
+    },
     Transition(Box<Moved>),
     /// Seldom enough to have a transaction of its own.
     Rare(Box<Effect>),
@@ -85,9 +88,7 @@ impl Write {
             .transpose()?;
         let effect = match effect {
             Effect::Noted => Prepared::Noted,
-            Effect::Open { approval, remember } => {
-                Prepared::Open { row: ApprovalRow::of(&approval, seals)?, remember }
-            }
+            Effect::Open { approval, remember } => Prepared::Open { row: ApprovalRow::of(&approval, seals)?, remember },
             Effect::Transition { transition, proof, receipt } => {
                 let tightens = matches!(
                     (transition.event, transition.approval.state.name()),
@@ -123,7 +124,10 @@ impl Write {
             Prepared::Transition(moved) => moved.tightens,
             Prepared::Rare(effect) => matches!(
                 **effect,
-                Effect::RevokeKey { .. } | Effect::CountFailure { .. } | Effect::CountTry { .. } | Effect::EndLink { .. }
+                Effect::RevokeKey { .. }
+                    | Effect::CountFailure { .. }
+                    | Effect::CountTry { .. }
+                    | Effect::EndLink { .. }
             ),
             Prepared::Noted | Prepared::Open { .. } => false,
         }
@@ -140,10 +144,8 @@ impl Write {
             ],
             Prepared::Transition(moved) => {
                 let columns = &moved.row.columns;
-                let mut claims = vec![
-                    Claimed::Approval(moved.row.id),
-                    Claimed::Transfer(columns.backend_id, &columns.transfer_id),
-                ];
+                let mut claims =
+                    vec![Claimed::Approval(moved.row.id), Claimed::Transfer(columns.backend_id, &columns.transfer_id)];
                 claims.extend(moved.proof.map(|proof| Claimed::Device(proof.device.uuid())));
                 claims
             }

@@ -32,7 +32,7 @@ async fn changed_amount(story: &mut Story<'_>) -> anyhow::Result<()> {
     story.report.check("the passkey's signature for 50 used for 5000", "403 ceremony-failed", answer.verdict());
     let answer = story.phone.send(&large.approval, &for_small).await?;
     story.report.check("the whole approval of 50 sent to 5000", "409 prompt-stale", answer.verdict());
-    story.report.check("the record says", "pending", story.state(&large).await?);
+    story.report.check("the transfer of 5000, after that", "pending", story.state(&large).await?);
     story.clear(&small).await?;
     story.clear(&large).await
 }
@@ -41,12 +41,12 @@ async fn changed_amount(story: &mut Story<'_>) -> anyhow::Result<()> {
 async fn replay(story: &mut Story<'_>) -> anyhow::Result<()> {
     let used = story.place(story.order("60.00")?).await?;
     let signed = story.phone.sign(&used.approval).await?;
-    story.report.check("an approval", "200", story.phone.send(&used.approval, &signed).await?.verdict());
+    story.report.check("an approval of 60", "200", story.phone.send(&used.approval, &signed).await?.verdict());
     story.report.check("the same again", "409 conflict", story.phone.send(&used.approval, &signed).await?.verdict());
     let same = story.place(story.order("60.00")?).await?;
     let answer = story.phone.send(&same.approval, &signed).await?;
     story.report.check("the same for another transfer of 60", "409 prompt-stale", answer.verdict());
-    story.report.check("the record says", "pending", story.state(&same).await?);
+    story.report.check("that other transfer, after that", "pending", story.state(&same).await?);
     story.clear(&used).await?;
     story.clear(&same).await
 }
@@ -63,12 +63,12 @@ async fn no_device_key(story: &mut Story<'_>) -> anyhow::Result<()> {
     story.report.check("a right passkey and a stranger's device key", "403 ceremony-failed", answer.verdict());
     signed["thumbprint"] = json!(stranger.thumbprint());
     let answer = story.phone.send(&placed.approval, &signed).await?;
-    story.report.check("the same, and says so", "403 ceremony-failed", answer.verdict());
+    story.report.check("the same, naming the stranger's key", "403 ceremony-failed", answer.verdict());
     let mut unsigned: Value = story.phone.sign(&placed.approval).await?;
     unsigned["signature"] = json!("");
     let answer = story.phone.send(&placed.approval, &unsigned).await?;
     story.report.check("no device key at all", "403 ceremony-failed", answer.verdict());
-    story.report.check("the record says", "pending", story.state(&placed).await?);
+    story.report.check("the transfer, after that", "pending", story.state(&placed).await?);
     story.clear(&placed).await
 }
 
@@ -78,7 +78,7 @@ async fn initiating_browser(story: &mut Story<'_>) -> anyhow::Result<()> {
     let page = story.phone.at(&format!("/a/{}", placed.approval))?;
     let answer = story.initiator.open(&page).await?;
     story.report.check("the browser that started it opens the phone's page", 403, answer.status);
-    story.report.check("it is shown the transfer", false, answer.text.contains(&placed.order.payee));
+    story.report.check("it is shown the transfer there", false, answer.text.contains(&placed.order.payee));
     let token = story.initiator.open(&placed.waiting_url).await?.data("page-token")?.to_owned();
     let body = DeviceKeyPair::generate().map_err(anyhow::Error::from).and_then(|key| {
         let signature = key.sign(crate::domain::linking::DEVICE_KEY_PROMPT, token.as_bytes())?;
@@ -99,7 +99,7 @@ async fn initiating_browser(story: &mut Story<'_>) -> anyhow::Result<()> {
     story.report.check("the same phone asks for a prompt", "403 not-distinct", answer.verdict());
     let answer = story.initiator.open(&placed.waiting_url).await?;
     story.report.check("another browser opens that waiting page", 410, answer.status);
-    story.report.check("the record says", "pending", story.state(&placed).await?);
+    story.report.check("the transfer, after that", "pending", story.state(&placed).await?);
     story.clear(&placed).await
 }
 
@@ -118,9 +118,13 @@ async fn cancelled_then_redeemed(story: &mut Story<'_>) -> anyhow::Result<()> {
     let by_hand = Order { taking: Taking::ByHand, ..story.order("65.00")? };
     let placed = story.place(by_hand).await?;
     story.phone.approve(&placed.approval).await?;
-    story.report.check("the hold runs out", "released", story.cool(&placed, HOLD).await?.stage.word());
+    story.report.check(
+        "another hold runs out; nobody has taken it yet",
+        "released",
+        story.cool(&placed, HOLD).await?.stage.word(),
+    );
     let cancelled = story.desk().client().cancel(&placed.approval).await;
-    story.report.check("cancel", "200", verdict(&cancelled));
+    story.report.check("cancel it", "200", verdict(&cancelled));
     let taken = story.desk().client().redeem(&placed.approval, &placed.digest, &story.desk().fresh("late")).await;
     story.report.check("then redeem", "409 conflict", verdict(&taken));
     let told = story.told(&placed, 3).await?;

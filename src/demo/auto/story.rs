@@ -136,6 +136,23 @@ impl<'a> Story<'a> {
         eventually("a webhook", || known().filter(|now| now.told.len() >= count).map(|now| now.told.join(", "))).await
     }
 
+    /// How many orders the exchange has heard the last of. The others have their webhooks still on the way.
+    ///
+    /// # Errors
+    /// When the record can't be read.
+    pub async fn agreeing(&self, orders: &[Placed]) -> anyhow::Result<usize> {
+        let mut agree = 0;
+        for placed in orders {
+            let state = self.desk().client().approval(&placed.approval).await?.state;
+            let known = || self.desk().order(&placed.order.id);
+            let heard = || known().filter(|now| now.told.last() == Some(&state)).map(|_| ());
+            if eventually("the last webhook", heard).await.is_ok() {
+                agree += 1;
+            }
+        }
+        Ok(agree)
+    }
+
     /// Waits until the hold of an order is over and the exchange has heard of it; draws the bar meanwhile.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ pub async fn scene(story: &mut Story<'_>) -> anyhow::Result<()> {
     story.report.check("the exchange's form", "303", sent.verdict());
     let placed = story.desk().orders().pop().context("the exchange has no order")?;
     let waiting = sent.location.context("the form leads nowhere")?;
-    story.report.check("it leads to the waiting page", &placed.waiting_url, &waiting);
+    story.report.check("it leads to the waiting page at Countersign", true, waiting == placed.waiting_url);
     let opened = story.watch(&placed).await?;
     story.report.check("the waiting page marks its browser", "200", opened.verdict());
     story.waiting_shows(&placed, "pending").await?;
@@ -42,7 +42,7 @@ pub async fn scene(story: &mut Story<'_>) -> anyhow::Result<()> {
     story.waiting_shows(&placed, "cooling").await?;
 
     let cooling = story.desk().client().approval(&placed.approval).await?;
-    story.report.check("the record says", "cooling", &cooling.state);
+    story.report.check("the record, once approved", "cooling", &cooling.state);
     let until = Timestamp::parse_rfc3339(&cooling.cooling_until.context("no end of the hold")?)?;
     let early = story.desk().client().redeem(&placed.approval, &placed.digest, &story.desk().fresh("early")).await;
     story.report.check("redeem before the hold is over", "409 conflict", verdict(&early));
@@ -64,7 +64,11 @@ pub async fn scene(story: &mut Story<'_>) -> anyhow::Result<()> {
     // Once taken, nothing more can be had from it.
     let client = story.desk().client();
     let again = client.redeem(&placed.approval, &placed.digest, &redeem_key(&placed.order)).await;
-    story.report.check("redeem again with the same key gives the same receipt", true, again.is_ok_and(|same| same == receipt));
+    story.report.check(
+        "redeem again with the same key gives the same receipt",
+        true,
+        again.is_ok_and(|same| same == receipt),
+    );
     let twice = client.redeem(&placed.approval, &placed.digest, &story.desk().fresh("twice")).await;
     story.report.check("redeem twice, with another key", "409 already-redeemed", verdict(&twice));
     let other = story.desk().digest_of_larger(&placed).await.map_err(anyhow::Error::msg)?;
@@ -100,7 +104,7 @@ pub async fn forgeries(story: &mut Story<'_>) -> anyhow::Result<()> {
     let hook = story.world.exchange.url.join(HOOK)?;
     let secret = Secret::parse(MADE_UP)?;
     let now = story.desk().now();
-    let before = story.desk().refused();
+    story.report.check("webhooks that the exchange had to refuse so far", 0, story.desk().refused());
     let signature = secret.sign(&id, now, body.as_bytes());
     for signature in [Some(signature), None] {
         let mut request = story.world.http.request(reqwest::Method::POST, hook.clone()).body(body.clone());
@@ -114,9 +118,13 @@ pub async fn forgeries(story: &mut Story<'_>) -> anyhow::Result<()> {
         story.report.check(what, 400, request.send().await?.status().as_u16());
     }
     let order = story.desk().order(&placed.order.id).context("the order is gone")?;
-    story.report.check("the order it was about", "asked", order.stage.word());
-    story.report.check("webhooks refused, the two forged ones aside", 0, before);
-    story.clear(&placed).await
+    story.report.check("the order they were about", "asked", order.stage.word());
+    story.clear(&placed).await?;
+
+    let orders = story.desk().orders();
+    let agree = story.agreeing(&orders).await?;
+    story.report.check("orders whose last signed webhook tells what the record says", orders.len(), agree);
+    Ok(())
 }
 
 fn said(result: Result<(), String>) -> String {

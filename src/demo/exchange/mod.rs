@@ -39,14 +39,16 @@ pub struct Letter {
     pub stop: Option<Url>,
 }
 
+/// Gives the messages of the inbox of that name, newest first.
+pub type Letters = dyn Fn(&str) -> Vec<Letter> + Send + Sync;
+
 /// What the exchange is given instead of reaching for it.
 #[derive(Clone)]
 pub struct Around {
     /// Seconds since the epoch.
     pub now: Arc<dyn Fn() -> i64 + Send + Sync>,
     pub chance: Arc<dyn Fn() -> [u8; 16] + Send + Sync>,
-    /// The messages of one inbox, newest first.
-    pub letters: Arc<dyn Fn(&str) -> Vec<Letter> + Send + Sync>,
+    pub letters: Arc<Letters>,
 }
 
 /// What the exchange knows of its Countersign: what the operator told it when they made the contract.

@@ -102,7 +102,8 @@ impl Draft {
         let mut fault = |field, words: String| faults.push(FieldFault { field, words });
         let unit = Unit::named(self.unit.trim()).unwrap_or(&UNITS[0]);
         let amount = self.amount.trim().to_owned();
-        match (unit.parts(&amount), unit.total(&amount).and_then(|total| unit.parts(&total)), unit.parts(unit.balance)) {
+        match (unit.parts(&amount), unit.total(&amount).and_then(|total| unit.parts(&total)), unit.parts(unit.balance))
+        {
             (None | Some(0), _, _) => {
                 fault("amount", format!("Write a number with at most {} digits after the point.", unit.decimals));
             }

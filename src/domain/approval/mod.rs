@@ -3,9 +3,9 @@
 //! States carry their data, so that a released approval without its decision can't be written down. Every transition
 //! is a function in [`transitions`]; nothing else makes a new [`Approval`] out of an old one.
 
-pub mod transitions;
 #[cfg(test)]
 mod tests;
+pub mod transitions;
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -219,15 +219,8 @@ impl State {
 }
 
 impl StateName {
-    pub const ALL: [Self; 7] = [
-        Self::Pending,
-        Self::Cooling,
-        Self::Released,
-        Self::Redeemed,
-        Self::Rejected,
-        Self::Cancelled,
-        Self::Expired,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Pending, Self::Cooling, Self::Released, Self::Redeemed, Self::Rejected, Self::Cancelled, Self::Expired];
 
     pub const fn as_str(self) -> &'static str {
         match self {

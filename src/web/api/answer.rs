@@ -32,11 +32,3 @@ pub fn created(answered: Answered) -> Answer {
     }
     Ok(answer.body(answered.body))
 }
-
-/// One page of a list, newest first.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Page<T> {
-    pub data: Vec<T>,
-    /// Send it as `cursor` for the next page; `null` on the last one.
-    pub next_cursor: Option<String>,
-}

@@ -48,7 +48,11 @@ pub struct Start {
     device_key: Jwk,
 }
 
-pub async fn start(cx: web::Data<Context>, token: web::Path<String>, ask: web::Json<Start>) -> Result<HttpResponse, ScriptError> {
+pub async fn start(
+    cx: web::Data<Context>,
+    token: web::Path<String>,
+    ask: web::Json<Start>,
+) -> Result<HttpResponse, ScriptError> {
     let ask = ask.into_inner();
     let key = DeviceKey::from_jwk(&ask.device_key.x, &ask.device_key.y).map_err(|_| Error::DeviceKey)?;
     let name = DeviceName::tidy(&ask.name).ok_or_else(|| Error::invalid("name", "give the device a name"))?;
@@ -63,7 +67,11 @@ pub struct Prove {
     registration: Value,
 }
 
-pub async fn prove(cx: web::Data<Context>, token: web::Path<String>, ask: web::Json<Prove>) -> Result<HttpResponse, ScriptError> {
+pub async fn prove(
+    cx: web::Data<Context>,
+    token: web::Path<String>,
+    ask: web::Json<Prove>,
+) -> Result<HttpResponse, ScriptError> {
     let proving = enrol::prove(&cx, &token, &ask.sealed, &ask.registration).await?;
     let answer = json!({"options": proving.options, "sealed": proving.sealed, "challenge": proving.challenge});
     Ok(HttpResponse::Ok().json(answer))
@@ -77,7 +85,11 @@ pub struct Finish {
     signature: Blob,
 }
 
-pub async fn finish(cx: web::Data<Context>, token: web::Path<String>, ask: web::Json<Finish>) -> Result<HttpResponse, ScriptError> {
+pub async fn finish(
+    cx: web::Data<Context>,
+    token: web::Path<String>,
+    ask: web::Json<Finish>,
+) -> Result<HttpResponse, ScriptError> {
     let enrolled = enrol::finish(&cx, &token, &ask.sealed, &ask.assertion, &ask.signature.0).await?;
     let body = &enrolled.device.body;
     let answer = json!({

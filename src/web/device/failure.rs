@@ -13,11 +13,11 @@ use super::{enrol, present};
 use crate::domain::approval::transitions::Refusal;
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Error};
-use crate::web::problem::Problem;
-use crate::web::request_id::RequestId;
 use crate::web::pages::Template;
 use crate::web::pages::errors::{ErrorPage, Trouble};
 use crate::web::pages::undecidable::UnknownBrowserPage;
+use crate::web::problem::Problem;
+use crate::web::request_id::RequestId;
 
 /// What scripts get: a problem document.
 pub type ScriptError = Problem;

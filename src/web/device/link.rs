@@ -4,8 +4,8 @@ use actix_web::{HttpResponse, web};
 
 use super::failure::{PageError, html, see};
 use super::present;
-use crate::domain::approval::{Approval, State};
 use crate::domain::approval::transitions::Refusal;
+use crate::domain::approval::{Approval, State};
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Error, cancel, read};
 use crate::web::pages::Template;
@@ -18,9 +18,7 @@ pub async fn show(cx: web::Data<Context>, token: web::Path<String>) -> Result<Ht
     let frame = present::frame(&cx);
     let deal = present::masked(&approval);
     let text = match face(&approval, now) {
-        Face::Stoppable(stoppable) => {
-            CancelPage { frame, token: token.into_inner(), deal, stoppable }.render()
-        }
+        Face::Stoppable(stoppable) => CancelPage { frame, token: token.into_inner(), deal, stoppable }.render(),
         Face::Over(end) => CancelOverPage { frame, deal, end }.render(),
     };
     Ok(html(text.map_err(Error::internal)?))
@@ -42,7 +40,9 @@ enum Face {
 fn face(approval: &Approval, now: Timestamp) -> Face {
     let at = |when: Timestamp| present::at(now, when);
     match &approval.state {
-        State::Pending => Face::Stoppable(Stoppable::Pending(Deadline::new(now.micros(), approval.expires_at.micros()))),
+        State::Pending => {
+            Face::Stoppable(Stoppable::Pending(Deadline::new(now.micros(), approval.expires_at.micros())))
+        }
         State::Cooling { cooling_until, .. } => Face::Stoppable(Stoppable::Cooling(at(*cooling_until))),
         State::Released { released_at, .. } => Face::Stoppable(Stoppable::Released(at(*released_at))),
         State::Redeemed { released_at, .. } => Face::Over(LinkEnd::TooLate(at(*released_at))),

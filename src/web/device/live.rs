@@ -64,22 +64,38 @@ async fn on_waiting(cx: &Context, token: &str, seen: &Seen) -> Result<Approval, 
     }
 }
 
-pub async fn device_status(cx: web::Data<Context>, path: web::Path<String>, seen: Seen) -> Result<HttpResponse, ScriptError> {
+pub async fn device_status(
+    cx: web::Data<Context>,
+    path: web::Path<String>,
+    seen: Seen,
+) -> Result<HttpResponse, ScriptError> {
     let approval = on_device(&cx, &path, &seen).await?;
     Ok(HttpResponse::Ok().json(Status::of(&approval, cx.now())))
 }
 
-pub async fn waiting_status(cx: web::Data<Context>, path: web::Path<String>, seen: Seen) -> Result<HttpResponse, ScriptError> {
+pub async fn waiting_status(
+    cx: web::Data<Context>,
+    path: web::Path<String>,
+    seen: Seen,
+) -> Result<HttpResponse, ScriptError> {
     let approval = on_waiting(&cx, &path, &seen).await?;
     Ok(HttpResponse::Ok().json(Status::of(&approval, cx.now())))
 }
 
-pub async fn device_events(cx: web::Data<Context>, path: web::Path<String>, seen: Seen) -> Result<impl Responder, ScriptError> {
+pub async fn device_events(
+    cx: web::Data<Context>,
+    path: web::Path<String>,
+    seen: Seen,
+) -> Result<impl Responder, ScriptError> {
     let approval = on_device(&cx, &path, &seen).await?;
     Ok(events(&cx, &approval))
 }
 
-pub async fn waiting_events(cx: web::Data<Context>, path: web::Path<String>, seen: Seen) -> Result<impl Responder, ScriptError> {
+pub async fn waiting_events(
+    cx: web::Data<Context>,
+    path: web::Path<String>,
+    seen: Seen,
+) -> Result<impl Responder, ScriptError> {
     let approval = on_waiting(&cx, &path, &seen).await?;
     Ok(events(&cx, &approval))
 }

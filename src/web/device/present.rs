@@ -73,10 +73,13 @@ pub fn deal(approval: &Approval, now: Timestamp) -> Deal {
     }
     let mut deal = deal.row(row);
     if let Some(history) = transfer.payee_history {
-        deal = deal.row(Row::text("Paid before", match history {
-            PayeeHistory::New => "No, never",
-            PayeeHistory::Known => "Yes",
-        }));
+        deal = deal.row(Row::text(
+            "Paid before",
+            match history {
+                PayeeHistory::New => "No, never",
+                PayeeHistory::Known => "Yes",
+            },
+        ));
     }
     deal.row(Row::given("Transfer number", transfer.transfer_id.as_str()))
 }

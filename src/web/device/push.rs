@@ -38,7 +38,11 @@ pub struct SubscriptionKeys {
     auth: String,
 }
 
-pub async fn subscribe(cx: web::Data<Context>, seen: Seen, ask: web::Json<Subscribe>) -> Result<HttpResponse, ScriptError> {
+pub async fn subscribe(
+    cx: web::Data<Context>,
+    seen: Seen,
+    ask: web::Json<Subscribe>,
+) -> Result<HttpResponse, ScriptError> {
     let subscription = ask.into_inner().subscription;
     let address = Address::web_push(&subscription.endpoint, &subscription.keys.p256dh, &subscription.keys.auth)
         .map_err(|error| Error::invalid("subscription", error))?;

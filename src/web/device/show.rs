@@ -62,7 +62,14 @@ fn render(cx: &Context, page: &DevicePage, now: Timestamp) -> Result<String, Pag
             let approved = viewer.approved(decision, now);
             CoolingPage::new(frame, live, deal, clock, &approved, &present::told(&page.notices, now)).render()
         }
-        (State::Released { .. } | State::Redeemed { .. } | State::Rejected { .. } | State::Cancelled { .. } | State::Expired { .. }, _) => {
+        (
+            State::Released { .. }
+            | State::Redeemed { .. }
+            | State::Rejected { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. },
+            _,
+        ) => {
             let outcome = viewer.outcome(approval, now).ok_or_else(|| Error::internal("an end without an outcome"))?;
             EndPage::new(frame, live, deal, outcome).render()
         }
@@ -71,7 +78,13 @@ fn render(cx: &Context, page: &DevicePage, now: Timestamp) -> Result<String, Pag
 }
 
 /// Its time is over, though the timer hasn't said so yet.
-fn over(approval: &Approval, now: Timestamp, frame: crate::web::pages::frame::Frame, live: Live, deal: crate::web::pages::deal::Deal) -> EndPage {
+fn over(
+    approval: &Approval,
+    now: Timestamp,
+    frame: crate::web::pages::frame::Frame,
+    live: Live,
+    deal: crate::web::pages::deal::Deal,
+) -> EndPage {
     use crate::web::pages::outcome::{Lapse, Outcome};
     let outcome = Outcome::Expired {
         asked: present::at(now, approval.created_at),
@@ -81,7 +94,11 @@ fn over(approval: &Approval, now: Timestamp, frame: crate::web::pages::frame::Fr
     EndPage::new(frame, live, deal, outcome)
 }
 
-fn reason(may: Result<(crate::domain::approval::Distinct, std::time::Duration), Refusal>, device: &Device, now: Timestamp) -> Undecidable {
+fn reason(
+    may: Result<(crate::domain::approval::Distinct, std::time::Duration), Refusal>,
+    device: &Device,
+    now: Timestamp,
+) -> Undecidable {
     match may {
         Err(Refusal::SameBrowser) => Undecidable::SameBrowser,
         Err(Refusal::DeviceTooNew) => Undecidable::TooNew {

@@ -50,7 +50,11 @@ fn render(cx: &Context, token: &str, approval: &Approval, now: Timestamp) -> Res
             let clock = HoldClock::new(now.micros(), decision.approved_at.micros(), cooling_until.micros());
             WaitingCoolingPage::new(frame, live, deal, &asked, &viewer.approved(decision, now), clock).render()
         }
-        State::Released { .. } | State::Redeemed { .. } | State::Rejected { .. } | State::Cancelled { .. } | State::Expired { .. } => {
+        State::Released { .. }
+        | State::Redeemed { .. }
+        | State::Rejected { .. }
+        | State::Cancelled { .. }
+        | State::Expired { .. } => {
             let outcome = viewer.outcome(approval, now).ok_or_else(|| Error::internal("an end without an outcome"))?;
             WaitingEndPage::new(frame, live, deal, &asked, outcome).render()
         }
@@ -95,16 +99,15 @@ pub async fn open(
     let opening = opening.into_inner();
     let mut keys = Vec::with_capacity(opening.keys.len().min(watch::MAX_KEYS));
     for presented in opening.keys.into_iter().take(watch::MAX_KEYS + 1) {
-        let key = DeviceKey::from_jwk(&presented.public_key.x, &presented.public_key.y).map_err(|_| Error::DeviceKey)?;
+        let key =
+            DeviceKey::from_jwk(&presented.public_key.x, &presented.public_key.y).map_err(|_| Error::DeviceKey)?;
         if key.thumbprint() != presented.thumbprint {
             return Err(Error::DeviceKey.into());
         }
         keys.push(PresentedKey { key, signature: presented.signature.0 });
     }
     let mark = watch::watch(&cx, &token, &seen.browser, &opening.page_token, &keys, seen.mark).await?;
-    Ok(HttpResponse::Ok()
-        .cookie(cookie(&cx, Name::Mark, mark.text()))
-        .json(serde_json::json!({"ok": true})))
+    Ok(HttpResponse::Ok().cookie(cookie(&cx, Name::Mark, mark.text())).json(serde_json::json!({"ok": true})))
 }
 
 pub async fn stop(cx: web::Data<Context>, token: web::Path<String>, seen: Seen) -> Result<HttpResponse, PageError> {

@@ -83,9 +83,10 @@ impl Call {
     }
 
     fn target(&self) -> String {
-        let path = self.parts.iter().fold(self.template.to_owned(), |path, (name, value)| {
-            path.replace(&format!("{{{name}}}"), value)
-        });
+        let path = self
+            .parts
+            .iter()
+            .fold(self.template.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
         format!("{path}{}", self.query)
     }
 
@@ -129,9 +130,15 @@ impl Call {
         self
     }
 
+    /// The body, which must be JSON.
+    pub fn json_body(&self) -> Value {
+        serde_json::from_slice(self.body.as_deref().unwrap_or_default()).expect("a JSON body")
+    }
+
     /// Sends it on a connection of its own, and holds the answer against the document.
     pub async fn send(&self, to: SocketAddr) -> Answer {
-        let mut head = format!("{} {} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n", self.method, self.target()).into_bytes();
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n", self.method, self.target()).into_bytes();
         for (name, value) in &self.headers {
             head.extend_from_slice(name.as_bytes());
             head.extend_from_slice(b": ");
@@ -206,6 +213,11 @@ impl Answer {
     pub fn expect_problem(&self, status: u16, slug: &str) -> Value {
         assert_eq!(self.line().split(" [").next(), Some(format!("{status} {slug}").as_str()), "{}", self.text);
         self.json()
+    }
+
+    /// The field errors, one after the other; empty when there are none.
+    pub fn text_of_errors(&self) -> String {
+        if self.status >= 400 { self.line() } else { String::new() }
     }
 
     /// The problem in one line: status, slug, and which fields break which rules.

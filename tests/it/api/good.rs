@@ -55,7 +55,10 @@ pub fn takes_body(route: &Route) -> bool {
 
 /// Whether the route needs an `Idempotency-Key`.
 pub fn is_create(route: &Route) -> bool {
-    matches!(route.handler.join("::").as_str(), "approvals::create" | "approvals::redeem" | "holders::create" | "holders::invite")
+    matches!(
+        route.handler.join("::").as_str(),
+        "approvals::create" | "approvals::redeem" | "holders::create" | "holders::invite"
+    )
 }
 
 /// The route in a line of a report.

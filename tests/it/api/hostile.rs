@@ -14,8 +14,7 @@ async fn attack(stage: &Stage, route: &Route, cases: Vec<(String, Call)>) -> Str
     let (before, after) = (good(stage, route).await, good(stage, route).await);
     let (names, calls): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
     let sent = join_all(calls.iter().map(|call| call.send(stage.at)));
-    let (first, answers, last) =
-        tokio::join!(sent_with_key(stage, before), sent, sent_with_key(stage, after));
+    let (first, answers, last) = tokio::join!(sent_with_key(stage, before), sent, sent_with_key(stage, after));
     for neighbour in [first, last] {
         assert!(neighbour < 300, "{}: a neighbour got {neighbour}", name(route));
     }

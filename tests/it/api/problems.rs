@@ -93,7 +93,9 @@ fn every_error_has_its_problem_and_no_inside() {
 #[tokio::test]
 async fn what_has_no_route_is_a_problem_too() {
     let stage = Stage::new().await;
-    for path in ["/v1", "/v1/", "/v1/nothing", "/v1/approvals/", "/v1/approvals//cancel", "/v1/%00", "/v1/..%2f..%2fetc"] {
+    for path in
+        ["/v1", "/v1/", "/v1/nothing", "/v1/approvals/", "/v1/approvals//cancel", "/v1/%00", "/v1/..%2f..%2fetc"]
+    {
         let bytes = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         let answer = exchange(stage.at, bytes.as_bytes()).await;
         assert_eq!(answer.line(), "404 not-found", "{path}");

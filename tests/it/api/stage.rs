@@ -22,9 +22,7 @@ use countersign::domain::event::EventKind;
 use countersign::domain::link::{ENROL_LINK_LIFE, EnrolLink};
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::text::Line;
-use countersign::domain::{
-    ApprovalId, BackendId, ChangeId, ChannelId, DeviceId, KeyId, LinkId, Timestamp,
-};
+use countersign::domain::{ApprovalId, BackendId, ChangeId, ChannelId, DeviceId, KeyId, LinkId, Timestamp};
 use countersign::ports::{Change, Effect, Entropy, Store as _};
 use countersign::service::{Context, Profile, Settings, backends};
 use countersign::web::device::push::PushKey;
@@ -236,8 +234,12 @@ impl Stage {
         let id: ApprovalId = approval["id"].as_str().unwrap().parse().unwrap();
         let from = self.store.approval(id).await.unwrap().unwrap();
         let next = Approval { version: from.version + 1, state, ..from.clone() };
-        let transition =
-            Transition { approval: next.clone(), from: from.version, event: EventKind::Cooling, guard: Guard::default() };
+        let transition = Transition {
+            approval: next.clone(),
+            from: from.version,
+            event: EventKind::Cooling,
+            guard: Guard::default(),
+        };
         self.apply(Effect::Transition { transition: Box::new(transition), proof: None, receipt: None }).await;
         self.cx.live.publish(&[(id, next.version)]).await;
         let view = countersign::service::view::ApprovalView::of(&next).unwrap();

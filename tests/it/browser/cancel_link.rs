@@ -76,13 +76,14 @@ async fn stops_in_the_hold() {
     world.start_at(&desk, &transfer).await;
     phone.open(&transfer.page).await;
     approve(&phone).await;
-    phone.in_second_tab(&world.cancel_link(&transfer).await, async || {
-        phone.headed("Stop this transfer?").await;
-        phone.look("cancel-cooling").await;
-        phone.tap("#stop button").await;
-        phone.headed("Stopped. Nothing was sent").await;
-    })
-    .await;
+    phone
+        .in_second_tab(&world.cancel_link(&transfer).await, async || {
+            phone.headed("Stop this transfer?").await;
+            phone.look("cancel-cooling").await;
+            phone.tap("#stop button").await;
+            phone.headed("Stopped. Nothing was sent").await;
+        })
+        .await;
     phone.headed("Stopped. Nothing was sent").await;
     desk.headed("Stopped. Nothing was sent").await;
     world.assert_not_redeemable(&transfer).await;

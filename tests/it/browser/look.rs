@@ -85,7 +85,8 @@ impl Browser {
             }
             if screen == Screen::Phone {
                 self.theme(THEMES[0]).await;
-                self.photograph(&format!("{name}-whole"), json!({"format": "png", "captureBeyondViewport": true})).await;
+                self.photograph(&format!("{name}-whole"), json!({"format": "png", "captureBeyondViewport": true}))
+                    .await;
             }
         }
         self.devtools("Emulation.setEmulatedMedia", json!({"features": []})).await;

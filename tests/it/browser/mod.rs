@@ -8,8 +8,8 @@
 
 mod cancel_link;
 mod distinct;
-mod enrolling;
 mod ends;
+mod enrolling;
 mod keyboard;
 mod look;
 mod page;

@@ -80,7 +80,8 @@ impl Browser {
     /// Taps what a person sees there. It is brought to the middle first, as a thumb would scroll it.
     pub async fn tap(&self, css: &str) {
         let tapped = async {
-            self.script("document.querySelector(arguments[0])?.scrollIntoView({block: 'center'})", vec![json!(css)]).await?;
+            self.script("document.querySelector(arguments[0])?.scrollIntoView({block: 'center'})", vec![json!(css)])
+                .await?;
             self.driver.find(By::Css(css)).await?.click().await
         };
         tapped.await.unwrap_or_else(|error| panic!("{}: {css} can't be tapped: {error}", self.name));

@@ -18,7 +18,12 @@ fn challenge(begun: &Value) -> Vec<u8> {
 }
 
 /// Approves with a lie in the passkey's part.
-async fn lying(world: &World, phone: &mut Phone, id: countersign::domain::ApprovalId, tamper: Tamper) -> Result<(), Error> {
+async fn lying(
+    world: &World,
+    phone: &mut Phone,
+    id: countersign::domain::ApprovalId,
+    tamper: Tamper,
+) -> Result<(), Error> {
     let begun = world.prompt(phone, id).await?;
     let mut body = phone.soft.approve_body(&begun).unwrap();
     body["assertion"] = phone.soft.authenticator.get_tampered(&begun["options"], &phone.soft.origin, &tamper).unwrap();
@@ -63,7 +68,10 @@ async fn lies_in_the_passkeys_part_are_refused_each() {
         ("rp id", Tamper { rp_id: Some("evil.example".into()), ..Tamper::default() }),
         ("type", Tamper { kind: Some("webauthn.create".into()), ..Tamper::default() }),
         ("cross origin", Tamper { cross_origin: Some(true), ..Tamper::default() }),
-        ("no user verification", Tamper { clear: Some(countersign::authenticator::Flags::USER_VERIFIED), ..Tamper::default() }),
+        (
+            "no user verification",
+            Tamper { clear: Some(countersign::authenticator::Flags::USER_VERIFIED), ..Tamper::default() },
+        ),
         ("challenge", Tamper { challenge: other_challenge, ..Tamper::default() }),
         ("counter back", Tamper { counter: Some(0), ..Tamper::default() }),
         ("unknown credential", Tamper { credential_id: Some(vec![1; 16]), ..Tamper::default() }),

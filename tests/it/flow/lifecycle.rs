@@ -129,10 +129,14 @@ async fn rejected_expired_and_not_redeemed_are_told_apart() {
     reject::reject(&world.cx, &phone.browser, rejected).await.unwrap();
     world.is(rejected, StateName::Rejected, Some("holder_rejected")).await;
     // The transfer's name is free again.
-    let (unanswered, _) = world.ask("u-1", "wd-1", "again", "1.00").await.map(|answer| {
-        let view: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-        (view["id"].as_str().unwrap().parse::<countersign::domain::ApprovalId>().unwrap(), ())
-    }).unwrap();
+    let (unanswered, _) = world
+        .ask("u-1", "wd-1", "again", "1.00")
+        .await
+        .map(|answer| {
+            let view: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+            (view["id"].as_str().unwrap().parse::<countersign::domain::ApprovalId>().unwrap(), ())
+        })
+        .unwrap();
     world.later(LIFE).await;
     world.is(unanswered, StateName::Expired, Some("unanswered")).await;
 
@@ -153,7 +157,10 @@ async fn the_same_request_gets_the_same_answer_and_another_is_refused() {
     assert!(matches!(world.ask("u-1", "wd-1", "k-1", "11.00").await, Err(Error::IdempotencyMismatch)));
     assert!(matches!(world.ask("u-1", "wd-1", "k-2", "10.00").await, Err(Error::DuplicateTransfer)));
     for at in 2..=5 {
-        world.ask("u-1", &format!("wd-{at}"), &format!("k-{at}"), "10.00").await.unwrap_or_else(|e| panic!("{at}: {e}"));
+        world
+            .ask("u-1", &format!("wd-{at}"), &format!("k-{at}"), "10.00")
+            .await
+            .unwrap_or_else(|e| panic!("{at}: {e}"));
     }
     assert!(matches!(world.ask("u-1", "wd-6", "k-6", "10.00").await, Err(Error::TooManyPending)));
     assert!(matches!(world.ask("nobody", "wd-7", "k-7", "10.00").await, Err(Error::UnknownHolder)));

@@ -52,7 +52,10 @@ async fn a_channel_that_fails_for_a_while_is_tried_again() {
     world.later(Duration::from_secs(10)).await;
     assert_eq!((count(&world, "first", "is waiting"), count(&world, "second", "is waiting")), (1, 0));
     let notices = world.cx.store.notices(id).await.unwrap();
-    assert!(notices.iter().any(|notice| notice.status == NoticeStatus::Delivered && notice.attempts >= 2), "{notices:?}");
+    assert!(
+        notices.iter().any(|notice| notice.status == NoticeStatus::Delivered && notice.attempts >= 2),
+        "{notices:?}"
+    );
 }
 
 #[tokio::test]

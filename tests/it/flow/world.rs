@@ -169,7 +169,8 @@ impl World {
     pub async fn invite(&self, subject: &str, key_text: &str) -> Result<String, Error> {
         let subject = Subject::parse(subject).unwrap();
         let fingerprint = Digest::of(key_text.as_bytes());
-        let answer = invite::invite(&self.cx, &self.caller, &subject, key(key_text), fingerprint, |_| String::new()).await?;
+        let answer =
+            invite::invite(&self.cx, &self.caller, &subject, key(key_text), fingerprint, |_| String::new()).await?;
         let view: Value = serde_json::from_str(&answer.body).unwrap();
         let url: Url = view["url"].as_str().unwrap().parse().unwrap();
         Ok(url.path_segments().unwrap().next_back().unwrap().to_owned())
@@ -214,7 +215,13 @@ impl World {
         Ok((text(&view["id"]).parse().unwrap(), token))
     }
 
-    pub async fn ask(&self, subject: &str, transfer: &str, key_text: &str, amount: &str) -> Result<request::Answered, Error> {
+    pub async fn ask(
+        &self,
+        subject: &str,
+        transfer: &str,
+        key_text: &str,
+        amount: &str,
+    ) -> Result<request::Answered, Error> {
         let parts = serde_json::from_value::<Parts>(json!({
             "transfer_id": transfer, "subject": subject, "amount": amount, "currency": "EUR",
             "payee": {"name": "Marta Nowak", "account": "PL61109010140000071219812874"},
@@ -329,4 +336,3 @@ impl<'de> serde::Deserialize<'de> for Parts {
         }))
     }
 }
-

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::domain::approval::Approval;
+use countersign::domain::approval::{Approval, State, StateName};
 use countersign::domain::backend::IdempotencyKey;
 use countersign::domain::details::Digest;
 use countersign::domain::{NoticeId, Timestamp};
@@ -53,18 +53,18 @@ impl Run {
     /// The invariant that it broke.
     pub fn step(&mut self) -> Result<(), Broken> {
         let weights = [
-            (60, Step::GoOn),
-            (9, Step::Begin),
-            (2, Step::Repeat),
-            (9, Step::Work),
-            (5, Step::Wait),
-            (1, Step::WaitLong),
-            (2, Step::ToWhatIsDue),
-            (1, Step::StepClock),
-            (1, Step::Crash),
-            (1, Step::CrashNode),
-            (1, Step::Flush),
-            (1, Step::Bounce),
+            (600, Step::GoOn),
+            (90, Step::Begin),
+            (15, Step::Repeat),
+            (80, Step::Work),
+            (30, Step::Wait),
+            (2, Step::WaitLong),
+            (8, Step::ToWhatIsDue),
+            (4, Step::StepClock),
+            (6, Step::Crash),
+            (3, Step::CrashNode),
+            (2, Step::Flush),
+            (3, Step::Bounce),
         ];
         match self.chance.weighted(&weights) {
             Step::GoOn if !self.tasks.is_empty() => {
@@ -75,7 +75,7 @@ impl Run {
             Step::Repeat => self.repeat(),
             Step::Work => self.work(),
             Step::Wait => {
-                let micros = *self.chance.pick(&[1, 1_000, SECOND, 5 * SECOND, 20 * SECOND, 60 * SECOND]);
+                let micros = *self.chance.pick(&[1, 1_000, SECOND, 2 * SECOND, 10 * SECOND, 30 * SECOND]);
                 self.pass(Timestamp::from_micros(self.clock.now().micros() + micros));
             }
             Step::WaitLong => {
@@ -111,8 +111,11 @@ impl Run {
 
     /// Goes to the moment before, of or after something's falling due.
     fn to_what_is_due(&mut self) {
+        let unanswered = self.chance.once_in(6);
         let due = self.store.look(|record| {
-            record.approvals.values().filter_map(|row| row.approval.due_at()).collect::<Vec<_>>()
+            let approvals = record.approvals.values().map(|row| &row.approval);
+            let wanted = approvals.filter(|approval| unanswered || approval.state != State::Pending);
+            wanted.filter_map(Approval::due_at).collect::<Vec<_>>()
         });
         if !due.is_empty() {
             let (at, ticks) = (self.chance.pick(&due).micros(), self.chance.pick(&[-1, 0, 1]).to_owned());
@@ -165,31 +168,60 @@ impl Run {
         }
     }
 
+    /// People mostly do what there is to do, and now and then what there isn't.
     fn begin_something(&mut self) {
-        let weights = [
-            (3, Kind::Request),
-            (3, Kind::Watch),
-            (7, Kind::Prompt),
-            (9, Kind::Decide),
-            (1, Kind::Reject),
-            (2, Kind::Stop),
-            (6, Kind::Redeem),
-        ];
-        let kind = self.chance.weighted(&weights);
-        if let Some(act) = self.choose(kind) {
+        let index = self.which();
+        let state = index.map(|index| {
+            let id = self.known.approvals[index].id;
+            self.store.look(|record| record.approvals[&id].approval.state.name())
+        });
+        let kind = match state {
+            None => Kind::Request,
+            Some(StateName::Pending) => self.chance.weighted(&[
+                (5, Kind::Request),
+                (10, Kind::Watch),
+                (30, Kind::Prompt),
+                (50, Kind::Decide),
+                (1, Kind::Reject),
+                (3, Kind::Stop),
+                (1, Kind::Redeem),
+            ]),
+            Some(StateName::Released) => self.chance.weighted(&[(20, Kind::Redeem), (4, Kind::Stop), (1, Kind::Decide)]),
+            Some(StateName::Cooling) => self.chance.weighted(&[
+                (10, Kind::Request),
+                (3, Kind::Stop),
+                (3, Kind::Redeem),
+                (3, Kind::Decide),
+                (1, Kind::Reject),
+                (1, Kind::Watch),
+            ]),
+            Some(_) => self.chance.weighted(&[
+                (20, Kind::Request),
+                (2, Kind::Stop),
+                (3, Kind::Redeem),
+                (1, Kind::Prompt),
+                (2, Kind::Decide),
+                (1, Kind::Reject),
+                (1, Kind::Watch),
+            ]),
+        };
+        if let Some(act) = self.choose(kind, index.unwrap_or_default()) {
             let node = self.chance.below(self.nodes.len());
             self.known.done.push(act.clone());
             self.start(node, act);
         }
     }
 
-    fn choose(&mut self, kind: Kind) -> Option<Act> {
-        if matches!(kind, Kind::Request) || self.known.approvals.is_empty() {
+    /// An approval to do something about: the newest are the likeliest.
+    fn which(&mut self) -> Option<usize> {
+        let count = self.known.approvals.len();
+        (count > 0).then(|| count - 1 - self.chance.below(count).min(self.chance.below(count)))
+    }
+
+    fn choose(&mut self, kind: Kind, index: usize) -> Option<Act> {
+        if matches!(kind, Kind::Request) {
             return Some(self.request());
         }
-        // The newest are the ones that most is done about.
-        let count = self.known.approvals.len();
-        let index = count - 1 - self.chance.below(count).min(self.chance.below(count));
         let known = &self.known.approvals[index];
         let (approval, digest, token, holder) = (known.id, known.digest, known.waiting.clone(), known.holder);
         Some(match kind {
@@ -205,13 +237,16 @@ impl Run {
                 Act::Prompt { seat, approval, signer }
             }
             Kind::Decide => {
+                // Mostly the newest prompt about it, in the browser it was made for; sometimes any old one.
+                let newest = self.known.prompts.iter().rposition(|prompt| prompt.approval == approval);
                 let prompts = self.known.prompts.len();
-                if prompts == 0 {
+                let prompt = if newest.is_some() && !self.chance.once_in(8) {
+                    newest?
+                } else if prompts > 0 {
+                    self.chance.below(prompts)
+                } else {
                     return None;
-                }
-                // Mostly the newest prompt, in the browser it was made for.
-                let back = if self.chance.once_in(3) { self.chance.below(prompts) } else { 0 };
-                let prompt = prompts - 1 - back;
+                };
                 let asked = &self.known.prompts[prompt];
                 let (approval, gear) = (asked.approval, asked.gear);
                 let seat = if self.chance.once_in(15) { self.chance.below(GEAR + 1) } else { gear };
@@ -221,7 +256,7 @@ impl Run {
             Kind::Reject => Act::Reject { seat: self.chance.below(GEAR + 1), approval },
             Kind::Stop => return self.stop(index),
             Kind::Redeem => {
-                let caller = *self.chance.pick(&[0, 0, 0, 1, 2]);
+                let caller = self.chance.weighted(&[(20, 0), (5, 1), (1, 2)]);
                 let digest = if self.chance.once_in(10) { Digest::of(b"another transfer") } else { digest };
                 let key = self.idempotency_key("redeem", 3);
                 Act::Redeem { caller, approval, digest, key }
@@ -251,7 +286,7 @@ impl Run {
         let number = self.chance.below(12);
         let holder = usize::from(self.chance.once_in(6));
         let amount = self.chance.pick(&["12500.00", "12500.00", "9.99"]);
-        let caller = *self.chance.pick(&[0, 0, 0, 1, 2]);
+        let caller = self.chance.weighted(&[(20, 0), (5, 1), (1, 2)]);
         Act::Request { caller, key: self.idempotency_key("request", 30), number, amount, holder }
     }
 

@@ -24,11 +24,6 @@ impl Skewed {
     pub fn set(&self, ahead: i64) {
         self.ahead.store(ahead, Ordering::Relaxed);
     }
-
-    /// Whether it is off by more than design section 2 lets a node be that releases.
-    pub fn is_beyond_bounds(&self) -> bool {
-        self.ahead.load(Ordering::Relaxed).abs() > 2_000_000
-    }
 }
 
 impl Clock for Skewed {

@@ -82,6 +82,8 @@ pub struct Run {
     pub tasks: Vec<Task<Act, Answer>>,
     /// Every act by its task, the finished and the crashed ones too.
     pub acts: HashMap<TaskId, Act>,
+    /// How many changes had been stored when a task began.
+    pub began: HashMap<TaskId, usize>,
     checks: Checks,
     next: TaskId,
     /// What happened, to be read when a check fails.
@@ -178,6 +180,7 @@ impl Run {
             known: Known::default(),
             tasks: Vec::new(),
             acts: HashMap::new(),
+            began: HashMap::new(),
             checks: Checks::default(),
             next: 0,
             story: Vec::new(),
@@ -196,6 +199,7 @@ impl Run {
         self.tell(|| format!("task {id} on node {node}: {act:?}"));
         let doing = begin(&self.nodes[node], &mut self.cast, &self.known, &act);
         self.acts.insert(id, act.clone());
+        self.began.insert(id, self.log.stored().len());
         self.tasks.push(Task::new(id, node, act, doing));
     }
 

@@ -69,9 +69,9 @@ async fn mixed(world: &World) -> Mixed {
     let transfer = four.details.transfer().transfer_id.as_str();
     let changes = vec![
         world.loaded(world.open(&world.drafted(&holders[0], "fresh")), one.id),
-        open(0, "existing key", taken),
-        open(1, "first of two", twice.clone()),
-        open(2, "second of two", twice),
+        open(0, "existing-key", taken),
+        open(1, "first-of-two", twice.clone()),
+        open(2, "second-of-two", twice),
         open(2, transfer, world.remember()),
         world.loaded(Effect::Noted, one.id),
         world.loaded(transition(world.moved(&stale, world.cancelled(), Guard::default())), four.id),

@@ -199,7 +199,7 @@ async fn a_change_survives_the_end_of_its_server_process() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_server_is_used_again() {
     let mut server = Postgres::start_with(ServerOptions { durability: Durability::Full, ..ServerOptions::default() });
-    let store = make::postgres_at(&server.url("postgres"), Committers::Two).await;
+    let store = make::postgres_at(&server.url("postgres"), Committers::One).await;
     let world = World::build(store).await;
     let approval = world.opened().await;
     server.restart_immediate();

@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};
 
 use super::make;
 use crate::conformance::world::{MINUTE, World};
+use crate::support::eventually::eventually;
 use crate::support::servers::postgres::Postgres;
 
 const MANY: u32 = 100_000;
@@ -70,18 +71,20 @@ async fn sqlite_walks_its_indexes() {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut file).await.unwrap();
     }
     let statements = SqliteStore::statements();
-    for name in ["DUE_BEFORE", "LEASE_NOTICES", "LEASE_DELIVERIES", "MOVE", "OPEN", "PROVE", "LIST_OF_HOLDER", "TOLD",
+    for asked in ["DUE_BEFORE", "LEASE_NOTICES", "LEASE_DELIVERIES", "MOVE", "OPEN", "PROVE", "LIST_OF_HOLDER", "TOLD",
         "LIST", "LIST_LIVE", "LIST_OF_SUBJECT", "LIST_OF_TRANSFER", "NOTICES", "NEXT_NOTICE", "EVIDENCE", "OPENING",
         "DELIVERIES", "DEVICES_BY_KEY", "APPROVALS_BY_ID", "AUDIT_PAGE", "STORED", "FORGET"]
     {
-        let plan = sqlite_plan(&mut file, statement(&statements, name)).await;
-        let walks = plan.iter().filter(|step| {
-            let scan = step.strip_prefix("SCAN ").unwrap_or_default();
-            // Recursions, single rows and the elements of a bound list are no tables.
-            let virtual_table = ["json_each", "CONSTANT ROW", "(subquery", "places", "p", "w", "working", "o", "l", "e", "a"];
-            !scan.is_empty() && !virtual_table.iter().any(|name| scan.split(' ').next() == Some(*name))
-        });
-        assert_eq!(walks.count(), 0, "{name}: {plan:#?}");
+        let plan = sqlite_plan(&mut file, statement(&statements, asked)).await;
+        for step in &plan {
+            let Some(scanned) = step.strip_prefix("SCAN ") else { continue };
+            // Single rows, the elements of a bound list, and the steps of a recursion are no tables; and the first row of
+            // an index is where the walk from endpoint to endpoint begins.
+            let name = scanned.split(' ').next().unwrap_or_default();
+            let no_table = ["CONSTANT", "json_each", "p", "places", "w", "o", "l", "e", "a"].contains(&name);
+            let first_row = scanned.contains("INDEX deliveries_next") ;
+            assert!(no_table || first_row, "{name} in {sql}: {plan:#?}", sql = asked);
+        }
     }
     claims_go_on(&world, &dead).await;
 }
@@ -97,7 +100,7 @@ fn postgres_plan(server: &Postgres, sql: &str, values: &str) -> String {
     server.sql(
         "postgres",
         &format!(
-            "SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan;
+            "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_material = off; SET jit = off; SET plan_cache_mode = force_generic_plan;
              PREPARE asked ({types}) AS {sql}; EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) EXECUTE asked ({values})"
         ),
     )
@@ -155,8 +158,8 @@ async fn postgres_walks_its_indexes() {
     let one = format!("ARRAY['{}']::uuid[]", approval.id.uuid());
     let asked = [
         ("DUE_BEFORE", "now()::timestamptz, '0001-01-01'::timestamptz, '00000000-0000-0000-0000-000000000000'::uuid, 100::bigint".to_owned()),
-        ("LEASE_NOTICES", "50::bigint, 1000000::bigint".to_owned()),
-        ("LEASE_DELIVERIES", "100::bigint, 10::bigint, '{}'::uuid[], 1000000::bigint".to_owned()),
+        ("LEASE_NOTICES", "50::bigint, 0::bigint".to_owned()),
+        ("LEASE_DELIVERIES", "100::bigint, 10::bigint, '{}'::uuid[], 0::bigint".to_owned()),
         ("LIST", format!("{backend}, {highest}, 50::bigint, NULL::text")),
         ("LIST_LIVE", format!("{backend}, {highest}, 50::bigint, 'cooling'::text")),
         ("LIST_OF_SUBJECT", format!("{backend}, {highest}, 50::bigint, NULL::text, 'u-77'::text")),
@@ -183,7 +186,7 @@ async fn postgres_walks_its_indexes() {
 async fn the_plan_of_an_empty_database_does_for_a_full_one() {
     let server = make::server();
     let store = make::postgres_at(&server.url("postgres"), Committers::One).await;
-    let world = World::build(store).await;
+    let world = World::build(Arc::clone(&store) as Arc<dyn Store>).await;
     world.opened_as(world.cancelled()).await;
     server.sql("postgres", "ALTER TABLE approvals SET (autovacuum_enabled = false)");
     server.sql(
@@ -200,10 +203,11 @@ async fn the_plan_of_an_empty_database_does_for_a_full_one() {
     let before = read();
     let approval = world.opened().await;
     world.put(&approval, world.cancelled()).await;
-    drop(world);
-    let after = crate::support::servers::wait_for("the statistics of the finished connections", || {
+    store.close().await;
+    let after = eventually("the server processes to be gone and their counts to be there", async || {
         let calm = server.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'countersign'");
         (calm == "0").then(read)
-    });
+    })
+    .await;
     assert_eq!(before, after);
 }

@@ -66,7 +66,8 @@ impl Backend {
     /// Sends any request of the API.
     pub async fn send(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Reply {
         let method = method.parse().expect("a method");
-        let mut request = self.client.request(method, self.origin.join(path).expect("a path")).bearer_auth(&self.secret);
+        let mut request =
+            self.client.request(method, self.origin.join(path).expect("a path")).bearer_auth(&self.secret);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }

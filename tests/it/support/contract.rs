@@ -44,7 +44,7 @@ pub fn check(method: &str, template: &str, status: u16, content_type: Option<&st
         check_problem(&what, content_type, body);
         return;
     };
-    let response = &operation["responses"][status.to_string()];
+    let response = resolved(&operation["responses"][status.to_string()]);
     assert!(response.is_object(), "{what} isn't in the document: {body}");
     let Some(content) = response["content"].as_object() else {
         assert!(body.is_empty(), "{what} has no body in the document, and here is one: {body}");
@@ -71,6 +71,14 @@ fn check_problem(what: &str, content_type: Option<&str>, body: &str) {
     fits(what, &json!({"$ref": "#/components/schemas/Problem"}), body);
 }
 
+/// The thing itself, where a reference to it stands.
+fn resolved(thing: &'static Value) -> &'static Value {
+    match thing["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
+        Some(pointer) => DOCUMENT.pointer(pointer).expect("what is referred to"),
+        None => thing,
+    }
+}
+
 fn operation(method: &str, template: &str) -> Option<&'static Value> {
     DOCUMENT["paths"].get(template)?.get(method.to_lowercase())
 }
@@ -78,7 +86,8 @@ fn operation(method: &str, template: &str) -> Option<&'static Value> {
 fn fits(what: &str, schema: &Value, body: &str) {
     let value: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{what}: {error}: {body}"));
     let validator = validator(schema);
-    let faults: Vec<String> = validator.iter_errors(&value).map(|e| format!("{} at {}", e, e.instance_path())).collect();
+    let faults: Vec<String> =
+        validator.iter_errors(&value).map(|e| format!("{} at {}", e, e.instance_path())).collect();
     assert!(faults.is_empty(), "{what} breaks the document:\n  {}\n{body}", faults.join("\n  "));
 }
 

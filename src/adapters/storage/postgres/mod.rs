@@ -158,9 +158,8 @@ impl PostgresStore {
     }
 
     async fn log_page(&self, after: Option<i64>, limit: u32) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
-        let query = sqlx::query_as::<Db, AuditRow>(own::AUDIT_PAGE)
-            .bind(after.unwrap_or(i64::MIN))
-            .bind(i64::from(limit));
+        let query =
+            sqlx::query_as::<Db, AuditRow>(own::AUDIT_PAGE).bind(after.unwrap_or(i64::MIN)).bind(i64::from(limit));
         let rows = query.fetch_all(&self.reads).await.map_err(reading("audit"))?;
         rows.into_iter().map(AuditRow::read).collect()
     }

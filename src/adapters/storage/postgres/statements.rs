@@ -20,6 +20,8 @@ crate::adapters::storage::statements! {
     RAISE_AUDIT_BASE = "UPDATE audit_base SET base = r.base FROM (SELECT coalesce((SELECT max(place) >> 20 FROM audit), 0) \
                         - pg_current_xact_id()::text::bigint + 1 AS base) r WHERE audit_base.base < r.base";
 
+    // Written so that the plan can only be one of look-ups: a join by `= ANY (ARRAY[…])` can't be hashed, and a lateral
+    // aggregate or limit can't be pulled out. The planner sees it once, perhaps before there is a single row.
     BATCH = "WITH \
         opened AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], \
             $6::text[], $7::text[], $8::text[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], \
@@ -56,13 +58,13 @@ crate::adapters::storage::statements! {
             expires_at = m.expires_at, cooling_until = m.cooling_until, approved_at = m.approved_at, \
             redeem_until = m.redeem_until, due_at = m.due_at, decided_by = m.decided_by, body = m.body, \
             seal = m.seal, receipt = coalesce(m.receipt, a.receipt) FROM moved m \
-            WHERE a.id = ANY ($26::uuid[]) AND a.id = m.id AND a.version = m.expected \
+            WHERE a.id = ANY (ARRAY[m.id]) AND a.version = m.expected \
             AND (m.not_before IS NULL OR m.not_before <= clock_timestamp()) \
             AND (m.not_after IS NULL OR clock_timestamp() < m.not_after) \
             AND (m.device_id IS NULL OR m.live) RETURNING m.change_id, m.device_id, m.counter), \
         proved AS (UPDATE devices d SET failures = 0, counter = CASE WHEN d.locked_at IS NULL \
             AND d.removed_at IS NULL AND (c.counter > d.counter OR (c.counter = 0 AND d.counter = 0)) \
-            THEN c.counter END FROM changed c WHERE d.id = ANY ($42::uuid[]) AND d.id = c.device_id), \
+            THEN c.counter END FROM changed c WHERE d.id = ANY (ARRAY[c.device_id])), \
         done AS MATERIALIZED (SELECT o.change_id FROM opened o JOIN added a ON a.id = o.id \
             UNION ALL SELECT change_id FROM changed UNION ALL SELECT unnest($44::uuid[])), \
         entries AS (INSERT INTO audit (place, id, at, kind, salt, canonical, leaf_hash) \
@@ -131,8 +133,8 @@ crate::adapters::storage::statements! {
                          last_status, last_error, next_at, done_at, disables)), \
                          settled AS (UPDATE deliveries d SET status = x.status, attempts = d.attempts + 1, \
                          fence = d.fence + 1, last_status = x.last_status, last_error = x.last_error, \
-                         next_at = x.next_at, done_at = x.done_at FROM outcome x WHERE d.id = ANY ($1::uuid[]) \
-                         AND d.id = x.id AND d.fence = x.fence AND d.status = 'queued' \
+                         next_at = x.next_at, done_at = x.done_at FROM outcome x WHERE d.id = ANY (ARRAY[x.id]) \
+                         AND d.fence = x.fence AND d.status = 'queued' \
                          RETURNING d.endpoint_id, x.disables) \
                          UPDATE endpoints SET status = 'disabled' \
                          WHERE id = ANY (ARRAY(SELECT endpoint_id FROM settled WHERE disables))";

@@ -3,11 +3,12 @@
 
 use std::future::Future;
 
-use sqlx::PgConnection;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use sqlx::{Connection as _, PgConnection};
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::connect::Target;
+use super::connect::{RESTED, Target};
 use super::shared::rare;
 use super::{DatabaseClock, Db, batch, own};
 use crate::adapters::storage::at::At;
@@ -26,16 +27,17 @@ const TRIES: u32 = 3;
 pub type Process = (i64, At);
 
 /// A connection and the process that serves it.
-pub struct Link {
-    pub connection: PgConnection,
-    pub process: Process,
+struct Link {
+    connection: PgConnection,
+    process: Process,
+    used: Instant,
 }
 
 /// Writes through a connection of its own, and makes a new one when it is lost.
 pub struct PostgresWriter {
-    pub(super) target: Target,
+    target: Target,
     seals: Seals,
-    pub(super) link: Option<Link>,
+    link: Option<Link>,
 }
 
 /// What came of one try.
@@ -66,14 +68,18 @@ impl PostgresWriter {
         Self { target, seals, link: None }
     }
 
-    /// The connection, made now if there is none.
-    pub(super) async fn connected(&mut self) -> Result<Link, sqlx::Error> {
-        if let Some(link) = self.link.take() {
+    /// The connection, made now if there is none. One that rested is tried first: what is sent into a connection that
+    /// died meanwhile would have to be looked up, although it never arrived.
+    async fn connected(&mut self) -> Result<Link, sqlx::Error> {
+        if let Some(mut link) = self.link.take()
+            && (link.used.elapsed() < RESTED
+                || in_time(&self.target, async { Ok(link.connection.ping().await?) }).await.is_ok())
+        {
             return Ok(link);
         }
         let mut connection = self.target.committer().await?;
         let process = sqlx::query_as::<Db, Process>(own::WHO_AM_I).fetch_one(&mut connection).await?;
-        Ok(Link { connection, process })
+        Ok(Link { connection, process, used: Instant::now() })
     }
 
     /// Runs something on the connection. A connection that fails, or that doesn't answer in time, is thrown away.
@@ -85,7 +91,7 @@ impl PostgresWriter {
         let process = link.process;
         match in_time(&self.target, work(&mut link.connection)).await {
             Ok(value) => {
-                self.link = Some(link);
+                self.link = Some(Link { used: Instant::now(), ..link });
                 Tried::Answered(value)
             }
             Err(Failure::Sql(error)) if is_lost(&error) => Tried::Lost(error, process),
@@ -258,7 +264,10 @@ fn is_lost(error: &sqlx::Error) -> bool {
         }
         None => !matches!(
             error,
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) | sqlx::Error::RowNotFound
+            sqlx::Error::ColumnDecode { .. }
+                | sqlx::Error::Decode(_)
+                | sqlx::Error::Encode(_)
+                | sqlx::Error::RowNotFound
         ),
     }
 }

@@ -92,8 +92,8 @@ impl ApprovalRow {
     /// [`StoreError::Corrupt`] when the parts contradict each other.
     pub fn read(self, seals: &Seals) -> Result<Approval, StoreError> {
         seals.check(&self)?;
-        let approval =
-            Approval::from_stored(&self.body, &self.details).map_err(|source| corrupt(Self::TABLE, self.id_text(), source))?;
+        let approval = Approval::from_stored(&self.body, &self.details)
+            .map_err(|source| corrupt(Self::TABLE, self.id_text(), source))?;
         if approval.id.uuid() != self.id {
             return Err(forged(&self));
         }

@@ -11,8 +11,8 @@ pub mod outbox;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::de::value::{Error as NameError, StrDeserializer};
 use serde::de::IntoDeserializer;
+use serde::de::value::{Error as NameError, StrDeserializer};
 
 use crate::domain::details::Digest;
 use crate::ports::store::StoreError;

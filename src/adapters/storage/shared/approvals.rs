@@ -55,10 +55,7 @@ pub async fn case(store: &TheStore, id: ApprovalId) -> Result<Option<Case>, Stor
     Ok(Some(Case { approval, channels, endpoints, receipt: row.receipt }))
 }
 
-async fn endpoints_to_tell(
-    store: &TheStore,
-    backends: &[Uuid],
-) -> Result<HashMap<Uuid, Vec<EndpointId>>, StoreError> {
+async fn endpoints_to_tell(store: &TheStore, backends: &[Uuid]) -> Result<HashMap<Uuid, Vec<EndpointId>>, StoreError> {
     let query = sqlx::query_as::<Db, (Uuid, Uuid)>(sql::ENDPOINTS_TO_TELL).bind(ids(backends));
     let rows = query.fetch_all(store.reads()).await.map_err(reading("endpoints"))?;
     let mut all: HashMap<Uuid, Vec<EndpointId>> = HashMap::new();
@@ -99,11 +96,7 @@ pub async fn approvals(
     rows.into_iter().map(|row| row.read(store.seals())).collect()
 }
 
-pub async fn approvals_of_holder(
-    store: &TheStore,
-    holder: HolderId,
-    limit: u32,
-) -> Result<Vec<Approval>, StoreError> {
+pub async fn approvals_of_holder(store: &TheStore, holder: HolderId, limit: u32) -> Result<Vec<Approval>, StoreError> {
     let query = sqlx::query_as::<Db, ApprovalRow>(sql::LIST_OF_HOLDER).bind(holder.uuid()).bind(i64::from(limit));
     let rows = query.fetch_all(store.reads()).await.map_err(reading(APPROVALS))?;
     rows.into_iter().map(|row| row.read(store.seals())).collect()
@@ -121,10 +114,7 @@ pub async fn evidence(store: &TheStore, approval: ApprovalId) -> Result<Vec<Evid
     rows.into_iter().map(|(change, body)| read_evidence(change, &body)).collect()
 }
 
-pub async fn due_cases(
-    store: &TheStore,
-    asked: &[ApprovalId],
-) -> Result<Vec<Result<DueCase, StoreError>>, StoreError> {
+pub async fn due_cases(store: &TheStore, asked: &[ApprovalId]) -> Result<Vec<Result<DueCase, StoreError>>, StoreError> {
     if asked.is_empty() {
         return Ok(Vec::new());
     }

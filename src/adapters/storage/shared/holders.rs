@@ -69,10 +69,8 @@ pub async fn opening(
     subject: &Subject,
     key: &IdempotencyKey,
 ) -> Result<Opening, StoreError> {
-    let query = sqlx::query_as::<Db, OpeningRow>(sql::OPENING)
-        .bind(backend.uuid())
-        .bind(subject.as_str())
-        .bind(key.as_str());
+    let query =
+        sqlx::query_as::<Db, OpeningRow>(sql::OPENING).bind(backend.uuid()).bind(subject.as_str()).bind(key.as_str());
     let mut row = query.fetch_one(store.reads()).await.map_err(reading(HOLDERS))?;
     let remembered = row.remembered(backend, key).map(RememberedRow::read).transpose()?;
     let holder = row.holder().map(|holder| holder.read(store.seals())).transpose()?;

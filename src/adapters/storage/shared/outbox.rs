@@ -55,11 +55,7 @@ pub async fn claim_notices(store: &TheStore, max: u32, lease: Duration) -> Resul
 #[error("the channel was removed")]
 struct Removed;
 
-fn job(
-    notice: LeasedNotice,
-    channels: &HashMap<Uuid, ChannelRow>,
-    store: &TheStore,
-) -> Result<NoticeJob, StoreError> {
+fn job(notice: LeasedNotice, channels: &HashMap<Uuid, ChannelRow>, store: &TheStore) -> Result<NoticeJob, StoreError> {
     let Some(row) = channels.get(&notice.channel_id).filter(|row| row.removed_at.is_none()) else {
         return Err(unavailable(Removed));
     };
@@ -209,8 +205,6 @@ pub async fn delivery_message(
     endpoint: EndpointId,
     id: DeliveryId,
 ) -> Result<Option<(String, String)>, StoreError> {
-    let query =
-        sqlx::query_as::<Db, (String, String)>(sql::DELIVERY_MESSAGE).bind(endpoint.uuid()).bind(id.uuid());
+    let query = sqlx::query_as::<Db, (String, String)>(sql::DELIVERY_MESSAGE).bind(endpoint.uuid()).bind(id.uuid());
     query.fetch_optional(store.reads()).await.map_err(reading(DELIVERIES))
 }
-

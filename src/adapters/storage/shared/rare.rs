@@ -40,12 +40,7 @@ pub async fn write(
     Ok(())
 }
 
-async fn apply(
-    connection: &mut Connection,
-    effect: &Effect,
-    seals: &Seals,
-    now: Timestamp,
-) -> Result<(), Failure> {
+async fn apply(connection: &mut Connection, effect: &Effect, seals: &Seals, now: Timestamp) -> Result<(), Failure> {
     match effect {
         // These have a path of their own, and come here only by mistake.
         Effect::Noted | Effect::Open { .. } | Effect::Transition { .. } => Err(Refused::Conflict.into()),

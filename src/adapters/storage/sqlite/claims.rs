@@ -16,10 +16,8 @@ use crate::ports::store::{DeliveryOutcome, StoreError};
 pub async fn notices(store: &SqliteStore, max: u32, lease: Duration) -> Result<Vec<LeasedNotice>, sqlx::Error> {
     let mut writer = store.write.lock().await;
     let now = store.clock.0.now();
-    let query = sqlx::query_as::<Db, LeasedNotice>(own::LEASE_NOTICES)
-        .bind(i64::from(max))
-        .bind(At(now))
-        .bind(At(now + lease));
+    let query =
+        sqlx::query_as::<Db, LeasedNotice>(own::LEASE_NOTICES).bind(i64::from(max)).bind(At(now)).bind(At(now + lease));
     query.fetch_all(&mut *writer).await
 }
 

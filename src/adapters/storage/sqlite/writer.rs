@@ -67,7 +67,8 @@ impl Writer for SqliteWriter {
                 let mut outcomes = Vec::with_capacity(writes.len());
                 for write in writes {
                     let alone = self.batch(&[*write]).await;
-                    outcomes.push(outcome(alone.and_then(|answers| Ok(answers.into_iter().collect::<Result<_, _>>()?))));
+                    outcomes
+                        .push(outcome(alone.and_then(|answers| Ok(answers.into_iter().collect::<Result<_, _>>()?))));
                 }
                 outcomes
             }

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::gcra::{Rate, never};
+use super::super::memory_limits::MemoryLimits;
 use super::keys::KeyPrefix;
 use super::link::Link;
 use super::script::{Argument, Script};
-use super::super::gcra::{Rate, never};
-use super::super::memory_limits::MemoryLimits;
 use crate::ports::timing::{Clock, Limits, Quota, Verdict};
 
 /// The limiter of all nodes.

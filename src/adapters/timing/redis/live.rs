@@ -14,9 +14,9 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+use super::super::memory_live::MemoryLive;
 use super::keys::KeyPrefix;
 use super::link::Link;
-use super::super::memory_live::MemoryLive;
 use crate::domain::approval::Version;
 use crate::domain::ids::ApprovalId;
 use crate::ports::timing::Live;

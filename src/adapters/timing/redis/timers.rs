@@ -16,12 +16,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::super::gcra::micros;
 use super::Topology;
 use super::horizon::{Horizon, ahead};
 use super::keys::{KeyPrefix, Shard};
 use super::link::{Link, LinkError, PAUSE};
 use super::script::{Argument, Script};
-use super::super::gcra::micros;
 use crate::domain::ids::ApprovalId;
 use crate::domain::time::Timestamp;
 use crate::ports::timing::{Claim, PortError, Timers};

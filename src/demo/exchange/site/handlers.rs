@@ -63,7 +63,13 @@ pub async fn hook(site: Shared, request: HttpRequest, body: web::Bytes) -> HttpR
     }
 }
 
-async fn form(site: &Site, status: StatusCode, draft: Draft, faults: Vec<FieldFault>, trouble: Option<String>) -> HttpResponse {
+async fn form(
+    site: &Site,
+    status: StatusCode,
+    draft: Draft,
+    faults: Vec<FieldFault>,
+    trouble: Option<String>,
+) -> HttpResponse {
     let has_phone = match site.desk.holder().await {
         Ok(holder) => holder.enrolled_at.is_some(),
         Err(error) => return no_answer(site, &error),

@@ -35,7 +35,7 @@ pub const PROBLEMS: &[Kind] = &[
         status = 201,
         description = "Waiting for the holder.",
         body = ApprovalView,
-        headers(("idempotent-replayed" = Option<String>, description = "`true` when this answer was given before.")),
+        headers(("idempotent-replayed" = String, description = "`true` when this answer was given before.")),
     )),
     security(("key" = ["create"])),
 )]

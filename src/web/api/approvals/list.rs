@@ -2,7 +2,8 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
-use utoipa::IntoParams;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::ApprovalId;
 use crate::domain::approval::StateName;
@@ -10,7 +11,7 @@ use crate::domain::details::{Subject, TransferId};
 use crate::ports::store::Filter;
 use crate::service::view::ApprovalView;
 use crate::service::{Context, read};
-use crate::web::api::answer::{self, Answer, DEFAULT_LIMIT, Page};
+use crate::web::api::answer::{self, Answer, DEFAULT_LIMIT};
 use crate::web::extract::{Authenticated, parameters};
 use crate::web::problem::{Kind, Problem};
 
@@ -33,6 +34,15 @@ pub struct Which {
     pub limit: Option<u32>,
 }
 
+/// One page of approvals, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApprovalList {
+    pub data: Vec<ApprovalView>,
+    /// Send it as `cursor` for the next page; `null` on the last one.
+    #[schema(required = true)]
+    pub next_cursor: Option<String>,
+}
+
 /// List approvals
 ///
 /// Yours, newest first. `notices` and `waiting_url` aren't in a list.
@@ -42,14 +52,14 @@ pub struct Which {
     tag = "approvals",
     operation_id = "list_approvals",
     params(Which),
-    responses((status = 200, description = "One page.", body = Page<ApprovalView>)),
+    responses((status = 200, description = "One page.", body = ApprovalList)),
     security(("key" = ["read"])),
 )]
 pub async fn handle(cx: web::Data<Context>, caller: Authenticated, req: HttpRequest) -> Answer {
     let Which { state, subject, transfer_id, cursor, limit } = Which::read(&req)?;
     let filter = Filter { state, subject, transfer_id, before: cursor };
     let (data, next) = read::list(&cx, &caller.0, &filter, limit.unwrap_or(DEFAULT_LIMIT)).await?;
-    answer::json(StatusCode::OK, &Page { data, next_cursor: next.map(|id| id.to_string()) })
+    answer::json(StatusCode::OK, &ApprovalList { data, next_cursor: next.map(|id| id.to_string()) })
 }
 
 impl Which {

@@ -17,7 +17,7 @@ use crate::web::problem::Problem;
 
 /// The approval that the path names; also noted in the request's span.
 fn named(req: &HttpRequest) -> Result<ApprovalId, Problem> {
-    let id: ApprovalId = part(req, "id", str::parse)?;
+    let id: ApprovalId = part(req, "id", |text| text.parse().map_err(|_| "must be apr_ and 32 lower-case hex digits"))?;
     Span::current().record("approval.id", tracing::field::display(id));
     Ok(id)
 }

@@ -63,7 +63,7 @@ pub async fn handle(
 
 impl RedeemRequest {
     fn read(mut fields: Fields<'_>) -> Result<Self, Problem> {
-        let digest = fields.text("digest", str::parse);
+        let digest = fields.text("digest", |text| text.parse().map_err(|_| "must be 64 lower-case hex digits"));
         fields.finish(digest.map(|digest| Self { digest }))
     }
 }

@@ -8,14 +8,16 @@ use utoipa::ToSchema;
 
 use crate::domain::Timestamp;
 use crate::domain::details::{
-    Account, BadDetails, Initiator, Payee, PayeeHistory, PayeeName, SourceAccount, StartedOn, Subject, TransferId,
-    TransferParts,
+    Account, Initiator, Payee, PayeeHistory, PayeeName, SourceAccount, StartedOn, Subject, TransferId, TransferParts,
 };
 use crate::domain::money::{Amount, Asset, Currency, Unit};
 use crate::domain::policy::{Asked, MAX_LIFE};
 use crate::domain::text::{Line, Token};
 use crate::web::extract::Fields;
 use crate::web::problem::Problem;
+
+/// More than any deployment's cap, which is what bounds it (design section 8: tiers to 48 h).
+const LONGEST_HOLD: u32 = 2_147_483_647;
 
 /// A transfer that needs its holder's approval. What isn't here can't be signed: unknown fields are refused.
 #[derive(Debug, ToSchema)]
@@ -60,7 +62,8 @@ pub struct ApprovalRequest {
     pub reference: Option<Line<140>>,
     #[schema(value_type = InitiatorBody)]
     pub initiator: Initiator,
-    /// A longer hold than policy asks for; a shorter one changes nothing.
+    /// A longer hold than policy asks for; a shorter one changes nothing. The deployment has a cap.
+    #[schema(minimum = 0, maximum = 2147483647)]
     pub hold_seconds: Option<u32>,
     /// A shorter life than policy gives; a longer one changes nothing.
     #[schema(minimum = 1, maximum = 86400)]
@@ -172,11 +175,13 @@ impl ApprovalRequest {
         let reference = fields.maybe_text("reference", Line::parse);
         let initiator = fields.object("initiator", |initiator| {
             let started_on = initiator.text("started_on", started_on);
-            let started_at = initiator.maybe_text("started_at", Timestamp::parse_rfc3339);
+            let started_at = initiator.maybe_text("started_at", |text| {
+                Timestamp::parse_rfc3339(text).map_err(|_| "must be an RFC 3339 timestamp")
+            });
             let from = initiator.maybe_text("from", Line::parse);
             Some(Initiator { started_on: started_on?, started_at, from })
         });
-        let hold_seconds = fields.maybe_whole("hold_seconds", 0..=u32::MAX);
+        let hold_seconds = fields.maybe_whole("hold_seconds", 0..=LONGEST_HOLD);
         let life_seconds = fields.maybe_whole("life_seconds", 1..=longest_life());
         let read = || {
             Some(Self {
@@ -226,7 +231,7 @@ fn unit(fields: &mut Fields<'_>, currency: Option<Currency>, asset: Option<&Asse
         // One that is there and wrong is said to be wrong, and no more.
         (None, None) if fields.refused("currency") || fields.refused("asset") => None,
         (None, None) | (Some(_), Some(_)) => {
-            fields.refuse("currency", BadDetails::Unit);
+            fields.refuse("currency", "must be there, or `asset`, and not both");
             None
         }
     }

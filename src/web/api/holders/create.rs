@@ -54,7 +54,7 @@ pub enum ChannelRequest {
         status = 201,
         description = "Created.",
         body = HolderView,
-        headers(("idempotent-replayed" = Option<String>, description = "`true` when this answer was given before.")),
+        headers(("idempotent-replayed" = String, description = "`true` when this answer was given before.")),
     )),
     security(("key" = ["enrol"])),
 )]

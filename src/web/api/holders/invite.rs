@@ -26,7 +26,7 @@ pub const PROBLEMS: &[Kind] =
         status = 201,
         description = "A link, and the code is on its way.",
         body = EnrolmentView,
-        headers(("idempotent-replayed" = Option<String>, description = "`true` when this answer was given before.")),
+        headers(("idempotent-replayed" = String, description = "`true` when this answer was given before.")),
     )),
     security(("key" = ["enrol"])),
 )]

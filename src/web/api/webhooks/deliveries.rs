@@ -2,12 +2,13 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
-use utoipa::IntoParams;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::DeliveryId;
 use crate::service::endpoints::{DeliveryJson, log};
 use crate::service::{Context, read};
-use crate::web::api::answer::{self, Answer, DEFAULT_LIMIT, Page};
+use crate::web::api::answer::{self, Answer, DEFAULT_LIMIT};
 use crate::web::extract::{Authenticated, parameters};
 use crate::web::problem::{Kind, Problem};
 
@@ -24,6 +25,15 @@ pub struct Which {
     pub limit: Option<u32>,
 }
 
+/// One page of deliveries, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryList {
+    pub data: Vec<DeliveryJson>,
+    /// Send it as `cursor` for the next page; `null` on the last one.
+    #[schema(required = true)]
+    pub next_cursor: Option<String>,
+}
+
 /// Read an endpoint's log
 ///
 /// What was sent and what came of it, newest first.
@@ -33,14 +43,14 @@ pub struct Which {
     tag = "webhooks",
     operation_id = "list_deliveries",
     params(("id" = String, Path, description = "`whe_` and 32 hex digits."), Which),
-    responses((status = 200, description = "One page.", body = Page<DeliveryJson>)),
+    responses((status = 200, description = "One page.", body = DeliveryList)),
     security(("key" = ["webhooks"])),
 )]
 pub async fn handle(cx: web::Data<Context>, caller: Authenticated, req: HttpRequest) -> Answer {
     let id = super::named(&req)?;
     let Which { cursor, limit } = Which::read(&req)?;
     let (data, next) = log(&cx, &caller.0, id, cursor, limit.unwrap_or(DEFAULT_LIMIT)).await?;
-    answer::json(StatusCode::OK, &Page { data, next_cursor: next.map(|id| id.to_string()) })
+    answer::json(StatusCode::OK, &DeliveryList { data, next_cursor: next.map(|id| id.to_string()) })
 }
 
 impl Which {

@@ -19,5 +19,5 @@ use crate::web::problem::Problem;
 
 /// The endpoint that the path names.
 fn named(req: &HttpRequest) -> Result<EndpointId, Problem> {
-    part(req, "id", str::parse)
+    part(req, "id", |text| text.parse().map_err(|_| "must be whe_ and 32 lower-case hex digits"))
 }

@@ -29,6 +29,7 @@ pub const PROBLEMS: &[Kind] = &[Kind::Conflict, Kind::OutcomeUnknown];
 )]
 pub async fn handle(cx: web::Data<Context>, caller: Authenticated, _: NoQuery, req: HttpRequest, _: NoBody) -> Answer {
     let id = super::named(&req)?;
-    let delivery: DeliveryId = part(&req, "delivery", str::parse)?;
+    let rule = "must be whd_ and 32 lower-case hex digits";
+    let delivery: DeliveryId = part(&req, "delivery", |text| text.parse().map_err(|_| rule))?;
     answer::json(StatusCode::ACCEPTED, &redeliver(&cx, &caller.0, id, delivery).await?)
 }

@@ -1,8 +1,10 @@
 //! Judges an answer: it must be true when it is given, and stay true.
 
+use std::time::Duration;
+
 use countersign::domain::approval::{Approval, State, StateName, Watcher};
 use countersign::domain::{ApprovalId, Timestamp};
-use countersign::ports::Effect;
+use countersign::ports::{Clock, Effect};
 use countersign::service::Error;
 use countersign::service::redeem::Redeemed;
 use countersign::service::request::{Answered, Repeat};
@@ -11,6 +13,9 @@ use super::super::acts::{Act, Answer};
 use super::super::run::Run;
 use super::super::tasks::{Task, TaskId};
 use super::{Broken, Checks, LOST, Life, ONCE, STOPPED, must};
+
+/// An answer is kept for 48 h, less what the clock of the node that forgets it may be off.
+const REMEMBERED: Duration = Duration::from_secs(45 * 3600);
 
 impl Checks {
     /// Judges the answer that a task ended with.
@@ -62,8 +67,12 @@ impl Checks {
         let digest = self.life(id)?.approval.digest();
         must(view["digest"] == digest.to_string(), LOST, || format!("{id} has another digest than was answered"))?;
         let backend = run.cast.callers[*caller].backend;
-        let first = self.created.entry((backend, key.as_str().to_owned())).or_insert_with(|| created.body.clone());
-        must(*first == created.body, LOST, || format!("{key:?} has two answers"))?;
+        let (now, name) = (run.clock.now(), (backend, key.as_str().to_owned()));
+        let (at, first) = self.created.entry(name).or_insert_with(|| (now, created.body.clone()));
+        if *first != created.body {
+            must(now.since(*at) >= REMEMBERED, LOST, || format!("{key:?} has two answers"))?;
+            (*at, *first) = (now, created.body.clone());
+        }
         must((stored == 1) == (created.repeat == Repeat::New), LOST, || format!("{stored} stored for {created:?}"))
     }
 

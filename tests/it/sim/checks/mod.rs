@@ -57,8 +57,9 @@ pub fn must(condition: bool, rule: &'static str, what: impl FnOnce() -> String) 
 #[derive(Debug, Clone)]
 pub struct Life {
     pub approval: Approval,
-    /// Who opened the waiting page first.
+    /// Who opened the waiting page first, and how many changes had been stored by then.
     pub watched_from: Option<usize>,
+    pub watched_after: usize,
     /// When the approve was stored, by the database's clock.
     pub approved_at: Option<Timestamp>,
     pub receipt: Option<String>,
@@ -77,7 +78,7 @@ pub struct Checks {
     /// Approvals whose stopping was answered with success.
     stopped: BTreeSet<ApprovalId>,
     /// Answers to creates, by backend and idempotency key.
-    created: BTreeMap<(BackendId, String), String>,
+    created: BTreeMap<(BackendId, String), (Timestamp, String)>,
 }
 
 impl Checks {
@@ -135,6 +136,7 @@ impl Checks {
         let life = Life {
             approval: approval.clone(),
             watched_from: None,
+            watched_after: 0,
             approved_at: None,
             receipt: None,
             public: Vec::new(),

@@ -68,7 +68,7 @@ impl Checks {
             (State::Pending, State::Pending) => {
                 let Act::Watch { seat, .. } = act else { return nobody(act, after) };
                 must(before.watcher == Watcher::Nobody, ORDER, || "it was watched twice".to_owned())?;
-                life.watched_from = Some(*seat);
+                (life.watched_from, life.watched_after) = (Some(*seat), self.seen);
                 Ok(())
             }
             (State::Pending, State::Cooling { decision, cooling_until }) => {
@@ -111,7 +111,11 @@ impl Checks {
                 let entitled = match act {
                     Act::StopOnDevice { seat, .. } => is_holders(run, *seat, &before),
                     Act::StopByBackend { caller, .. } => run.cast.callers[*caller].backend == before.backend,
-                    Act::StopByInitiator { seat, .. } => life.watched_from.is_none_or(|watched| watched == *seat),
+                    // Whoever came with the link before anybody had opened the page may finish what they began.
+                    Act::StopByInitiator { seat, .. } => {
+                        life.watched_from.is_none_or(|watched| watched == *seat)
+                            || run.began[&stored.task] < life.watched_after
+                    }
                     Act::StopByLink { .. } => true,
                     _ => false,
                 };
