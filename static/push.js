@@ -21,7 +21,7 @@ async function start() {
     return;
   }
   if (!possible) {
-    if (!card) line.textContent = "This browser can’t show notices. We still write to you by email or text.";
+    if (!card) line.textContent = "This browser can’t show notices. Our other messages still come.";
     return;
   }
   if (Notification.permission === "granted" && (await subscribed())) {

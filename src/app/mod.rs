@@ -45,7 +45,7 @@ impl Role {
 pub struct Running {
     pub url: Url,
     pub cx: Context,
-    /// The demo's inbox, where the profile has one.
+    /// The inbox, where the profile has one.
     pub inbox: Option<Arc<Inbox>>,
     record: Record,
     stop: CancellationToken,

@@ -10,12 +10,13 @@ use crate::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicySection {
-    hold_seconds: u64,
+    /// Whole seconds or a part of one, which only demo and bench get past the floor with.
+    hold_seconds: f64,
     life_seconds: u64,
     hold_cap_seconds: u64,
     redeem_within_seconds: u64,
     assurance: Assurance,
-    unproved_hold_seconds: Option<u64>,
+    unproved_hold_seconds: Option<f64>,
     tiers: Vec<TierSection>,
 }
 
@@ -23,7 +24,7 @@ impl Default for PolicySection {
     /// The numbers of design section 8.
     fn default() -> Self {
         Self {
-            hold_seconds: 15 * 60,
+            hold_seconds: 900.0,
             life_seconds: 3600,
             hold_cap_seconds: 72 * 3600,
             redeem_within_seconds: 24 * 3600,
@@ -50,13 +51,19 @@ impl PolicySection {
     /// The policy, or what is wrong with it.
     pub fn read(self, floors: Floors) -> Result<Policy, Vec<Fault>> {
         let mut faults = Vec::new();
+        let mut span = |name: &str, seconds: f64| {
+            Duration::try_from_secs_f64(seconds).unwrap_or_else(|error| {
+                faults.push(Fault(format!("policy.{name}: {error}")));
+                Duration::ZERO
+            })
+        };
         let base = Tier {
             unit: None,
             from: None,
-            hold: Duration::from_secs(self.hold_seconds),
+            hold: span("hold_seconds", self.hold_seconds),
             life: Duration::from_secs(self.life_seconds),
             assurance: self.assurance,
-            unproved: unproved(self.unproved_hold_seconds),
+            unproved: unproved(self.unproved_hold_seconds.map(|seconds| span("unproved_hold_seconds", seconds))),
         };
         let mut tiers = Vec::new();
         for (at, section) in self.tiers.into_iter().enumerate() {
@@ -75,8 +82,8 @@ impl PolicySection {
 }
 
 // Unproved is refused unless policy gives it a longer hold (design section 2, "A distinct device", rule 3).
-fn unproved(hold_seconds: Option<u64>) -> Unproved {
-    hold_seconds.map_or(Unproved::Refuse, |seconds| Unproved::HoldFor(Duration::from_secs(seconds)))
+fn unproved(hold: Option<Duration>) -> Unproved {
+    hold.map_or(Unproved::Refuse, Unproved::HoldFor)
 }
 
 impl TierSection {
@@ -98,7 +105,7 @@ impl TierSection {
             hold: self.hold_seconds.map_or(base.hold, Duration::from_secs),
             life: self.life_seconds.map_or(base.life, Duration::from_secs),
             assurance: self.assurance.unwrap_or(base.assurance),
-            unproved: self.unproved_hold_seconds.map_or(base.unproved, |s| unproved(Some(s))),
+            unproved: self.unproved_hold_seconds.map_or(base.unproved, |s| unproved(Some(Duration::from_secs(s)))),
         })
     }
 }

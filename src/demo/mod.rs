@@ -7,6 +7,7 @@
 //! authenticator. `main` calls [`run`]; `serve` has no part of this.
 
 mod auto;
+mod ending;
 pub mod exchange;
 mod http;
 mod tour;

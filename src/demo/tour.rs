@@ -1,10 +1,10 @@
 //! The demo for a person with two browsers: it says where to click and what to expect, and then keeps out of the way.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::Duration;
 
 use super::Options;
+use super::ending::Ending;
 use super::world::{Pace, Port, World};
-use std::time::Duration;
 
 /// Long enough to see the clock run and to stop it; a new device waits just long enough to be seen waiting.
 const PACE: Pace =
@@ -15,13 +15,10 @@ const EXCHANGE_PORT: u16 = 8081;
 /// Runs until Ctrl-C.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let port = |asked: Option<u16>, usual| asked.map_or(Port::From(usual), Port::Only);
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut ending = Ending::new()?;
     let world = World::start(PACE, port(options.port, PORT), port(options.exchange_port, EXCHANGE_PORT)).await?;
     println!("{}", guide(world.countersign.as_str(), world.exchange.url.as_str()));
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed?,
-        _ = terminate.recv() => {}
-    }
+    ending.come().await;
     println!("\nStopping. Pages that are open go quiet; what the demo stored is removed.");
     world.finish().await
 }

@@ -18,7 +18,7 @@ pub enum Profile {
     Production,
     /// Seconds instead of minutes, for looking at; never for money.
     Demo,
-    /// As demo, without the inbox, for the load generator.
+    /// As demo, for the load generator: its holders are told in the inbox too.
     Bench,
 }
 

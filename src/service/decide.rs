@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::change::DeviceProof;
 use crate::ports::outward::CeremonyError;
 use crate::ports::secrets::BoxKey;
-use crate::ports::{Change, Effect};
+use crate::ports::{Change, CommitError, Effect};
 
 /// What came back from a prompt.
 #[derive(Debug, Clone)]
@@ -133,22 +133,29 @@ async fn count_failure(
         // Our own fault is nobody's failed attempt.
         CeremonyError::Internal(_) => return Ok(()),
     };
-    let lock_at = (device.failures + 1 >= MAX_FAILURES).then_some(now);
-    let kind = if lock_at.is_some() { "device.locked" } else { "decide.failed" };
-    let facts = Facts::from([("why", name.to_owned()), ("failures", (device.failures + 1).to_string())]);
-    let entry = cx.entry(kind, Actor::Device(device.body.id), &[&id, &device.body.id], facts, now)?;
-    let failures = device.failures;
-    let mut change = Change::new(entry, Effect::CountFailure { device: device.body.id, failures, lock_at });
-    if lock_at.is_some() {
-        let channels = cx.store.channels(device.body.holder).await?;
-        let holder = device.body.holder;
-        change.notices = notify::device(cx, holder, device.body.id, Purpose::DeviceLocked, &channels, now);
+    // Failures at the same time are counted one after the other, so that nobody gains tries by sending many at once.
+    let mut failures = device.failures;
+    for _ in 0..commit::ATTEMPTS {
+        let lock_at = (failures + 1 >= MAX_FAILURES).then_some(now);
+        let kind = if lock_at.is_some() { "device.locked" } else { "decide.failed" };
+        let facts = Facts::from([("why", name.to_owned()), ("failures", (failures + 1).to_string())]);
+        let entry = cx.entry(kind, Actor::Device(device.body.id), &[&id, &device.body.id], facts, now)?;
+        let mut change = Change::new(entry, Effect::CountFailure { device: device.body.id, failures, lock_at });
+        if lock_at.is_some() {
+            let channels = cx.store.channels(device.body.holder).await?;
+            change.notices = notify::device(cx, &device.body, Purpose::DeviceLocked, &channels, now);
+        }
+        match cx.store.commit(change).await {
+            Ok(()) => return Ok(()),
+            Err(CommitError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match cx.store.device_by_cookie(&device.body.cookie_hash).await? {
+            Some(known) if known.is_live() => failures = known.failures,
+            Some(_) | None => return Ok(()),
+        }
     }
-    match cx.store.commit(change).await {
-        // A failure at the same time counted itself; losing this one to it is no loosening, as each needs a signature.
-        Ok(()) | Err(crate::ports::CommitError::Conflict) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    Err(Error::Conflict)
 }
 
 fn outcome(name: &'static str) {

@@ -197,7 +197,7 @@ pub async fn finish(
     let effect = Effect::EnrolFirst { link: link.id, device: Box::new(device.clone()), at: now };
     let mut change = Change::new(entry, effect);
     let channels = cx.store.channels(holder.id).await?;
-    change.notices = notify::device(cx, holder.id, id, Purpose::DeviceAdded, &channels, now);
+    change.notices = notify::device(cx, &device.body, Purpose::DeviceAdded, &channels, now);
     change.evidence = Some(Evidence::Enrol {
         device: id,
         preimage: made.preimage,

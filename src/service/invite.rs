@@ -61,7 +61,7 @@ pub async fn invite(
         tries: 0,
         ended_at: None,
     };
-    let notices = notify::enrol_code(cx, holder.id, link.id, &channels, link.expires_at, now);
+    let notices = notify::enrol_code(cx, &link, &channels, now);
     if notices.is_empty() {
         return Err(Error::NoChannel);
     }

@@ -5,8 +5,10 @@ use super::{Context, Error, links};
 use crate::domain::approval::Approval;
 use crate::domain::approval::transitions::Transition;
 use crate::domain::channel::{About, Channel, Notice, Purpose, Turn};
+use crate::domain::device::DeviceBody;
 use crate::domain::event::WebhookBody;
-use crate::domain::ids::{DeliveryId, DeviceId, EndpointId, HolderId, LinkId, NoticeId};
+use crate::domain::ids::{DeliveryId, EndpointId, HolderId, NoticeId};
+use crate::domain::link::EnrolLink;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Cause, Delivery, message_id};
 use crate::ports::outward::Message;
@@ -21,74 +23,89 @@ enum Spread {
     All,
 }
 
-fn plan(
-    cx: &Context,
+/// What a row of notices is about, and how it is sent.
+struct Plan {
     holder: HolderId,
-    channels: &[Channel],
     purpose: Purpose,
     about: About,
     spread: Spread,
     useless_after: Timestamp,
-    now: Timestamp,
-) -> Vec<Notice> {
+}
+
+fn plan(cx: &Context, channels: &[Channel], plan: Plan, now: Timestamp) -> Vec<Notice> {
     let mut row: Vec<&Channel> = channels.iter().collect();
     row.sort_by_key(|channel| (channel.kind, channel.created_at));
-    let turn = |rank: usize| match spread {
+    let turn = |rank: usize| match plan.spread {
         Spread::Cascade if rank > 0 => Turn::AfterFailure,
         Spread::Cascade | Spread::All => Turn::Now,
     };
     let notice = |(rank, channel): (usize, &&Channel)| Notice {
         id: cx.id(NoticeId::new, now),
-        holder,
+        holder: plan.holder,
         channel: channel.id,
-        purpose,
-        about,
+        purpose: plan.purpose,
+        about: plan.about,
         turn: turn(rank),
         rank: u16::try_from(rank).unwrap_or(u16::MAX),
         created_at: now,
-        useless_after,
+        useless_after: plan.useless_after,
     };
     row.iter().enumerate().map(notice).collect()
 }
 
 /// "A transfer waits for you": the best channel, the next when it fails.
 pub fn asked(cx: &Context, approval: &Approval, channels: &[Channel]) -> Vec<Notice> {
-    let about = About::Approval(approval.id);
-    let (now, until) = (approval.created_at, approval.expires_at);
-    plan(cx, approval.holder, channels, Purpose::Asked, about, Spread::Cascade, until, now)
+    let asked = Plan {
+        holder: approval.holder,
+        purpose: Purpose::Asked,
+        about: About::Approval(approval.id),
+        spread: Spread::Cascade,
+        useless_after: approval.expires_at,
+    };
+    plan(cx, channels, asked, approval.created_at)
 }
 
 /// "A transfer was approved, you can still stop it": every channel at once.
 pub fn cooling(cx: &Context, approval: &Approval, channels: &[Channel], now: Timestamp) -> Vec<Notice> {
-    let about = About::Approval(approval.id);
-    let until = approval.given_up_at().unwrap_or(now);
-    plan(cx, approval.holder, channels, Purpose::Cooling, about, Spread::All, until, now)
+    let cooling = Plan {
+        holder: approval.holder,
+        purpose: Purpose::Cooling,
+        about: About::Approval(approval.id),
+        spread: Spread::All,
+        useless_after: approval.given_up_at().unwrap_or(now),
+    };
+    plan(cx, channels, cooling, now)
 }
 
 /// The code of an enrolment link: the best channel that isn't on a device.
-pub fn enrol_code(
-    cx: &Context,
-    holder: HolderId,
-    link: LinkId,
-    channels: &[Channel],
-    until: Timestamp,
-    now: Timestamp,
-) -> Vec<Notice> {
+pub fn enrol_code(cx: &Context, link: &EnrolLink, channels: &[Channel], now: Timestamp) -> Vec<Notice> {
     let apart: Vec<Channel> = channels.iter().filter(|channel| channel.device.is_none()).cloned().collect();
-    plan(cx, holder, &apart, Purpose::EnrolCode, About::Link(link), Spread::Cascade, until, now)
+    let code = Plan {
+        holder: link.holder,
+        purpose: Purpose::EnrolCode,
+        about: About::Link(link.id),
+        spread: Spread::Cascade,
+        useless_after: link.expires_at,
+    };
+    plan(cx, &apart, code, now)
 }
 
 /// "A device was added" or "was locked": every channel.
 pub fn device(
     cx: &Context,
-    holder: HolderId,
-    device: DeviceId,
+    device: &DeviceBody,
     purpose: Purpose,
     channels: &[Channel],
     now: Timestamp,
 ) -> Vec<Notice> {
-    let until = now + std::time::Duration::from_secs(24 * 3600);
-    plan(cx, holder, channels, purpose, About::Device(device), Spread::All, until, now)
+    let news = Plan {
+        holder: device.holder,
+        purpose,
+        about: About::Device(device.id),
+        spread: Spread::All,
+        useless_after: now + std::time::Duration::from_secs(24 * 3600),
+    };
+    plan(cx, channels, news, now)
 }
 
 /// One webhook message per endpoint about a transition.

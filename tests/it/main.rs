@@ -1,5 +1,12 @@
 //! The integration tests: one binary, a module for each thing that is tested from the outside.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that can't go on has failed; helpers outside of test functions may say so as well"
+)]
+
 mod support;
 
 mod api;
@@ -16,3 +23,4 @@ mod openapi;
 mod outward;
 mod redis_faults;
 mod servers_test;
+mod storage_sql;

@@ -38,6 +38,10 @@ pub struct EvidenceRow {
 
 /// What a change does.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each queued change; a box would cost an allocation on the hot path"
+)]
 pub enum Prepared {
     Noted,
     Open {

@@ -115,7 +115,7 @@ async fn nobody_watched(story: &mut Story<'_>) -> anyhow::Result<()> {
 
 /// Stopped at the last moment: released, but not yet taken.
 async fn cancelled_then_redeemed(story: &mut Story<'_>) -> anyhow::Result<()> {
-    let by_hand = Order { taking: Taking::ByHand, ..story.order("65.00")? };
+    let by_hand = Order { taking: Taking::ByHand, hold: None, ..story.order("65.00")? };
     let placed = story.place(by_hand).await?;
     story.phone.approve(&placed.approval).await?;
     story.report.check(

@@ -17,24 +17,23 @@ mod transfer;
 use std::time::Duration;
 
 use super::Options;
+use super::ending::Ending;
 use super::world::{Pace, Port, World};
 use report::Report;
 use story::Story;
 
-/// Short enough for the whole story to take less than half a minute.
-const HOLD: Duration = Duration::from_secs(2);
+/// Short enough for the whole story to take less than half a minute, long enough to be looked at on a busy machine.
+const HOLD: Duration = Duration::from_secs(3);
 const PACE: Pace = Pace { hold: HOLD, new_device_hold: Duration::ZERO, life: Duration::from_secs(60) };
 
 /// Tells the story, or breaks off at Ctrl-C. Either way nothing is left behind.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let port = |asked: Option<u16>| asked.map_or(Port::Any, Port::Only);
+    let mut ending = Ending::new()?;
     let world = World::start(PACE, port(options.port), port(options.exchange_port)).await?;
     let told = tokio::select! {
         told = tell(&world) => told,
-        pressed = tokio::signal::ctrl_c() => match pressed {
-            Ok(()) => Err(anyhow::anyhow!("stopped before the end")),
-            Err(error) => Err(error.into()),
-        },
+        () = ending.come() => Err(anyhow::anyhow!("stopped before the end")),
     };
     let finished = world.finish().await;
     told?.end()?;

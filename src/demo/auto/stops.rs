@@ -9,7 +9,7 @@ use crate::demo::exchange::order::Order;
 pub async fn scene(story: &mut Story<'_>) -> anyhow::Result<()> {
     // This one is left alone meanwhile.
     let short = Order { life: Some(2), ..story.order("15.00")? };
-    let forgotten = story.place(short).await?;
+    let forgotten = story.desk().place(short).await?;
 
     let placed = story.place(story.order("100.00")?).await?;
     let tapped = story.phone.tap(&placed.approval, Button::Reject).await?;

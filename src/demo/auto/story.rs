@@ -16,7 +16,9 @@ use crate::demo::exchange::order::{Draft, Order};
 use crate::demo::world::World;
 
 /// Far more than anything here takes; what isn't there by then doesn't come.
-const BOUND: Duration = Duration::from_secs(10);
+const BOUND: Duration = Duration::from_secs(20);
+/// Seconds of a hold that nobody waits for: long enough to be stopped in time on the busiest machine.
+const LONG: u32 = 45;
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -43,7 +45,7 @@ impl<'a> Story<'a> {
         &self.world.exchange.desk
     }
 
-    /// An order over so many euros.
+    /// An order over so many euros, which stays in its hold for as long as the story looks at it.
     ///
     /// # Errors
     /// When the exchange's form wouldn't take it.
@@ -56,7 +58,8 @@ impl<'a> Story<'a> {
             ..Draft::default()
         };
         let order = draft.order(self.desk().order_number(), self.desk().person().subject);
-        order.map_err(|faults| anyhow::anyhow!("the form has faults: {faults:?}"))
+        let order = order.map_err(|faults| anyhow::anyhow!("the form has faults: {faults:?}"))?;
+        Ok(Order { hold: Some(LONG), ..order })
     }
 
     /// Places an order and opens its waiting page in the browser that started it.

@@ -120,7 +120,8 @@ impl Draft {
         }
         let reference = Some(self.reference.trim().to_owned()).filter(|text| !text.is_empty());
         if faults.is_empty() {
-            Ok(Order { id, subject, amount, unit, payee, account, reference, life: None, taking: Taking::AtOnce })
+            let (life, hold, taking) = (None, None, Taking::AtOnce);
+            Ok(Order { id, subject, amount, unit, payee, account, reference, life, hold, taking })
         } else {
             Err(faults)
         }
@@ -149,6 +150,8 @@ pub struct Order {
     pub reference: Option<String>,
     /// Seconds in which it must be answered, where that is less than policy gives.
     pub life: Option<u32>,
+    /// Seconds that it must cool off, where that is more than policy asks for.
+    pub hold: Option<u32>,
     pub taking: Taking,
 }
 
@@ -188,6 +191,9 @@ impl Order {
         let mut request = self.details();
         if let Some(life) = self.life {
             request["life_seconds"] = json!(life);
+        }
+        if let Some(hold) = self.hold {
+            request["hold_seconds"] = json!(hold);
         }
         request
     }

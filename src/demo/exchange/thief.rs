@@ -122,7 +122,7 @@ impl Desk {
     async fn take_as_thief(&self, placed: &Placed, digest: &str) -> Result<String, String> {
         match self.client().redeem(&placed.approval, digest, &self.fresh("thief")).await {
             Ok(_) => Ok("a receipt".to_owned()),
-            Err(ClientError::Refused(problem)) => Err(format!("{problem}: {}", problem.title)),
+            Err(ClientError::Refused(problem)) => Err(format!("{problem}: {}", problem.detail)),
             Err(error) => Err(error.to_string()),
         }
     }

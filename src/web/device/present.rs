@@ -72,14 +72,9 @@ pub fn deal(approval: &Approval, now: Timestamp) -> Deal {
         row = row.then(", from ").then_given(&Given::new(from.as_str()));
     }
     let mut deal = deal.row(row);
-    if let Some(history) = transfer.payee_history {
-        deal = deal.row(Row::text(
-            "Paid before",
-            match history {
-                PayeeHistory::New => "No, never",
-                PayeeHistory::Known => "Yes",
-            },
-        ));
+    // A payee who is new has the note above; a known one is said as plainly, and no more reassuringly.
+    if transfer.payee_history == Some(PayeeHistory::Known) {
+        deal = deal.row(Row::text("Paid before", "Yes"));
     }
     deal.row(Row::given("Transfer number", transfer.transfer_id.as_str()))
 }

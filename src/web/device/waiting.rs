@@ -112,6 +112,10 @@ pub async fn open(
 
 pub async fn stop(cx: web::Data<Context>, token: web::Path<String>, seen: Seen) -> Result<HttpResponse, PageError> {
     match cancel::by_initiator(&cx, &token, &seen.browser).await {
+        // A browser without scripts is never noted, so behind the link there is no page for it any more. This answer is.
+        Ok(approval) if matches!(watch::look(&cx, &token, &seen.browser).await?, Waiting::Ended) => {
+            Ok(html(render(&cx, &token, &approval, cx.now())?))
+        }
         Ok(_) | Err(Error::Refused(Refusal::State(_) | Refusal::Redeemed { .. })) => Ok(see(&format!("/w/{token}"))),
         Err(error) => Err(error.into()),
     }

@@ -244,7 +244,7 @@ async fn the_record_says_who_opened_and_who_redeemed() {
     let approval = stage.released().await;
     let call = Call::post(REDEEM).part("id", id(&approval)).json(&json!({"digest": approval["digest"]})).once("k");
     call.key(&secret).send(stage.at).await.expect(200);
-    let entries = stage.store.look(|record| record.entries.clone());
+    let entries = stage.memory.look(|record| record.entries.clone());
     let by = |kind: &str, key: &str| entries.iter().any(|e| e.kind == kind && e.canonical.contains(key));
     assert!(by("approval.opened", &stage.key_id.to_string()));
     assert!(by("approval.redeemed", &redeemer.to_string()));

@@ -80,7 +80,7 @@ async fn an_enrolment_is_a_link_and_its_picture() {
 
     // The answer carries a secret: it isn't stored as it is.
     let token = body["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
-    let stored = stage.store.look(|record| format!("{:?}", record.remembered));
+    let stored = stage.memory.look(|record| format!("{:?}", record.remembered));
     assert!(!stored.contains(&token));
 
     // An empty object is as good as no body, but it is another request.

@@ -3,6 +3,7 @@
 
 mod access;
 mod approvals;
+mod batch;
 mod call;
 mod good;
 mod holders;

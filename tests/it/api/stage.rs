@@ -10,6 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use countersign::adapters::receipts::{Es256Receipts, generate_pem};
 use countersign::adapters::secrets::MasterSecrets;
+use countersign::adapters::storage::sqlite::SqliteStore;
 use countersign::adapters::timing::{MemoryLimits, MemoryLive, MemoryTimers, OsEntropy};
 use countersign::adapters::webauthn::Webauthn;
 use countersign::domain::approval::transitions::{Guard, Transition};
@@ -23,7 +24,7 @@ use countersign::domain::link::{ENROL_LINK_LIFE, EnrolLink};
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::text::Line;
 use countersign::domain::{ApprovalId, BackendId, ChangeId, ChannelId, DeviceId, KeyId, LinkId, Timestamp};
-use countersign::ports::{Change, Effect, Entropy, Store as _};
+use countersign::ports::{Change, Effect, Entropy, Secrets, Store};
 use countersign::service::{Context, Profile, Settings, backends};
 use countersign::web::device::push::PushKey;
 use countersign::web::extract::TrustedProxies;
@@ -31,6 +32,7 @@ use countersign::web::{guard, request_id, routes};
 use countersign::workers::ClockGate;
 use ipnet::IpNet;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::call::{Answer, Call};
 use crate::support::clock::ManualClock;
@@ -46,11 +48,25 @@ pub struct Setup {
     pub key_per_minute: u32,
     pub tries_per_minute: u32,
     pub proxies: Vec<IpNet>,
+    pub record: Record,
+}
+
+/// Where the record is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record {
+    InMemory,
+    InSqlite,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { profile: Profile::Production, key_per_minute: 100_000, tries_per_minute: 100_000, proxies: Vec::new() }
+        Self {
+            profile: Profile::Production,
+            key_per_minute: 100_000,
+            tries_per_minute: 100_000,
+            proxies: Vec::new(),
+            record: Record::InMemory,
+        }
     }
 }
 
@@ -59,13 +75,15 @@ pub struct Stage {
     pub at: SocketAddr,
     pub cx: Context,
     pub clock: Arc<ManualClock>,
-    pub store: Arc<MemoryStore>,
+    /// The rows themselves, where they are in memory.
+    pub memory: Arc<MemoryStore>,
     pub backend: BackendId,
     /// The secret of that key.
     pub key: String,
     pub key_id: KeyId,
     server: ServerHandle,
     serial: AtomicU32,
+    _folder: TempDir,
 }
 
 impl Stage {
@@ -75,12 +93,25 @@ impl Stage {
 
     pub async fn with(setup: Setup) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::parse_rfc3339("2026-11-21T14:32:00Z").unwrap()));
-        let store = Arc::new(MemoryStore::new(clock.clone()));
-        let cx = context(&setup, &clock, &store);
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let secrets: Arc<dyn Secrets> = Arc::new(MasterSecrets::new(&[7; 32], entropy).unwrap());
+        let memory = Arc::new(MemoryStore::new(clock.clone()));
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = match setup.record {
+            Record::InMemory => memory.clone(),
+            Record::InSqlite => {
+                let path = folder.path().join("record.db");
+                let sqlite = SqliteStore::open(&path, Arc::clone(&secrets), clock.clone()).await.unwrap();
+                sqlite.migrate().await.unwrap();
+                Arc::new(sqlite)
+            }
+        };
+        let cx = context(&setup, &clock, store, secrets);
         let new = backends::add(&cx, Line::parse("Harbour").unwrap(), Scopes::of(&Scope::ALL)).await.unwrap();
         let (at, server) = serve(cx.clone(), setup.proxies);
         let key = new.secret.reveal().to_owned();
-        Self { at, cx, clock, store, backend: new.backend, key, key_id: new.key, server, serial: AtomicU32::new(0) }
+        let (backend, key_id, serial) = (new.backend, new.key, AtomicU32::new(0));
+        Self { at, cx, clock, memory, backend, key, key_id, server, serial, _folder: folder }
     }
 
     /// A new name, so that nothing collides.
@@ -122,7 +153,7 @@ impl Stage {
     pub async fn enrolled(&self) -> String {
         let subject = self.holder().await;
         let parsed = Subject::parse(&subject).unwrap();
-        let holder = self.store.holder(self.backend, &parsed).await.unwrap().unwrap().id;
+        let holder = self.cx.store.holder(self.backend, &parsed).await.unwrap().unwrap().id;
         let now = self.cx.now();
         let link = EnrolLink {
             id: self.cx.id(LinkId::new, now),
@@ -165,7 +196,7 @@ impl Stage {
         let now = self.cx.now();
         let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
         let entry = AuditEntry::new(self.cx.id(ChangeId::new, now), now, self.cx.random(), &event).unwrap();
-        self.store.commit(Change::new(entry, effect)).await.unwrap();
+        self.cx.store.commit(Change::new(entry, effect)).await.unwrap();
     }
 
     /// A body for a create.
@@ -232,7 +263,7 @@ impl Stage {
     /// Puts an approval into a state and tells who waits.
     pub async fn put(&self, approval: &Value, state: State) -> Value {
         let id: ApprovalId = approval["id"].as_str().unwrap().parse().unwrap();
-        let from = self.store.approval(id).await.unwrap().unwrap();
+        let from = self.cx.store.approval(id).await.unwrap().unwrap();
         let next = Approval { version: from.version + 1, state, ..from.clone() };
         let transition = Transition {
             approval: next.clone(),
@@ -259,8 +290,7 @@ impl Drop for Stage {
     }
 }
 
-fn context(setup: &Setup, clock: &Arc<ManualClock>, store: &Arc<MemoryStore>) -> Context {
-    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+fn context(setup: &Setup, clock: &Arc<ManualClock>, store: Arc<dyn Store>, secrets: Arc<dyn Secrets>) -> Context {
     let public_url: url::Url = "http://localhost".parse().unwrap();
     let base = Tier {
         unit: None,
@@ -285,13 +315,13 @@ fn context(setup: &Setup, clock: &Arc<ManualClock>, store: &Arc<MemoryStore>) ->
     };
     Context {
         clock: clock.clone(),
-        entropy: entropy.clone(),
-        store: store.clone(),
+        entropy: Arc::new(OsEntropy),
+        store,
         timers: Arc::new(MemoryTimers::new(clock.clone())),
         limits: Arc::new(MemoryLimits::new(clock.clone())),
         live: Arc::new(MemoryLive::new()),
         ceremonies: Arc::new(Webauthn::new("localhost", &public_url, "Harbour").unwrap()),
-        secrets: Arc::new(MasterSecrets::new(&[7; 32], entropy).unwrap()),
+        secrets,
         signer: Arc::new(Es256Receipts::new(&generate_pem().unwrap(), &[]).unwrap()),
         settings: Arc::new(settings),
     }

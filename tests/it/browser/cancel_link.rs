@@ -1,20 +1,32 @@
 //! The cancel link of a message, in a browser that runs no scripts and that nobody knows.
 
+use serde_json::json;
 use std::time::Duration;
 
 use super::page::Scripts;
-use super::world::approve;
+use super::world::{HOLDER, approve};
 use super::{Screen, World};
 use crate::support::app::Options;
+use crate::support::backend;
+use countersign::domain::policy::Unproved;
+
+/// Nobody needs to have opened the waiting page, and holds are short.
+fn options() -> Options {
+    let hold = Duration::from_millis(300);
+    Options { hold, unproved: Unproved::HoldFor(hold), ..Options::default() }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stops_without_scripts_and_only_by_a_tap() {
-    let world = World::start(Options::default()).await;
-    let (phone, other) = world.phone_and_desk().await;
+    let world = World::start(options()).await;
+    let (phone, other) = tokio::join!(
+        world.browser("the phone", Screen::Phone),
+        world.browser("a browser that nobody knows", Screen::Phone)
+    );
     world.enrol(&phone).await;
+    other.scripts(Scripts::Off).await;
     let transfer = world.transfer("wd-1").await;
     let link = world.cancel_link(&transfer).await;
-    other.scripts(Scripts::Off).await;
 
     // Looking, as a mail filter would, changes nothing.
     for _ in 0..2 {
@@ -38,53 +50,48 @@ async fn stops_without_scripts_and_only_by_a_tap() {
     other.open(&link).await;
     assert_eq!(other.words().await, stopped, "the same page again");
     assert!(!other.has("form").await, "nothing is left to stop");
+
+    // In the hold, with the phone's page open.
+    let mut body = backend::transfer(HOLDER, "wd-2");
+    body["hold_seconds"] = json!(60);
+    let transfer = world.request(&body).await;
+    phone.open(&transfer.page).await;
+    approve(&phone).await;
+    other.open(&world.cancel_link(&transfer).await).await;
+    other.says(".state", "Cooling-off").await;
+    other.look("cancel-cooling").await;
+    other.tap("#stop button").await;
+    other.headed("Stopped. Nothing was sent").await;
+    phone.headed("Stopped. Nothing was sent").await;
+    world.assert_not_redeemable(&transfer).await;
     other.was_quiet().await;
+    phone.was_quiet().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn says_when_it_is_too_late() {
-    let world = World::start(Options { hold: Duration::from_millis(500), ..Options::default() }).await;
-    let (phone, desk) = world.phone_and_desk().await;
+    let world = World::start(options()).await;
+    let (phone, other) = tokio::join!(
+        world.browser("the phone", Screen::Phone),
+        world.browser("a browser that nobody knows", Screen::Phone)
+    );
     world.enrol(&phone).await;
     let transfer = world.transfer("wd-1").await;
-    world.start_at(&desk, &transfer).await;
     phone.open(&transfer.page).await;
     phone.is_ready("#approve").await;
     phone.tap("#approve").await;
     world.bank.until(&transfer.id, "released").await;
 
-    let other = world.browser("a stranger's browser", Screen::Phone).await;
     other.scripts(Scripts::Off).await;
     other.open(&world.cancel_link(&transfer).await).await;
     other.says(".money", "It may be too late to stop it.").await;
     other.look("cancel-released").await;
     world.redeem(&transfer).await;
     other.tap("#stop button").await;
+    other.headed("It is too late to stop it here").await;
     other.says(".money", "It was released").await;
     assert!(!other.has("form").await, "nothing is left to stop");
     assert_eq!(world.state(&transfer).await, "redeemed");
     other.look("cancel-late").await;
     other.was_quiet().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn stops_in_the_hold() {
-    let world = World::start(Options { hold: Duration::from_secs(60), ..Options::default() }).await;
-    let (phone, desk) = world.phone_and_desk().await;
-    world.enrol(&phone).await;
-    let transfer = world.transfer("wd-1").await;
-    world.start_at(&desk, &transfer).await;
-    phone.open(&transfer.page).await;
-    approve(&phone).await;
-    phone
-        .in_second_tab(&world.cancel_link(&transfer).await, async || {
-            phone.headed("Stop this transfer?").await;
-            phone.look("cancel-cooling").await;
-            phone.tap("#stop button").await;
-            phone.headed("Stopped. Nothing was sent").await;
-        })
-        .await;
-    phone.headed("Stopped. Nothing was sent").await;
-    desk.headed("Stopped. Nothing was sent").await;
-    world.assert_not_redeemable(&transfer).await;
 }

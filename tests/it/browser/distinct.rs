@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use super::world::approve;
 use super::{Screen, World};
 use crate::support::app::Options;
 use crate::support::chromium::{Backup, Transport};
@@ -18,7 +17,6 @@ async fn the_waiting_page_first_then_the_device_page() {
     world.enrol(&phone).await;
     let transfer = world.transfer("wd-1").await;
     world.start_at(&phone, &transfer).await;
-
     phone.open(&transfer.page).await;
     phone.headed(HERE).await;
     assert!(!phone.has("#approve").await);
@@ -26,6 +24,25 @@ async fn the_waiting_page_first_then_the_device_page() {
     phone.tap("#stop button").await;
     phone.headed("Not sent. You rejected it").await;
     assert_eq!(world.state(&transfer).await, "rejected");
+
+    // Without its cookies the browser is known by its key, though the cookies come back later.
+    let transfer = world.transfer("wd-2").await;
+    let cookies = phone.cookies().await;
+    phone.forget_cookies().await;
+    world.start_at(&phone, &transfer).await;
+    phone.forget_cookies().await;
+    for cookie in &cookies {
+        phone.add_cookie(cookie).await;
+    }
+    phone.open(&transfer.page).await;
+    phone.headed(HERE).await;
+
+    // Without its key it is known by its cookies.
+    let transfer = world.transfer("wd-3").await;
+    phone.forget_keys().await;
+    world.start_at(&phone, &transfer).await;
+    phone.open(&transfer.page).await;
+    phone.headed(HERE).await;
     phone.was_quiet().await;
 }
 
@@ -47,43 +64,13 @@ async fn the_device_page_first_then_the_waiting_page() {
     phone.was_quiet().await;
 }
 
-/// The same thief tries again without what the browser was known by.
-#[tokio::test(flavor = "multi_thread")]
-async fn known_again_by_its_key_without_cookies_and_by_its_cookie_without_keys() {
-    let world = World::start(Options::default()).await;
-    let phone = world.browser("the phone", Screen::Phone).await;
-    world.enrol(&phone).await;
-    let cookies = phone.cookies().await;
-
-    // The waiting page is opened without cookies; the device's own one comes back later.
-    let transfer = world.transfer("wd-1").await;
-    phone.forget_cookies().await;
-    world.start_at(&phone, &transfer).await;
-    phone.forget_cookies().await;
-    for cookie in &cookies {
-        phone.add_cookie(cookie).await;
-    }
-    phone.open(&transfer.page).await;
-    phone.headed(HERE).await;
-
-    let transfer = world.transfer("wd-2").await;
-    phone.forget_keys().await;
-    world.start_at(&phone, &transfer).await;
-    phone.open(&transfer.page).await;
-    phone.headed(HERE).await;
-    phone.was_quiet().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_synced_passkey_where_a_device_bound_one_is_asked_for() {
-    let world = World::start(Options { assurance: Assurance::DeviceBound, ..Options::default() }).await;
-    let (phone, desk) = tokio::join!(
-        world.browser_with("the phone", Screen::Phone, Transport::Internal, Backup::Synced),
-        world.browser("the desk", Screen::Desk)
-    );
+    let (assurance, unproved) = (Assurance::DeviceBound, Unproved::HoldFor(Duration::from_secs(5)));
+    let world = World::start(Options { assurance, unproved, ..Options::default() }).await;
+    let phone = world.browser_with("the phone", Screen::Phone, Transport::Internal, Backup::Synced).await;
     world.enrol(&phone).await;
     let transfer = world.transfer("wd-1").await;
-    world.start_at(&desk, &transfer).await;
     phone.open(&transfer.page).await;
     phone.headed("This phone can’t approve this much").await;
     assert!(!phone.has("#approve").await);
@@ -92,31 +79,18 @@ async fn a_synced_passkey_where_a_device_bound_one_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_device_bound_passkey_where_one_is_asked_for() {
-    let hold = Duration::from_secs(60);
-    let world = World::start(Options { hold, assurance: Assurance::DeviceBound, ..Options::default() }).await;
-    let (phone, desk) = world.phone_and_desk().await;
-    world.enrol(&phone).await;
-    let transfer = world.transfer("wd-1").await;
-    world.start_at(&desk, &transfer).await;
-    phone.open(&transfer.page).await;
-    approve(&phone).await;
-    assert_eq!(world.bank.read(&transfer.id).await["decision"]["assurance"], "device_bound");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_was_added_too_recently() {
     let world = World::start(Options { new_device_hold: Duration::from_secs(3600), ..Options::default() }).await;
-    let (phone, desk) = world.phone_and_desk().await;
+    let phone = world.browser("the phone", Screen::Phone).await;
     world.enrol(&phone).await;
     phone.says(".lead", "It can approve from").await;
     phone.look("enrol-done-later").await;
     let transfer = world.transfer("wd-1").await;
-    world.start_at(&desk, &transfer).await;
     phone.open(&transfer.page).await;
     phone.headed("This phone is too new to approve it").await;
+    assert!(!phone.has("#approve").await);
     phone.look("device-too-new").await;
     phone.tap("#stop button").await;
-    desk.headed("Not sent. It was rejected on your phone").await;
+    phone.headed("Not sent. You rejected it").await;
     phone.was_quiet().await;
 }

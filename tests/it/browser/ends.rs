@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Screen, World};
 use crate::support::app::Options;
+use crate::support::servers::is_running;
 use countersign::domain::policy::Unproved;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,27 +43,20 @@ async fn an_address_that_leads_nowhere_is_a_page_too() {
     browser.complained_only_of(&["status of 404"]).await;
 }
 
-/// The check of every other test here would be worth nothing if it couldn't fail.
+/// Every other test here stands on these two: they would be worth nothing if they couldn't fail.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_policy_forbids_is_noticed() {
+async fn what_the_policy_forbids_is_noticed_and_no_browser_outlives_its_handle() {
     let world = World::start(Options::default()).await;
     let browser = world.browser("any browser", Screen::Phone).await;
     browser.open("/").await;
-    let inline =
-        "document.body.append(Object.assign(document.createElement('script'), { text: 'document.title = 1' }))";
+    let inline = "document.body.append(Object.assign(document.createElement('script'), { text: 'document.title = 1' }))";
     browser.script(inline, Vec::new()).await.expect("a page");
     browser.complained_only_of(&["Content Security Policy", "status of 403"]).await;
     assert_ne!(browser.driver.title().await.expect("a title"), "1");
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_process_of_a_browser_outlives_its_handle() {
-    let world = World::start(Options::default()).await;
-    let browser = world.browser("any browser", Screen::Phone).await;
-    browser.open("/").await;
     let started = world.chromium.processes();
     assert!(started.len() > 3, "a browser is several processes: {started:?}");
     drop(world.chromium);
-    let left: Vec<_> = started.into_iter().filter(|process| crate::support::servers::is_running(*process)).collect();
+    let left: Vec<_> = started.into_iter().filter(|process| is_running(*process)).collect();
     assert!(left.is_empty(), "{left:?} run on");
 }

@@ -3,7 +3,7 @@
 use thirtyfour::Key;
 
 use super::page::{Owner, Scripts};
-use super::world::fill;
+use super::world::{HOLDER, fill};
 use super::{Screen, World};
 use crate::support::app::Options;
 
@@ -13,7 +13,7 @@ fn other_than(code: &str) -> &'static str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_code_is_told_at_its_field_and_the_right_one_adds_the_phone() {
+async fn what_is_wrong_is_told_at_its_place_and_can_be_mended() {
     let world = World::start(Options::default()).await;
     let phone = world.browser("the phone", Screen::Phone).await;
     let invitation = world.invite().await;
@@ -34,21 +34,27 @@ async fn a_wrong_code_is_told_at_its_field_and_the_right_one_adds_the_phone() {
     phone.tap("#add").await;
     phone.says("#code-bad", "These are not the numbers we sent.").await;
     assert!(phone.passkeys().await.is_empty(), "no passkey is made before the code is right");
-    assert!(world.bank.read_holder("marta").await["enrolled_at"].is_null());
 
-    // With a space in the middle, as people read it out, and by the Enter key.
+    // With a space in the middle, as people read it out, and by the Enter key; but the question is closed.
+    phone.owner(Owner::Refuses).await;
     let (first, second) = invitation.code.split_at(3);
     phone.write("#code", &format!("{first} {second}")).await;
     phone.press(Key::Enter).await;
+    phone.says("#answer", "This phone was not added. You closed the question").await;
+    phone.look("enrol-dismissed").await;
+    assert!(world.bank.read_holder(HOLDER).await["enrolled_at"].is_null());
+
+    phone.owner(Owner::Verified).await;
+    phone.tap("#add").await;
     phone.is_at("/e/done").await;
     phone.headed("Priya’s Pixel is added").await;
     phone.look("enrol-done").await;
-    assert_eq!(world.bank.read_holder("marta").await["devices"].as_array().map(Vec::len), Some(1));
+    assert_eq!(world.bank.read_holder(HOLDER).await["devices"].as_array().map(Vec::len), Some(1));
     phone.complained_only_of(&["status of 403"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn too_many_wrong_codes_end_the_link() {
+async fn too_many_wrong_codes_end_the_link_and_so_does_saying_no() {
     let world = World::start(Options::default()).await;
     let phone = world.browser("the phone", Screen::Phone).await;
     let invitation = world.invite().await;
@@ -62,13 +68,10 @@ async fn too_many_wrong_codes_end_the_link() {
     phone.write("#code", &invitation.code).await;
     phone.tap("#add").await;
     phone.says("#answer", "There were too many wrong numbers. This link has ended.").await;
-    assert!(world.bank.read_holder("marta").await["enrolled_at"].is_null());
-}
+    phone.look("enrol-used-up").await;
+    assert!(world.bank.read_holder(HOLDER).await["enrolled_at"].is_null());
 
-#[tokio::test(flavor = "multi_thread")]
-async fn declining_ends_the_link_even_without_scripts() {
-    let world = World::start(Options::default()).await;
-    let phone = world.browser("the phone", Screen::Phone).await;
+    // Saying no works without scripts.
     let invitation = world.invite().await;
     phone.scripts(Scripts::Off).await;
     phone.open(&invitation.path).await;
@@ -82,7 +85,7 @@ async fn declining_ends_the_link_even_without_scripts() {
     phone.open(&invitation.path).await;
     phone.headed("This link has ended").await;
     phone.look("link-ended").await;
-    phone.complained_only_of(&["status of 410"]).await;
+    phone.complained_only_of(&["status of 403", "status of 410"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,24 +108,7 @@ async fn a_link_adds_one_phone_only() {
     // On the phone it leads on, because a Home Screen icon may have been made of it.
     phone.open(&invitation.path).await;
     phone.is_at("/").await;
-    assert_eq!(world.bank.read_holder("marta").await["devices"].as_array().map(Vec::len), Some(1));
-    assert_eq!(world.bank.invite("marta").await.slug(), "already-enrolled");
-    phone.was_quiet().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dismissed_question_adds_nothing_and_can_be_asked_again() {
-    let world = World::start(Options::default()).await;
-    let phone = world.browser("the phone", Screen::Phone).await;
-    let invitation = world.invite().await;
-    phone.open(&invitation.path).await;
-    fill(&phone, &invitation.code).await;
-    phone.owner(Owner::Refuses).await;
-    phone.tap("#add").await;
-    phone.says("#answer", "This phone was not added.").await;
-    phone.look("enrol-dismissed").await;
-    phone.owner(Owner::Verified).await;
-    phone.tap("#add").await;
-    phone.is_at("/e/done").await;
+    assert_eq!(world.bank.read_holder(HOLDER).await["devices"].as_array().map(Vec::len), Some(1));
+    assert_eq!(world.bank.invite(HOLDER).await.slug(), "already-enrolled");
     phone.was_quiet().await;
 }

@@ -1,7 +1,7 @@
 //! Looks at a page: rules that every page keeps on a narrow and on a wide screen, and pictures of it.
 
 use data_encoding::BASE64;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -61,14 +61,21 @@ impl Screen {
 impl Browser {
     /// Makes the page as large as a screen.
     pub async fn show_on(&self, screen: Screen) {
-        let (width, height) = screen.size();
-        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.size(screen, screen.size().1).await;
+    }
+
+    async fn size(&self, screen: Screen, height: u32) {
+        // A phone lays its scroll bar over the page and obeys the page's own word on its width.
+        let mobile = screen == Screen::Phone;
+        let metrics = json!({"width": screen.size().0, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
+    /// Without motion, so that no picture shows a colour on its way to another.
     async fn theme(&self, theme: &str) {
-        let media = json!({"features": [{"name": "prefers-color-scheme", "value": theme}]});
-        self.devtools("Emulation.setEmulatedMedia", media).await;
+        let wish = |name: &str, value: &str| json!({"name": name, "value": value});
+        let features = [wish("prefers-color-scheme", theme), wish("prefers-reduced-motion", "reduce")];
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
     }
 
     /// Checks the page on a phone and on a desk, and takes pictures of it there, light and dark; and, where it is longer
@@ -78,23 +85,27 @@ impl Browser {
             self.show_on(screen).await;
             let wrong = self.script(RULES, Vec::new()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(wrong, json!([]), "{name} on {screen:?}; {}", self.shown().await);
+            let (width, height) = screen.size();
             for theme in THEMES {
                 self.theme(theme).await;
-                let (width, height) = screen.size();
-                self.photograph(&format!("{name}-{width}x{height}-{theme}"), json!({"format": "png"})).await;
+                self.photograph(&format!("{name}-{width}x{height}-{theme}")).await;
             }
             if screen == Screen::Phone {
                 self.theme(THEMES[0]).await;
-                self.photograph(&format!("{name}-whole"), json!({"format": "png", "captureBeyondViewport": true}))
-                    .await;
+                let whole = self.script("return document.documentElement.scrollHeight", Vec::new()).await.expect("a page");
+                let whole = whole.as_u64().and_then(|pixels| pixels.try_into().ok()).expect("a height");
+                if whole > height {
+                    self.size(screen, whole).await;
+                    self.photograph(&format!("{name}-whole")).await;
+                }
             }
         }
         self.devtools("Emulation.setEmulatedMedia", json!({"features": []})).await;
         self.show_on(self.screen).await;
     }
 
-    async fn photograph(&self, name: &str, parameters: Value) {
-        let shot = self.devtools("Page.captureScreenshot", parameters).await;
+    async fn photograph(&self, name: &str) {
+        let shot = self.devtools("Page.captureScreenshot", json!({"format": "png"})).await;
         let bytes = shot["data"].as_str().and_then(|text| BASE64.decode(text.as_bytes()).ok());
         let place: PathBuf = Path::new(PICTURES).join(format!("{name}.png"));
         fs::create_dir_all(PICTURES).expect("a folder for the pictures");

@@ -5,7 +5,7 @@ use thirtyfour::error::WebDriverResult;
 use thirtyfour::{By, Key};
 
 use super::Browser;
-use crate::support::chromium::{self, Backup, Transport};
+use crate::support::chromium;
 
 /// Whether pages may run scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,15 +159,13 @@ impl Browser {
         self.devtools("Storage.clearDataForOrigin", json!({"origin": origin, "storageTypes": "indexeddb"})).await;
     }
 
-    /// Opens a second tab at a place, runs `work` with it in front, and goes back to the first.
+    /// Opens a place in a second tab, runs `work` with it in front, and goes back to the first. Both stay open.
     pub async fn in_second_tab(&self, place: &str, work: impl AsyncFnOnce()) {
         let first = self.driver.window().await.expect("a window");
         let second = self.driver.new_tab().await.expect("a second tab");
         self.driver.switch_to_window(second).await.expect("the second tab");
-        chromium::add_authenticator(&self.driver, Transport::Internal, Backup::Synced).await;
         self.open(place).await;
         work().await;
-        self.driver.close_window().await.expect("a tab that closes");
         self.driver.switch_to_window(first).await.expect("the first tab");
     }
 }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::World;
 use super::page::Scripts;
+use super::{Screen, World};
 use crate::support::app::Options;
 use countersign::domain::policy::Unproved;
 
@@ -12,11 +12,9 @@ use countersign::domain::policy::Unproved;
 async fn stopping_needs_no_scripts_and_approving_says_that_it_does() {
     let unproved = Unproved::HoldFor(Duration::from_secs(30));
     let world = World::start(Options { unproved, ..Options::default() }).await;
-    let (phone, desk) = world.phone_and_desk().await;
+    let phone = world.browser("the phone", Screen::Phone).await;
     world.enrol(&phone).await;
-    for browser in [&phone, &desk] {
-        browser.scripts(Scripts::Off).await;
-    }
+    phone.scripts(Scripts::Off).await;
 
     let transfer = world.transfer("wd-1").await;
     phone.open(&transfer.page).await;
@@ -29,12 +27,12 @@ async fn stopping_needs_no_scripts_and_approving_says_that_it_does() {
     assert_eq!(world.state(&transfer).await, "rejected");
 
     let transfer = world.transfer("wd-2").await;
-    desk.open(&transfer.waiting).await;
-    desk.says("noscript", "Turn on JavaScript to go on").await;
-    desk.look("waiting-no-scripts").await;
+    phone.open(&transfer.waiting).await;
+    phone.says("noscript", "Turn on JavaScript to go on").await;
+    phone.look("waiting-no-scripts").await;
     assert_eq!(world.bank.read(&transfer.id).await["version"], 1, "loading the page notes nobody");
-    desk.tap("#stop button").await;
+    phone.tap("#stop button").await;
+    phone.headed("Stopped. Nothing was sent").await;
     assert_eq!(world.bank.read(&transfer.id).await["reason"], "initiator_stopped");
     phone.was_quiet().await;
-    desk.was_quiet().await;
 }

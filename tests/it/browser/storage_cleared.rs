@@ -6,18 +6,15 @@ use super::{Screen, World};
 use crate::support::app::Options;
 use countersign::domain::policy::Unproved;
 
-async fn world() -> World {
-    World::start(Options { unproved: Unproved::HoldFor(Duration::from_secs(5)), ..Options::default() }).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_device_key_the_brake_still_works() {
-    let world = world().await;
+async fn the_brake_outlives_the_device_key_and_nothing_outlives_the_cookie() {
+    let unproved = Unproved::HoldFor(Duration::from_secs(5));
+    let world = World::start(Options { unproved, ..Options::default() }).await;
     let phone = world.browser("the phone", Screen::Phone).await;
     world.enrol(&phone).await;
+
     let transfer = world.transfer("wd-1").await;
     phone.forget_keys().await;
-
     phone.open(&transfer.page).await;
     phone.says("#answer", "This browser has lost the key of this phone.").await;
     assert!(phone.has("#approve[disabled]").await);
@@ -25,21 +22,14 @@ async fn without_the_device_key_the_brake_still_works() {
     phone.tap("#stop button").await;
     phone.headed("Not sent. You rejected it").await;
     phone.was_quiet().await;
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_the_cookie_it_learns_nothing() {
-    let world = world().await;
-    let phone = world.browser("the phone", Screen::Phone).await;
-    world.enrol(&phone).await;
-    let transfer = world.transfer("wd-1").await;
+    let transfer = world.transfer("wd-2").await;
     phone.forget_cookies().await;
-
     for place in ["/", transfer.page.as_str(), "/a/apr_00000000000000000000000000000000"] {
         phone.open(place).await;
         phone.headed("We don’t know this browser").await;
         let source = phone.script("return document.documentElement.outerHTML", Vec::new()).await.expect("a page");
-        for secret in ["12,500", "12500", "Marta", "Nowak", "PL61", &transfer.id, &transfer.digest, "wd-1"] {
+        for secret in ["12,500", "12500", "Marta", "Nowak", "PL61", &transfer.id, &transfer.digest, "wd-2"] {
             assert!(!source.as_str().expect("text").contains(secret), "{place} tells {secret}: {source}");
         }
     }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::world::approve;
-use super::{Browser, Screen, World};
+use super::{Browser, World};
 use crate::support::app::Options;
 use countersign::domain::Timestamp;
+use countersign::domain::policy::Assurance;
 use serde_json::Value;
 
 /// Seconds that the clock of a hold shows, while it runs.
@@ -27,7 +28,8 @@ fn moment(view: &Value, name: &str) -> Timestamp {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn approved_on_the_phone_cooled_off_released_and_redeemed() {
-    let world = World::start(Options { hold: Duration::from_secs(4), ..Options::default() }).await;
+    let (hold, assurance) = (Duration::from_secs(4), Assurance::DeviceBound);
+    let world = World::start(Options { hold, assurance, ..Options::default() }).await;
     let (phone, desk) = world.phone_and_desk().await;
     world.enrol(&phone).await;
     phone.open("/").await;
@@ -61,6 +63,7 @@ async fn approved_on_the_phone_cooled_off_released_and_redeemed() {
     let cooling = world.bank.read(&transfer.id).await;
     assert_eq!(cooling["state"], "cooling");
     assert_eq!(cooling["decision"]["distinct"], "observed");
+    assert_eq!(cooling["decision"]["assurance"], "device_bound");
     world.assert_not_redeemable(&transfer).await;
 
     let released = world.bank.until(&transfer.id, "released").await;
@@ -111,7 +114,7 @@ async fn rejected_on_the_phone_and_told_where_it_was_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopped_in_the_hold_on_the_phone() {
+async fn stopped_in_the_hold_on_the_phone_and_where_it_was_started() {
     let world = World::start(Options { hold: Duration::from_secs(60), ..Options::default() }).await;
     let (phone, desk) = world.phone_and_desk().await;
     world.enrol(&phone).await;
@@ -134,32 +137,21 @@ async fn stopped_in_the_hold_on_the_phone() {
     world.assert_not_redeemable(&transfer).await;
     phone.look("device-stopped").await;
     desk.look("waiting-stopped").await;
-    phone.was_quiet().await;
-    desk.was_quiet().await;
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn stopped_on_the_screen_where_it_was_started_and_nowhere_else_with_its_link() {
-    let world = World::start(Options { hold: Duration::from_secs(60), ..Options::default() }).await;
-    let (phone, desk) = world.phone_and_desk().await;
-    world.enrol(&phone).await;
-    let transfer = world.transfer("wd-1").await;
+    // And on the other side. The waiting page's link works for the browser that opened it first.
+    let transfer = world.transfer("wd-2").await;
     world.start_at(&desk, &transfer).await;
+    phone.open(&transfer.waiting).await;
+    phone.headed("This link has ended").await;
+    assert!(!phone.words().await.contains("12,500.00"), "the link alone shows nothing");
     phone.open(&transfer.page).await;
     approve(&phone).await;
     desk.headed("Approved on your phone. You can still stop it").await;
-
-    // The link works for the browser that opened it first.
-    let other = world.browser("another desk", Screen::Desk).await;
-    other.open(&transfer.waiting).await;
-    other.headed("This link has ended").await;
-    assert!(!other.words().await.contains("12,500.00"), "the link alone shows nothing");
-
     desk.tap("#stop button").await;
     desk.headed("Stopped. Nothing was sent").await;
     phone.headed("Stopped. Nothing was sent").await;
-    let view = world.bank.read(&transfer.id).await;
-    assert_eq!(view["reason"], "initiator_stopped");
-    phone.was_quiet().await;
+    assert_eq!(world.bank.read(&transfer.id).await["reason"], "initiator_stopped");
+    world.assert_not_redeemable(&transfer).await;
+    phone.complained_only_of(&["status of 410"]).await;
     desk.was_quiet().await;
 }

@@ -11,7 +11,7 @@ use crate::support::chromium::{Backup, Chromium, Transport};
 use crate::support::eventually::eventually;
 
 /// The holder, and the name of their inbox.
-const HOLDER: &str = "marta";
+pub const HOLDER: &str = "marta";
 const DEVICE: &str = "Priya’s Pixel";
 
 /// A service with one holder, who has an inbox and no device.

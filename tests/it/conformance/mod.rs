@@ -7,22 +7,22 @@
 
 pub mod store;
 
-mod backends;
-mod deliveries;
-mod devices;
-mod due;
-mod endpoints;
-mod enrolling;
-mod guards;
-mod notices;
-mod opening;
-mod races;
-mod reading;
-mod rows;
-mod states;
-mod told;
-mod transitions;
-mod world;
+pub mod backends;
+pub mod deliveries;
+pub mod devices;
+pub mod due;
+pub mod endpoints;
+pub mod enrolling;
+pub mod guards;
+pub mod notices;
+pub mod opening;
+pub mod races;
+pub mod reading;
+pub mod rows;
+pub mod states;
+pub mod told;
+pub mod transitions;
+pub mod world;
 
 use std::sync::Arc;
 

@@ -286,6 +286,22 @@ async fn five_failures_with_its_own_signature_lock_the_device_and_tell_the_holde
 }
 
 #[tokio::test]
+async fn failures_sent_at_once_are_counted_each() {
+    let world = World::new().await;
+    let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    let (id, _) = world.create("u-1", "wd-1").await.unwrap();
+    let begun = world.prompt(&phone, id).await.unwrap();
+    let mut body = phone.soft.approve_body(&begun).unwrap();
+    let lie = Tamper { flip_signature: Some(3), ..Tamper::default() };
+    body["assertion"] = phone.soft.authenticator.get_tampered(&begun["options"], &phone.soft.origin, &lie).unwrap();
+    let tries = (0..5).map(|_| decide::decide(&world.cx, &phone.browser, id, signed(&body)));
+    futures_util::future::join_all(tries).await;
+    let device = world.cx.store.device_by_cookie(&phone.browser.cookie.unwrap()).await.unwrap().unwrap();
+    assert_eq!(device.failures, 5);
+    assert!(device.locked_at.is_some());
+}
+
+#[tokio::test]
 async fn a_cloned_passkey_shows_by_its_counter() {
     let world = World::new().await;
     let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;

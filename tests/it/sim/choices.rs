@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use countersign::domain::approval::{Approval, State, StateName};
 use countersign::domain::backend::IdempotencyKey;
+use countersign::domain::channel::NoticeStatus;
 use countersign::domain::details::Digest;
+use countersign::domain::webhook::DeliveryStatus;
 use countersign::domain::{NoticeId, Timestamp};
 use countersign::ports::Clock;
 
@@ -53,7 +55,7 @@ impl Run {
     /// The invariant that it broke.
     pub fn step(&mut self) -> Result<(), Broken> {
         let weights = [
-            (600, Step::GoOn),
+            (1500, Step::GoOn),
             (90, Step::Begin),
             (15, Step::Repeat),
             (80, Step::Work),
@@ -318,13 +320,13 @@ impl Run {
         self.timer_clock.set(0);
         self.tasks.clear();
         // As long as the longest lease, so that whatever a crashed worker held is free; then two sweeps.
-        self.rounds(16, Duration::from_secs(5))?;
+        self.rounds(8, Duration::from_secs(12))?;
         self.check_nothing_is_late()?;
         // Each moves at least one approval towards its end, or the check that follows says that it is late.
         for _ in 0..MOST_DUE {
             let Some(due) = self.next_due() else { break };
             self.pass(due);
-            self.rounds(4, Duration::from_secs(5))?;
+            self.rounds(2, Duration::from_secs(12))?;
             self.check_nothing_is_late()?;
         }
         self.check_end()
@@ -341,7 +343,7 @@ impl Run {
         Ok(())
     }
 
-    /// When something that lives falls due next, or is given up.
+    /// When something that lives falls due next, or is given up, or something is sent again.
     fn next_due(&self) -> Option<Timestamp> {
         let now = self.clock.now();
         self.store.look(|record| {
@@ -349,7 +351,11 @@ impl Run {
                 let due = approval.due_at()?;
                 Some(if due > now { due } else { approval.given_up_at().unwrap_or(due).max(now) })
             };
-            record.approvals.values().filter_map(|row| next(&row.approval)).min()
+            let approvals = record.approvals.values().filter_map(|row| next(&row.approval));
+            let notices = record.notices.values().filter(|row| row.status == NoticeStatus::Queued);
+            let deliveries = record.deliveries.values().filter(|row| row.status == DeliveryStatus::Queued);
+            let sent_again = notices.map(|row| row.next_at).chain(deliveries.filter_map(|row| row.next_at));
+            approvals.chain(sent_again.map(|at| at.max(now))).min()
         })
     }
 }

@@ -24,7 +24,7 @@ use run::Run;
 
 /// Seeds of a plain test run, and steps of each.
 const SEEDS: u64 = 3_000;
-const STEPS: usize = 400;
+const STEPS: usize = 800;
 
 /// A number from the environment, by which a person asks for more, or for one seed again.
 fn asked_for(name: &str) -> Option<u64> {

@@ -6,7 +6,7 @@ use countersign::config::{Config, Http, Keys, Limits, Master, Operator, Storage}
 use countersign::domain::backend::{Scope, Scopes};
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::text::Line;
-use countersign::service::{Context, Profile, backends};
+use countersign::service::{Profile, backends};
 use secrecy::SecretString;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -17,7 +17,6 @@ use url::Url;
 
 /// What a test may choose.
 pub struct Options {
-    pub storage: Choice,
     pub hold: Duration,
     pub hold_cap: Duration,
     pub life: Duration,
@@ -33,16 +32,9 @@ pub struct Options {
     pub tries_per_minute: u32,
 }
 
-/// One of the two supported combinations.
-pub enum Choice {
-    Sqlite,
-    Servers { postgres: String, redis: String },
-}
-
 impl Default for Options {
     fn default() -> Self {
         Self {
-            storage: Choice::Sqlite,
             hold: Duration::from_secs(1),
             hold_cap: Duration::from_secs(60),
             life: Duration::from_secs(600),
@@ -64,10 +56,9 @@ pub struct TestApp {
     pub url: Url,
     /// Secret of a key with every scope.
     pub secret: String,
-    pub cx: Context,
     running: Option<Running>,
     stop: CancellationToken,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl TestApp {
@@ -79,29 +70,17 @@ impl TestApp {
         let config = config(&options, folder.path().join("countersign.db"), port);
         let stop = CancellationToken::new();
         let running = app::start(config, options.role, listener, stop.clone()).await.expect("a service that starts");
-        let cx = running.cx.clone();
+        let cx = &running.cx;
         let name = Line::parse("Test backend").expect("a name");
-        let new = backends::add(&cx, name, Scopes::of(&Scope::ALL)).await.expect("a backend");
+        let new = backends::add(cx, name, Scopes::of(&Scope::ALL)).await.expect("a backend");
         let secret = new.secret.reveal().to_owned();
-        Self { url: running.url.clone(), secret, cx, running: Some(running), stop, folder }
-    }
-
-    /// The database file of a service on SQLite.
-    pub fn database(&self) -> PathBuf {
-        self.folder.path().join("countersign.db")
+        Self { url: running.url.clone(), secret, running: Some(running), stop, _folder: folder }
     }
 
     /// Messages in a demo inbox.
     pub fn inbox(&self, name: &str) -> Vec<countersign::ports::outward::Message> {
         let inbox = self.running.as_ref().and_then(|running| running.inbox.as_ref());
         inbox.map(|inbox| inbox.messages(name)).unwrap_or_default()
-    }
-
-    /// Stops it as a signal would.
-    pub async fn finish(mut self) {
-        if let Some(running) = self.running.take() {
-            running.finish().await.expect("a service that ends well");
-        }
     }
 }
 
@@ -137,14 +116,7 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
             trusted_proxies: vec![],
             tls: None,
         },
-        storage: match &options.storage {
-            Choice::Sqlite => Storage::Embedded { path: sqlite },
-            Choice::Servers { postgres, redis } => Storage::Servers {
-                postgres: SecretString::from(postgres.clone()),
-                redis: SecretString::from(redis.clone()),
-                cluster: vec![],
-            },
-        },
+        storage: Storage::Embedded { path: sqlite },
         keys: Keys {
             master: Master(options.master),
             receipt_pem: SecretString::from(countersign::adapters::receipts::generate_pem().expect("a key")),

@@ -29,6 +29,7 @@ const FLAGS: &[&str] = &[
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-extensions",
     "--disable-breakpad",
     "--window-size=1280,800",
 ];
@@ -126,8 +127,8 @@ impl Chromium {
     }
 }
 
-/// Gives a browser, or the tab it shows, an authenticator that answers at once.
-pub async fn add_authenticator(driver: &WebDriver, transport: Transport, backup: Backup) -> String {
+/// Gives a browser's first tab an authenticator that answers at once.
+async fn add_authenticator(driver: &WebDriver, transport: Transport, backup: Backup) -> String {
     let synced = backup == Backup::Synced;
     let options = json!({
         "protocol": "ctap2",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign::domain::approval::{Approval, State, StateName, Watcher};
 use countersign::domain::{ApprovalId, Timestamp};
-use countersign::ports::{Clock, Effect};
+use countersign::ports::Effect;
 use countersign::service::Error;
 use countersign::service::redeem::Redeemed;
 use countersign::service::request::{Answered, Repeat};
@@ -64,14 +64,14 @@ impl Checks {
         let view: serde_json::Value = serde_json::from_str(&created.body).unwrap_or_default();
         let id = view["id"].as_str().and_then(|id| id.parse::<ApprovalId>().ok());
         let Some(id) = id else { return Err(Broken { rule: LOST, what: "an answer without an id".to_owned() }) };
-        let digest = self.life(id)?.approval.digest();
+        let (digest, opened_at) = self.life(id).map(|life| (life.approval.digest(), life.opened_at))?;
         must(view["digest"] == digest.to_string(), LOST, || format!("{id} has another digest than was answered"))?;
         let backend = run.cast.callers[*caller].backend;
-        let (now, name) = (run.clock.now(), (backend, key.as_str().to_owned()));
-        let (at, first) = self.created.entry(name).or_insert_with(|| (now, created.body.clone()));
+        let name = (backend, key.as_str().to_owned());
+        let (at, first) = self.created.entry(name).or_insert_with(|| (opened_at, created.body.clone()));
         if *first != created.body {
-            must(now.since(*at) >= REMEMBERED, LOST, || format!("{key:?} has two answers"))?;
-            (*at, *first) = (now, created.body.clone());
+            must(opened_at.since(*at) >= REMEMBERED, LOST, || format!("{key:?} has two answers"))?;
+            (*at, *first) = (opened_at, created.body.clone());
         }
         must((stored == 1) == (created.repeat == Repeat::New), LOST, || format!("{stored} stored for {created:?}"))
     }

@@ -124,7 +124,7 @@ impl Account {
 
 /// How a server is told to end.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::support) enum Ending {
+pub enum Ending {
     /// By a signal that it obeys at once, giving back what the kernel holds for it.
     Asked(&'static str),
     /// By SIGKILL.
@@ -132,7 +132,7 @@ pub(in crate::support) enum Ending {
 }
 
 /// A server process. Dropping it ends it and waits until it is gone.
-pub(in crate::support) struct Process {
+pub struct Process {
     child: Child,
     log: PathBuf,
     ending: Ending,
@@ -142,7 +142,7 @@ impl Process {
     /// Starts a server with its output in a log file. It is started by a thread that lives as long as the test
     /// process: the kernel ties a child to the thread that made it, and a test's thread, or one of an async runtime's
     /// pool, may be gone long before the test is.
-    pub(in crate::support) fn start(mut command: Command, log: &Path, ending: Ending) -> Self {
+    pub fn start(mut command: Command, log: &Path, ending: Ending) -> Self {
         type Request = (Command, Sender<io::Result<Child>>);
         static LAUNCHER: LazyLock<Sender<Request>> = LazyLock::new(|| {
             let (requests, inbox) = mpsc::channel::<Request>();
@@ -167,17 +167,17 @@ impl Process {
     }
 
     /// The id of the server itself: setpriv replaces itself by it.
-    fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// How it ended, if it has.
-    pub(in crate::support) fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be waited for")
     }
 
     /// The end of what it printed, for the message of a test that fails.
-    pub(in crate::support) fn last_words(&self) -> String {
+    pub fn last_words(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(15)..].join("\n")
