@@ -134,20 +134,29 @@ async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
     if config.profile == Profile::Demo {
         bail!("serve refuses the profile demo; use `countersign demo`");
     }
+    if config.profile == Profile::Production {
+        refuse_loss(&config).await?;
+    }
     let listener = TcpListener::bind(config.http.listen)
         .with_context(|| format!("{} can't be listened on", config.http.listen))?;
     listener.set_nonblocking(true)?;
     let stop = CancellationToken::new();
     tokio::spawn(signals(stop.clone()));
     let running = app::start(config, role, listener, stop).await?;
-    let faults = running.cx.store.durability_faults().await?;
-    if !faults.is_empty() && running.cx.settings.profile == Profile::Production {
-        let list = faults.join("\n  - ");
-        running.finish().await?;
-        bail!("the database would lose what it acknowledged:\n  - {list}");
-    }
     tracing::info!(url = %running.url, role = ?role, "serving");
     running.run().await
+}
+
+/// Asks the database whether it would lose what it acknowledged, before anything is answered or worked on.
+async fn refuse_loss(config: &Config) -> anyhow::Result<()> {
+    let (record, ..) = app::open_record(config).await?;
+    let faults = record.store().durability_faults().await;
+    record.close().await;
+    let faults = faults?;
+    if !faults.is_empty() {
+        bail!("the database would lose what it acknowledged:\n  - {}", faults.join("\n  - "));
+    }
+    Ok(())
 }
 
 async fn backend(config: &Config, command: BackendCommand) -> anyhow::Result<()> {

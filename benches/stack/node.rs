@@ -90,11 +90,6 @@ key_per_minute = 60000000
         let answer = wire.send("GET", "/healthz", &[], &[]).await.ok()?;
         (answer.status == 200).then(clock::now)
     }
-
-    /// What the node wrote to its log.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
 }
 
 impl Node {

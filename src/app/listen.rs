@@ -29,6 +29,7 @@ pub struct Site {
     pub metrics: PrometheusHandle,
     pub push_key: Option<String>,
     pub proxies: Vec<IpNet>,
+    pub stop: CancellationToken,
 }
 
 /// The public listener.
@@ -54,6 +55,7 @@ pub fn configure(cfg: &mut web::ServiceConfig, site: &Site) {
     cfg.app_data(web::Data::new(site.cx.clone()))
         .app_data(web::Data::new(site.gate.clone()))
         .app_data(web::Data::new(PushKey(site.push_key.clone())))
+        .app_data(web::Data::new(site.stop.clone()))
         .app_data(web::Data::new(TrustedProxies(site.proxies.clone())))
         .configure(routes::configure);
 }

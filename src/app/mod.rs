@@ -94,6 +94,7 @@ pub async fn start(
         metrics,
         push_key: parts.push_key.clone(),
         proxies: config.http.trusted_proxies.clone(),
+        stop: stop.clone(),
     };
     if role.serves() {
         let server = listen::public(&site, listener, config.http.tls.as_ref())?;

@@ -6,6 +6,7 @@ use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 use std::convert::Infallible;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 use super::failure::ScriptError;
 use super::seen::Seen;
@@ -86,22 +87,30 @@ pub async fn device_events(
     cx: web::Data<Context>,
     path: web::Path<String>,
     seen: Seen,
+    stop: web::Data<CancellationToken>,
 ) -> Result<impl Responder, ScriptError> {
     let approval = on_device(&cx, &path, &seen).await?;
-    Ok(events(&cx, &approval))
+    Ok(events(&cx, &stop, &approval))
 }
 
 pub async fn waiting_events(
     cx: web::Data<Context>,
     path: web::Path<String>,
     seen: Seen,
+    stop: web::Data<CancellationToken>,
 ) -> Result<impl Responder, ScriptError> {
     let approval = on_waiting(&cx, &path, &seen).await?;
-    Ok(events(&cx, &approval))
+    Ok(events(&cx, &stop, &approval))
 }
 
-fn events(cx: &Context, approval: &Approval) -> sse::Sse<impl Stream<Item = Result<sse::Event, Infallible>> + use<>> {
+fn events(
+    cx: &Context,
+    stop: &CancellationToken,
+    approval: &Approval,
+) -> sse::Sse<impl Stream<Item = Result<sse::Event, Infallible>> + use<>> {
     let cx = cx.clone();
+    // A page that is open must not hold up the end of the service.
+    let stopped = stop.clone().cancelled_owned();
     let id = approval.id;
     let news = cx.live.subscribe(id);
     let until = tokio::time::Instant::now() + LONGEST;
@@ -120,7 +129,7 @@ fn events(cx: &Context, approval: &Approval) -> sse::Sse<impl Stream<Item = Resu
         }
         None
     });
-    let stream = futures_util::stream::once(async move { first.1 }).chain(rest).map(Ok);
+    let stream = futures_util::stream::once(async move { first.1 }).chain(rest).take_until(Box::pin(stopped)).map(Ok);
     sse::Sse::from_stream(stream).with_keep_alive(Duration::from_secs(20))
 }
 

@@ -81,6 +81,8 @@ pub struct Stage {
     /// The secret of that key.
     pub key: String,
     pub key_id: KeyId,
+    /// The database, where the record is in one.
+    sqlite: Option<Arc<SqliteStore>>,
     server: ServerHandle,
     serial: AtomicU32,
     _folder: TempDir,
@@ -97,21 +99,25 @@ impl Stage {
         let secrets: Arc<dyn Secrets> = Arc::new(MasterSecrets::new(&[7; 32], entropy).unwrap());
         let memory = Arc::new(MemoryStore::new(clock.clone()));
         let folder = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = match setup.record {
-            Record::InMemory => memory.clone(),
+        let sqlite = match setup.record {
+            Record::InMemory => None,
             Record::InSqlite => {
                 let path = folder.path().join("record.db");
                 let sqlite = SqliteStore::open(&path, Arc::clone(&secrets), clock.clone()).await.unwrap();
                 sqlite.migrate().await.unwrap();
-                Arc::new(sqlite)
+                Some(Arc::new(sqlite))
             }
+        };
+        let store: Arc<dyn Store> = match &sqlite {
+            Some(sqlite) => Arc::clone(sqlite) as Arc<dyn Store>,
+            None => memory.clone(),
         };
         let cx = context(&setup, &clock, store, secrets);
         let new = backends::add(&cx, Line::parse("Harbour").unwrap(), Scopes::of(&Scope::ALL)).await.unwrap();
         let (at, server) = serve(cx.clone(), setup.proxies);
         let key = new.secret.reveal().to_owned();
         let (backend, key_id, serial) = (new.backend, new.key, AtomicU32::new(0));
-        Self { at, cx, clock, memory, backend, key, key_id, server, serial, _folder: folder }
+        Self { at, cx, clock, memory, backend, key, key_id, sqlite, server, serial, _folder: folder }
     }
 
     /// A new name, so that nothing collides.
@@ -190,6 +196,11 @@ impl Stage {
         self.apply(Effect::AddLink { link, remember }).await;
         self.apply(Effect::EnrolFirst { link: id, device: Box::new(device), at: now - 48 * HOUR }).await;
         subject
+    }
+
+    /// Takes the database away.
+    pub async fn lose_record(&self) {
+        self.sqlite.as_ref().expect("a record in a database").close().await;
     }
 
     async fn apply(&self, effect: Effect) {

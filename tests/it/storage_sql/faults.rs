@@ -66,8 +66,9 @@ impl Proxy {
         self.wire.store(wire as u8, Ordering::SeqCst);
     }
 
+    /// As a role that owns the database and may do nothing else.
     fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://clerk@127.0.0.1:{}/record", self.port)
     }
 }
 
@@ -91,6 +92,8 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, wire: Arc<Atomic
 
 async fn behind_a_wire() -> (World, Arc<PostgresStore>, Proxy, Postgres) {
     let server = make::server();
+    server.sql("postgres", "CREATE ROLE clerk LOGIN");
+    server.sql("postgres", "CREATE DATABASE record OWNER clerk");
     let proxy = Proxy::before(&server).await;
     let store = make::postgres_at(&proxy.url(), Committers::One).await;
     (World::build(Arc::clone(&store) as Arc<dyn Store>).await, store, proxy, server)

@@ -33,6 +33,9 @@ pub async fn write(connection: &mut PgConnection, writes: &[&Write]) -> Result<V
             Prepared::Rare(_) => {}
         }
     }
+    // Every node locks in the same order, so that no two wait for each other.
+    opens.sort_unstable_by_key(|(_, row, _)| row.columns.holder_id);
+    moves.sort_unstable_by_key(|(_, moved)| moved.row.id);
     let query = sqlx::query_scalar::<Db, Uuid>(own::BATCH);
     let query = bind_opens(query, &opens);
     let query = bind_moves(query, &moves).bind(noted);

@@ -1,5 +1,6 @@
 //! How connections are made, and what each kind of them is told about itself.
 
+use std::future::Future;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -86,9 +87,15 @@ impl Target {
         Ok(Self { server, options: options.clone() })
     }
 
-    /// How long a committer waits for an answer: until the server itself would have ended the statement, and then some.
-    pub fn patience(&self) -> Duration {
-        self.options.statement_timeout + Duration::from_secs(2)
+    /// Waits for an answer until the server itself would have ended the statement, and then some. After that the
+    /// connection counts as lost.
+    ///
+    /// # Errors
+    /// Those of the work, or an I/O error when the time is over.
+    pub async fn in_time<T, E: From<sqlx::Error>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let patience = self.options.statement_timeout + Duration::from_secs(2);
+        let result = tokio::time::timeout(patience, work).await;
+        result.unwrap_or_else(|elapsed| Err(sqlx::Error::Io(elapsed.into()).into()))
     }
 
     pub fn reads(&self) -> Pool<Db> {
@@ -113,6 +120,14 @@ impl Target {
                     Ok(true)
                 })
             })
+    }
+
+    /// A connection for migrations, which may take as long as they need, and wait for those of another node.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn migrator(&self) -> Result<PgConnection, sqlx::Error> {
+        self.server.clone().options([("statement_timeout", "0")]).connect().await
     }
 
     /// A committer's own connection. Its statement is long and always the same: planned once, for any batch.

@@ -1,4 +1,4 @@
-//! The record in PostgreSQL, for any number of nodes. Committers have connections of their own; reads have a pool, and
+//! The record in PostgreSQL 14 or newer, for any number of nodes. Committers have connections of their own; reads have a pool, and
 //! the workers that lease and settle have another, so that none of them waits for the others.
 
 /// An id out of a list that was bound as an array.
@@ -70,6 +70,7 @@ impl DatabaseClock {
 
 /// The record in PostgreSQL.
 pub struct PostgresStore {
+    target: connect::Target,
     reads: Pool<Db>,
     work: Pool<Db>,
     seals: Seals,
@@ -94,7 +95,7 @@ impl PostgresStore {
         let writer = || writer::PostgresWriter::new(target.clone(), seals.clone());
         let writers: Vec<_> = std::iter::repeat_with(writer).take(options.committers.number()).collect();
         let committer = Committer::start(writers, options.queue, &outbox);
-        let store = Self { reads, work, seals, committer, outbox };
+        let store = Self { target, reads, work, seals, committer, outbox };
         store.database_now().await?;
         Ok(store)
     }
@@ -104,10 +105,10 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError::Unavailable`] when a migration fails, or the database was written by a newer version.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        let mut connection = self.writer().await?;
-        sqlx::migrate!("migrations/postgres").run(&mut *connection).await.map_err(unavailable)?;
+        let mut connection = self.target.migrator().await.map_err(unavailable)?;
+        sqlx::migrate!("migrations/postgres").run(&mut connection).await.map_err(unavailable)?;
         let raise = sqlx::query::<Db>(own::RAISE_AUDIT_BASE);
-        raise.execute(&mut *connection).await.map_err(unavailable)?;
+        raise.execute(&mut connection).await.map_err(unavailable)?;
         Ok(())
     }
 

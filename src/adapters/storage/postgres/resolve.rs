@@ -19,6 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The change before it in the batch couldn't be looked up in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("nobody answers")]
+struct NobodyAnswers;
+
 /// The process that had the change is still at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server process that had the change couldn't be ended")]
@@ -32,8 +37,15 @@ impl PostgresWriter {
         let mut outcomes = Vec::with_capacity(writes.len());
         let mut last = process;
         for write in writes {
-            outcomes.push(self.resolve_one(write, &mut last, until).await);
+            let outcome = self.resolve_one(write, &mut last, until).await;
+            let lost = matches!(&outcome, Err(CommitError::Unknown(_)));
+            outcomes.push(outcome);
+            if lost {
+                break;
+            }
         }
+        // Nobody answers: those behind it needn't find that out one by one.
+        outcomes.resize_with(writes.len(), || Err(CommitError::Unknown(Box::new(NobodyAnswers))));
         outcomes
     }
 
@@ -50,9 +62,8 @@ impl PostgresWriter {
                         error.into()
                     }
                 },
-                Tried::Failed(Failure::Sql(error)) | Tried::Unreached(error) => error.into(),
                 Tried::Failed(failure) => failure.into(),
-                Tried::Lost(error, _) => error.into(),
+                Tried::Unreached(error) | Tried::Lost(error, _) => error.into(),
             };
             if Instant::now() + PAUSE > until {
                 return Err(CommitError::Unknown(error));

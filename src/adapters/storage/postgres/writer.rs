@@ -1,8 +1,6 @@
 //! The committer's writes on PostgreSQL. A batch is one statement; when it fails, each of its changes is tried alone;
 //! when its answer is lost, [`super::resolve`] finds out what became of each.
 
-use std::future::Future;
-
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::Instant;
@@ -73,12 +71,13 @@ impl PostgresWriter {
     async fn connected(&mut self) -> Result<Link, sqlx::Error> {
         if let Some(mut link) = self.link.take()
             && (link.used.elapsed() < RESTED
-                || in_time(&self.target, async { Ok(link.connection.ping().await?) }).await.is_ok())
+                || self.target.in_time(link.connection.ping()).await.is_ok())
         {
             return Ok(link);
         }
         let mut connection = self.target.committer().await?;
-        let process = sqlx::query_as::<Db, Process>(own::WHO_AM_I).fetch_one(&mut connection).await?;
+        let who = sqlx::query_as::<Db, Process>(own::WHO_AM_I).fetch_one(&mut connection);
+        let process = self.target.in_time(who).await?;
         Ok(Link { connection, process, used: Instant::now() })
     }
 
@@ -89,7 +88,7 @@ impl PostgresWriter {
             Err(error) => return Tried::Unreached(error),
         };
         let process = link.process;
-        match in_time(&self.target, work(&mut link.connection)).await {
+        match self.target.in_time(work(&mut link.connection)).await {
             Ok(value) => {
                 self.link = Some(Link { used: Instant::now(), ..link });
                 Tried::Answered(value)
@@ -236,14 +235,6 @@ impl Writer for PostgresWriter {
 
     async fn alone(&mut self, write: &Write) -> Outcome {
         self.one(write).await
-    }
-}
-
-/// No answer within the server's own limit and a little more is a lost connection.
-async fn in_time<T>(target: &Target, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    match tokio::time::timeout(target.patience(), work).await {
-        Ok(result) => result,
-        Err(elapsed) => Err(Failure::Sql(sqlx::Error::Io(elapsed.into()))),
     }
 }
 

@@ -14,6 +14,8 @@ use crate::domain::time::Timestamp;
 use crate::ports::store::{Backlog, StoreError};
 
 const KEYS: &str = "api_keys";
+/// So many answers are forgotten in one statement.
+const FORGOTTEN_AT_ONCE: u32 = 1_000;
 
 pub async fn key_by_hash(store: &TheStore, hash: &Digest) -> Result<Option<ApiKey>, StoreError> {
     let query = sqlx::query_as::<Db, KeyRow>(sql::KEY_BY_HASH).bind(hash.bytes().as_slice());
@@ -50,10 +52,17 @@ pub async fn remembered(
 }
 
 pub async fn forget_before(store: &TheStore, before: Timestamp) -> Result<u64, StoreError> {
-    let mut writer = store.writer().await?;
-    let query = sqlx::query::<Db>(sql::FORGET).bind(At(before));
-    let done = query.execute(&mut *writer).await.map_err(reading("idempotency"))?;
-    Ok(done.rows_affected())
+    let mut forgotten = 0;
+    loop {
+        // Taken anew each time, so that whoever waits to write gets a turn in between.
+        let mut writer = store.writer().await?;
+        let query = sqlx::query::<Db>(sql::FORGET).bind(At(before)).bind(i64::from(FORGOTTEN_AT_ONCE));
+        let gone = query.execute(&mut *writer).await.map_err(reading("idempotency"))?.rows_affected();
+        forgotten += gone;
+        if gone < u64::from(FORGOTTEN_AT_ONCE) {
+            return Ok(forgotten);
+        }
+    }
 }
 
 #[derive(FromRow)]

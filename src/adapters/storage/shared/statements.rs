@@ -55,7 +55,9 @@ crate::adapters::storage::statements! {
     REVOKE_KEY = "UPDATE api_keys SET revoked_at = $2, seal = $3 WHERE id = $1 AND revoked_at IS NULL";
     INSERT_REMEMBERED = "INSERT INTO idempotency (backend_id, key, request, answer, created_at) \
                          VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-    FORGET = "DELETE FROM idempotency WHERE created_at < $1";
+    // A few at a time, so that nothing waits long behind it.
+    FORGET = "DELETE FROM idempotency WHERE (backend_id, key) IN (SELECT backend_id, key FROM idempotency \
+              WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
     LOCK_BACKEND = concat!("SELECT id FROM backends WHERE id = $1", for_update!());
 
     // Holders, their channels, devices and links.
