@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use figures::{Extent, creates, flat, footprint, lifecycle, timers, webhook};
 use stack::Backing;
+use stack::postgres::Statements;
 
 /// Measures the release build.
 #[derive(Parser)]
@@ -29,6 +30,9 @@ struct Arguments {
     /// A million pending approvals too.
     #[arg(long)]
     full: bool,
+    /// Tell on standard error which statements PostgreSQL's time went into; counting them takes some of it.
+    #[arg(long)]
+    statements: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,7 +55,8 @@ enum Figure {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let extent = Extent { time: Duration::from_secs(arguments.seconds), million: arguments.full };
+    let statements = if arguments.statements { Statements::Counted } else { Statements::Uncounted };
+    let extent = Extent { time: Duration::from_secs(arguments.seconds), million: arguments.full, statements };
     let wanted = |figure| arguments.figure == figure || arguments.figure == Figure::All;
     for backing in [Backing::Servers, Backing::Embedded] {
         if wanted(Figure::Footprint) {

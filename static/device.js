@@ -45,7 +45,7 @@ async function approving() {
     say(
       box,
       "This browser has lost the key of this phone.",
-      "It may have cleared its data. Use another device you added, or add this phone again. You can still reject it here.",
+      "It may have cleared its data. Use another device you added. You can still reject it here.",
     );
     return;
   }

@@ -21,6 +21,11 @@ const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export function follow(busy = () => false) {
   let over = false;
   let polling = false;
+  // A tap on the brake is on its way to the server, and a reload would take its place.
+  let leaving = false;
+  addEventListener("submit", () => {
+    leaving = true;
+  });
 
   async function saw(status) {
     const told = Date.parse(status.now);
@@ -33,6 +38,9 @@ export function follow(busy = () => false) {
     const again = sessionStorage.getItem(mark) === String(status.version);
     sessionStorage.setItem(mark, String(status.version));
     if (again) await wait(10_000);
+    if (leaving) return;
+    // It is another page now: it begins at its heading.
+    history.scrollRestoration = "manual";
     location.reload();
   }
 

@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{Extent, count, pgbench};
+use crate::clock;
 use crate::drive;
 use crate::report::Line;
 use crate::seed::{self, Cast, Wanted};
 use crate::stack::node::Node;
 use crate::stack::{Backing, Stack};
 use crate::wire::Wire;
-use crate::clock;
 
 /// Holders; each can have five pending approvals.
 const HOLDERS: usize = 3000;
 const PENDING_AT_ONCE: usize = 5;
 
 pub async fn run(backing: Backing, extent: Extent) -> anyhow::Result<()> {
-    let stack = Stack::start(backing).await?;
+    let stack = Stack::start(backing, extent.statements).await?;
     for connections in [16, 64] {
         let setup = stack.record(&format!("creates_{connections}")).await?;
         let cast = seed::cast(&stack, &setup, Wanted { phones: 0, silent: HOLDERS, hook: None }).await?;
@@ -29,6 +29,7 @@ pub async fn run(backing: Backing, extent: Extent) -> anyhow::Result<()> {
         load(&node, &cast, &next, connections, Duration::from_secs(1), "warm").await?;
 
         let line = Line::of("creates", &stack)?;
+        stack.count(&setup.name).await?;
         let before = watched.read();
         let mut took = load(&node, &cast, &next, connections, extent.time, "create").await?;
         let spent = watched.since(before);
@@ -40,6 +41,7 @@ pub async fn run(backing: Backing, extent: Extent) -> anyhow::Result<()> {
             .cpu(&spent, creates)
             .milliseconds("create", &mut took)
             .print();
+        stack.tell(&setup.name, creates).await?;
         drop(node);
         if !stack.is_embedded() {
             pgbench::run(&stack, &setup.name, connections, extent).await?;

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::{Extent, count, creates};
+use crate::clock;
 use crate::drive;
 use crate::meter::Spent;
 use crate::report::{Line, percentile};
@@ -13,7 +14,6 @@ use crate::seed::{self, Cast, Wanted, background};
 use crate::stack::node::{Node, Setup};
 use crate::stack::{Backing, Stack};
 use crate::wire::Wire;
-use crate::clock;
 
 const CONNECTIONS: usize = 16;
 const ROUNDS: usize = 3;
@@ -30,7 +30,7 @@ struct Size {
 }
 
 pub async fn run(extent: Extent) -> anyhow::Result<()> {
-    let stack = Stack::start(Backing::Servers).await?;
+    let stack = Stack::start(Backing::Servers, extent.statements).await?;
     let (postgres, _) = stack.servers()?;
     let mut sizes = Vec::new();
     let wanted: &[u64] = if extent.million { &[1_000, 100_000, 1_000_000] } else { &[1_000, 100_000] };

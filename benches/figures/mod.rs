@@ -10,6 +10,8 @@ pub mod webhook;
 
 use std::time::Duration;
 
+use crate::stack::postgres::Statements;
+
 /// How long and how far.
 #[derive(Debug, Clone, Copy)]
 pub struct Extent {
@@ -17,6 +19,7 @@ pub struct Extent {
     pub time: Duration,
     /// A million pending approvals too.
     pub million: bool,
+    pub statements: Statements,
 }
 
 /// So much work as a number to divide by.

@@ -27,7 +27,7 @@ struct Decided {
 }
 
 pub async fn run(backing: Backing, extent: Extent) -> anyhow::Result<()> {
-    let stack = Stack::start(backing).await?;
+    let stack = Stack::start(backing, extent.statements).await?;
     let setup = stack.record("webhook").await?;
     let mut receiver = Receiver::start().await?;
     let wanted = Wanted { phones: PHONES, silent: 0, hook: Some(&receiver.url) };
@@ -79,7 +79,8 @@ pub async fn run(backing: Backing, extent: Extent) -> anyhow::Result<()> {
     node.check()?;
 
     let since = |moment: fn(&Decided) -> Instant| -> Vec<f64> {
-        let late = |one: &Decided| Some(arrived.get(&one.id)?.saturating_duration_since(moment(one)).as_secs_f64() * 1e3);
+        let late =
+            |one: &Decided| Some(arrived.get(&one.id)?.saturating_duration_since(moment(one)).as_secs_f64() * 1e3);
         decided.iter().filter_map(late).collect()
     };
     let took = (start.elapsed()).as_secs_f64();

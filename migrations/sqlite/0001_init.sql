@@ -1,6 +1,6 @@
--- The record on SQLite. ../postgres/0001_init.sql has the same tables and columns in PostgreSQL's types; a test compares
--- the two. Ids are the 16 bytes of a UUIDv7, so that their order is the order of creation. Times are microseconds since
--- 1970: SQLite's own texts don't sort right when only one of two has a fraction.
+-- The record on SQLite. ../postgres/0001_init.sql has the same tables and columns in PostgreSQL's types; a test
+-- compares the two. Ids are the 16 bytes of a UUIDv7, so that their order is the order of creation. Times are
+-- microseconds since 1970: SQLite's own texts don't sort right when only one of two has a fraction.
 
 CREATE TABLE backends (
     id          BLOB    PRIMARY KEY,

@@ -5,6 +5,7 @@ mod batches;
 mod drift;
 mod faults;
 mod forged;
+mod log;
 pub mod make;
 mod plans;
 

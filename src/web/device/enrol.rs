@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::failure::{PageError, ScriptError, html, see};
 use super::present;
+use super::push::PushKey;
 use super::seen::{Name, Seen, cookie};
 use super::waiting::Jwk;
 use crate::domain::device::{Blob, DeviceKey, DeviceName};
@@ -36,7 +37,7 @@ pub async fn show(cx: web::Data<Context>, token: web::Path<String>, seen: Seen) 
 }
 
 /// How long a new device waits, in words.
-pub fn hold_text(cx: &Context) -> String {
+fn hold_text(cx: &Context) -> String {
     span(i64::try_from(cx.settings.new_device_hold.as_micros()).unwrap_or(i64::MAX))
 }
 
@@ -111,7 +112,7 @@ pub async fn declined(cx: web::Data<Context>) -> Result<HttpResponse, PageError>
     Ok(html(page.render().map_err(Error::internal)?))
 }
 
-pub async fn done(cx: web::Data<Context>, seen: Seen) -> Result<HttpResponse, PageError> {
+pub async fn done(cx: web::Data<Context>, push: web::Data<PushKey>, seen: Seen) -> Result<HttpResponse, PageError> {
     let device = seen.browser.device(&cx).await?;
     let now = cx.now();
     let usable = if device.body.usable_from <= now {
@@ -119,6 +120,7 @@ pub async fn done(cx: web::Data<Context>, seen: Seen) -> Result<HttpResponse, Pa
     } else {
         Usable::From(present::at(now, device.body.usable_from))
     };
-    let page = EnrolledPage { frame: present::frame(&cx), device: Given::new(device.body.name.as_str()), usable };
+    let (frame, device) = (present::frame(&cx), Given::new(device.body.name.as_str()));
+    let page = EnrolledPage { frame, device, usable, notices: push.notices() };
     Ok(html(page.render().map_err(Error::internal)?))
 }

@@ -9,7 +9,7 @@ use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
 use std::fmt;
 use std::time::Duration;
 
-use super::{enrol, present};
+use super::present;
 use crate::domain::approval::transitions::Refusal;
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Error};
@@ -123,7 +123,7 @@ fn render(cx: &Context, face: Face, request_id: String) -> Result<String, crate:
     let frame = present::frame(cx);
     let trouble = match face {
         Face::UnknownBrowser => {
-            return UnknownBrowserPage { frame, device_hold: enrol::hold_text(cx) }.render();
+            return UnknownBrowserPage { frame }.render();
         }
         Face::NotFound => Trouble::NotFound,
         Face::LinkEnded => Trouble::LinkEnded,

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 
 use super::failure::{PageError, html};
 use super::present;
+use super::push::PushKey;
 use super::seen::Seen;
 use crate::domain::approval::State;
 use crate::service::{Context, Error, read};
@@ -12,10 +13,16 @@ use crate::web::pages::clocktext::day;
 use crate::web::pages::home::{HomePage, HomeRow};
 use crate::web::pages::live::Deadline;
 
-pub async fn home(cx: web::Data<Context>, seen: Seen) -> Result<HttpResponse, PageError> {
+pub async fn home(cx: web::Data<Context>, push: web::Data<PushKey>, seen: Seen) -> Result<HttpResponse, PageError> {
     let home = read::home(&cx, &seen.browser).await?;
     let now = cx.now();
-    let mut page = HomePage { frame: present::frame(&cx), waiting: vec![], cooling: vec![], lately: vec![] };
+    let mut page = HomePage {
+        frame: present::frame(&cx),
+        waiting: vec![],
+        cooling: vec![],
+        lately: vec![],
+        notices: push.notices(),
+    };
     for approval in &home.approvals {
         let transfer = approval.details.transfer();
         let (id, payee) = (approval.id.to_string(), transfer.payee.name.as_str());

@@ -7,10 +7,17 @@ use super::failure::ScriptError;
 use super::seen::Seen;
 use crate::domain::channel::Address;
 use crate::service::{Context, Error, subscribe};
+use crate::web::pages::home::Notices;
 
 /// The VAPID public key (uncompressed point, base64url), if this deployment sends web push.
 #[derive(Debug, Clone)]
 pub struct PushKey(pub Option<String>);
+
+impl PushKey {
+    pub const fn notices(&self) -> Notices {
+        if self.0.is_some() { Notices::Offered } else { Notices::Off }
+    }
+}
 
 pub async fn key(key: web::Data<PushKey>) -> Result<HttpResponse, ScriptError> {
     match &key.0 {

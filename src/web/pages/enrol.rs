@@ -6,6 +6,7 @@
 use super::clocktext::Moment;
 use super::frame::Frame;
 use super::given::Given;
+use super::home::Notices;
 use super::live::Deadline;
 use askama::Template;
 
@@ -60,4 +61,5 @@ pub struct EnrolledPage {
     pub frame: Frame,
     pub device: Given,
     pub usable: Usable,
+    pub notices: Notices,
 }

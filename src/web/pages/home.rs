@@ -40,6 +40,14 @@ impl HomeRow {
     }
 }
 
+/// Whether this deployment sends notices to browsers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notices {
+    Offered,
+    /// Nothing offers what it doesn't have.
+    Off,
+}
+
 /// What a holder sees at `/`.
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -48,4 +56,5 @@ pub struct HomePage {
     pub waiting: Vec<HomeRow>,
     pub cooling: Vec<HomeRow>,
     pub lately: Vec<HomeRow>,
+    pub notices: Notices,
 }

@@ -57,7 +57,7 @@ impl Told {
                 Row::at(LABEL, at.clone()).then(&format!(", by {}", listed(ways)))
             }
             Self::NotYet | Self::By(..) => {
-                Row::text(LABEL, "Not yet. We keep trying. It isn’t sent before one of our messages has reached you.")
+                Row::text(LABEL, "Our messages are on their way. It isn’t sent before one of them has reached you.")
             }
         }
     }

@@ -10,7 +10,7 @@ use super::enrol::{EnrolDeclinedPage, EnrolPage, EnrolledPage, Proof, Usable};
 use super::errors::{ErrorPage, Trouble};
 use super::frame::{Frame, Lang, Profile};
 use super::given::Given;
-use super::home::{HomePage, HomeRow};
+use super::home::{HomePage, HomeRow, Notices};
 use super::live::{Deadline, HoldClock, Live, Stage};
 use super::outcome::{Actor, Approved, Lapse, Outcome, Reached, Release, Stopper, Told};
 use super::undecidable::{OtherDevice, Undecidable, UndecidablePage, UnknownBrowserPage};
@@ -172,7 +172,7 @@ impl Sampler<'_> {
             || OtherDevice { name: Given::new("Old iPad"), note: format!("Last used {}", day(NOW, NOW - 432 * HOUR)) };
         let too_new =
             Undecidable::TooNew { added: moment(NOW, NOW - 10 * MINUTE), from: moment(NOW, NOW + 710 * MINUTE) };
-        let unknown = UnknownBrowserPage { frame: self.frame(), device_hold: "12 hours".to_owned() };
+        let unknown = UnknownBrowserPage { frame: self.frame() };
         Ok(vec![
             ("07-same-browser", page(Undecidable::SameBrowser, vec![pixel(), ipad()]).render()?),
             ("07-same-browser-only", page(Undecidable::SameBrowser, vec![]).render()?),
@@ -287,13 +287,20 @@ impl Sampler<'_> {
             proof,
             device_hold: "12 hours".to_owned(),
         };
-        let done = |usable: Usable| EnrolledPage { frame: self.frame(), device: Given::new("Priya’s Pixel"), usable };
+        let done = |usable: Usable, notices: Notices| EnrolledPage {
+            frame: self.frame(),
+            device: Given::new("Priya’s Pixel"),
+            usable,
+            notices,
+        };
+        let later = Usable::From(moment(NOW, NOW + 710 * MINUTE));
         Ok(vec![
             ("06-enrol", ask(Proof::CodeSentTo(Given::new("p••••@example.com"))).render()?),
             ("06-enrol-further", ask(Proof::Approved).render()?),
             ("06-enrol-declined", EnrolDeclinedPage { frame: self.frame() }.render()?),
-            ("06-enrolled", done(Usable::From(moment(NOW, NOW + 710 * MINUTE))).render()?),
-            ("06-enrolled-now", done(Usable::Now).render()?),
+            ("06-enrolled", done(later, Notices::Offered).render()?),
+            ("06-enrolled-now", done(Usable::Now, Notices::Offered).render()?),
+            ("06-enrolled-no-notices", done(Usable::Now, Notices::Off).render()?),
         ])
     }
 
@@ -312,9 +319,15 @@ impl Sampler<'_> {
                 HomeRow::past(ID, "Northern Gas", &AmountText::new("310.40", "GBP"), Stage::Released, "18 November"),
                 HomeRow::past(ID, "دار السلام", &AmountText::new("900.00", "EUR"), Stage::Cancelled, "12 November"),
             ],
+            notices: Notices::Offered,
         };
-        let empty = HomePage { frame: self.frame(), waiting: vec![], cooling: vec![], lately: vec![] };
-        Ok(vec![("08-home", full.render()?), ("08-home-empty", empty.render()?)])
+        let empty =
+            |notices| HomePage { frame: self.frame(), waiting: vec![], cooling: vec![], lately: vec![], notices };
+        Ok(vec![
+            ("08-home", full.render()?),
+            ("08-home-empty", empty(Notices::Offered).render()?),
+            ("08-home-no-notices", empty(Notices::Off).render()?),
+        ])
     }
 
     fn errors(&self) -> Pages {

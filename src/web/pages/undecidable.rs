@@ -64,6 +64,4 @@ impl UndecidablePage {
 #[template(path = "device/unknown.html")]
 pub struct UnknownBrowserPage {
     pub frame: Frame,
-    /// How long a newly added device waits before it can approve: «12 hours».
-    pub device_hold: String,
 }

@@ -49,7 +49,8 @@ async fn what_the_policy_forbids_is_noticed_and_no_browser_outlives_its_handle()
     let world = World::start(Options::default()).await;
     let browser = world.browser("any browser", Screen::Phone).await;
     browser.open("/").await;
-    let inline = "document.body.append(Object.assign(document.createElement('script'), { text: 'document.title = 1' }))";
+    let inline =
+        "document.body.append(Object.assign(document.createElement('script'), { text: 'document.title = 1' }))";
     browser.script(inline, Vec::new()).await.expect("a page");
     browser.complained_only_of(&["Content Security Policy", "status of 403"]).await;
     assert_ne!(browser.driver.title().await.expect("a title"), "1");

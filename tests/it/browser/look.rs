@@ -92,7 +92,8 @@ impl Browser {
             }
             if screen == Screen::Phone {
                 self.theme(THEMES[0]).await;
-                let whole = self.script("return document.documentElement.scrollHeight", Vec::new()).await.expect("a page");
+                let whole =
+                    self.script("return document.documentElement.scrollHeight", Vec::new()).await.expect("a page");
                 let whole = whole.as_u64().and_then(|pixels| pixels.try_into().ok()).expect("a height");
                 if whole > height {
                     self.size(screen, whole).await;

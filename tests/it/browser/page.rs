@@ -64,6 +64,14 @@ impl Browser {
         self.until(&what, async || Ok(self.find_text("h1").await?.filter(|text| text == heading))).await;
     }
 
+    /// Waits until the first element that fits is in sight.
+    pub async fn shows(&self, css: &str) {
+        let source = "const { top, bottom } = document.querySelector(arguments[0]).getBoundingClientRect();
+            return top >= 0 && bottom <= innerHeight";
+        let seen = async || Ok((self.script(source, vec![json!(css)]).await? == true).then_some(()));
+        self.until(&format!("{css} in sight"), seen).await;
+    }
+
     /// Waits until the browser is at a path.
     pub async fn is_at(&self, path: &str) {
         let what = format!("the path {path}");
@@ -107,6 +115,12 @@ impl Browser {
     pub async fn back_by_keyboard(&self) {
         let keys = self.driver.action_chain().key_down(Key::Shift).send_keys(Key::Tab).key_up(Key::Shift);
         keys.perform().await.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+    }
+
+    /// From now on every request is half a second on its way.
+    pub async fn on_a_slow_line(&self) {
+        let line = json!({"offline": false, "latency": 500, "downloadThroughput": -1, "uploadThroughput": -1});
+        self.devtools("Network.emulateNetworkConditions", line).await;
     }
 
     /// Lets pages run scripts, from the next page on.

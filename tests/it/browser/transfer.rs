@@ -7,7 +7,7 @@ use super::{Browser, World};
 use crate::support::app::Options;
 use countersign::domain::Timestamp;
 use countersign::domain::policy::Assurance;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Seconds that the clock of a hold shows, while it runs.
 async fn seconds(browser: &Browser) -> u32 {
@@ -101,14 +101,34 @@ async fn rejected_on_the_phone_and_told_where_it_was_started() {
     phone.open(&transfer.page).await;
     phone.is_ready("#approve").await;
 
+    // However far down one was, the new page begins at its heading.
+    desk.script("scrollTo(0, document.documentElement.scrollHeight)", Vec::new()).await.expect("a page");
     phone.tap("#stop button").await;
     phone.headed("Not sent. You rejected it").await;
+    phone.shows("h1").await;
     desk.headed("Not sent. It was rejected on your phone").await;
+    desk.shows("h1").await;
     let view = world.bank.read(&transfer.id).await;
     assert_eq!((&view["state"], &view["reason"]), (&"rejected".into(), &"holder_rejected".into()));
     world.assert_not_redeemable(&transfer).await;
     phone.look("device-rejected").await;
     desk.look("waiting-rejected").await;
+
+    // News that comes while a tap on the brake is on its way doesn't take its place.
+    let catch =
+        "window.EventSource = class extends EventSource { constructor(...a) { super(...a); window.news = this; } }";
+    phone.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": catch})).await;
+    let transfer = world.transfer("wd-2").await;
+    world.start_at(&desk, &transfer).await;
+    phone.open(&transfer.page).await;
+    phone.is_ready("#approve").await;
+    phone.on_a_slow_line().await;
+    let at_once = "const news = new MessageEvent('status', { data: JSON.stringify({ version: 99 }) });
+        document.querySelector('#stop button').click();
+        setTimeout(() => window.news.dispatchEvent(news))";
+    phone.script(at_once, Vec::new()).await.expect("a page");
+    phone.headed("Not sent. You rejected it").await;
+    assert_eq!(world.state(&transfer).await, "rejected");
     phone.was_quiet().await;
     desk.was_quiet().await;
 }

@@ -88,6 +88,7 @@ macro_rules! store_conformance {
                     a_notice_on_the_deciding_device_does_not,
                     a_notice_on_a_channel_that_is_too_new_does_not,
                     a_notice_about_another_approval_does_not,
+                    a_notice_that_asks_for_an_answer_does_not,
                     the_first_that_counts_is_named,
                 }
                 due {

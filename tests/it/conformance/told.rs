@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::domain::approval::{Approval, Told};
-use countersign::domain::channel::{About, Channel, Turn};
+use countersign::domain::channel::{About, Channel, Notice, Purpose, Turn};
 use countersign::domain::{NoticeId, Timestamp};
 use countersign::ports::store::NoticeOutcome;
 use countersign::ports::{Effect, Store};
@@ -119,6 +119,19 @@ pub async fn a_notice_about_another_approval_does_not(store: Arc<dyn Store>) {
     let outcome = NoticeOutcome::Delivered { at: approved_at + MINUTE };
     assert!(world.store.settle_notice(jobs[0].id, jobs[0].fence, outcome).await.unwrap());
     assert_eq!(told(&world, &one).await, None);
+}
+
+pub async fn a_notice_that_asks_for_an_answer_does_not(store: Arc<dyn Store>) {
+    let world = World::build(store).await;
+    let (approval, approved_at) = cooling(&world).await;
+    let mut change = world.change(Effect::Noted);
+    let asked = world.notice(About::Approval(approval.id), world.mailbox.id, Turn::Now, 0);
+    change.notices = vec![Notice { purpose: Purpose::Asked, ..asked }];
+    world.store.commit(change).await.unwrap();
+    let job = world.store.claim_notices(10, MINUTE).await.unwrap().remove(0);
+    let outcome = NoticeOutcome::Delivered { at: approved_at + MINUTE };
+    assert!(world.store.settle_notice(job.id, job.fence, outcome).await.unwrap());
+    assert_eq!(told(&world, &approval).await, None, "it tells of a question, not of an approval");
 }
 
 pub async fn the_first_that_counts_is_named(store: Arc<dyn Store>) {

@@ -125,7 +125,8 @@ const RULES: &[(&str, &str)] = &[
     (
         "each approval has its remembered answer",
         "SELECT format('%s', a.id) FROM approvals a WHERE NOT EXISTS (SELECT 1 FROM idempotency i \
-         WHERE i.backend_id = a.backend_id AND i.answer::jsonb ->> 'id' = 'apr_' || replace(a.id::text, '-', ''))",
+         WHERE i.backend_id = a.backend_id AND i.key = a.transfer_id \
+         AND position('apr_' || replace(a.id::text, '-', '') IN i.answer) > 0)",
     ),
 ];
 

@@ -276,7 +276,7 @@ impl Holder {
     }
 
     /// Takes a released transfer, asks again, asks for another, and tries to stop it afterwards.
-    async fn redeem(&mut self, placed: &Placed) {
+    pub async fn redeem(&self, placed: &Placed) {
         if !self.try_redeem(placed).await {
             let view = self.read(&placed.id).await;
             assert_eq!(view["state"], "expired", "a redeem was refused: {view}");

@@ -44,7 +44,7 @@ async fn nodes_start_and_decide_without_redis() {
     let mut chance = Chance::of("without redis");
     let mut redis = Redis::start();
     redis.kill();
-    let mut deployment = Deployment::on(database(), redis, Options { life: 60, ..Options::default() }).await;
+    let mut deployment = Deployment::on(database(), redis, Options { life: 40, ..Options::default() }).await;
     let gateway = deployment.gateway();
     for node in 0..2 {
         let (status, body) = deployment.readiness(node).await;
@@ -76,6 +76,9 @@ async fn nodes_start_and_decide_without_redis() {
             (deployment.readiness(node).await.1["status"] == "ready").then_some(())
         })
         .await;
+    }
+    for placed in &approved {
+        holder.redeem(placed).await;
     }
     deployment.check(&deployment.postgres.url("postgres")).await;
 }

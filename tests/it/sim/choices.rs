@@ -13,7 +13,7 @@ use countersign::ports::Clock;
 use super::acts::{Act, Hand};
 use super::cast::{GEAR, NEW, STRANGER};
 use super::checks::Broken;
-use super::run::Run;
+use super::run::{Event, Run};
 
 const SECOND: i64 = 1_000_000;
 /// More than a run can have deadlines.
@@ -89,16 +89,16 @@ impl Run {
             Step::Crash if !self.tasks.is_empty() => {
                 let index = self.chance.below(self.tasks.len());
                 let task = self.tasks.swap_remove(index);
-                self.tell(|| format!("task {} crashed", task.id));
+                self.tell(Event::Crashed(task.id));
             }
             Step::CrashNode => {
                 let node = self.chance.below(self.nodes.len());
                 self.tasks.retain(|task| task.node != node);
-                self.tell(|| format!("node {node} crashed"));
+                self.tell(Event::NodeCrashed(node));
             }
             Step::Flush => {
                 self.timers.flush();
-                self.tell(|| "all timers are gone".to_owned());
+                self.tell(Event::TimersFlushed);
             }
             Step::Bounce => self.bounce(),
             Step::Crash => {}
@@ -108,15 +108,15 @@ impl Run {
 
     fn pass(&mut self, until: Timestamp) {
         self.clock.set(until.max(self.clock.now()));
-        self.tell(|| "time passed".to_owned());
     }
 
     /// Goes to the moment before, of or after something's falling due.
     fn to_what_is_due(&mut self) {
-        let unanswered = self.chance.once_in(6);
+        let unanswered = self.chance.once_in(5);
         let due = self.store.look(|record| {
             let approvals = record.approvals.values().map(|row| &row.approval);
-            let wanted = approvals.filter(|approval| unanswered || approval.state != State::Pending);
+            let cooling = |approval: &&Approval| matches!(approval.state, State::Cooling { .. });
+            let wanted = approvals.filter(|approval| unanswered || cooling(approval));
             wanted.filter_map(Approval::due_at).collect::<Vec<_>>()
         });
         if !due.is_empty() {
@@ -135,7 +135,7 @@ impl Run {
             Some(node) => node.clock.set(ahead),
             None => self.timer_clock.set(ahead),
         }
-        self.tell(|| format!("clock {which} is {ahead} us ahead"));
+        self.tell(Event::ClockIsAhead(which, ahead));
     }
 
     fn bounce(&mut self) {
@@ -146,7 +146,7 @@ impl Run {
             self.store.set_up(|record| {
                 record.notice_bounced(id, now);
             });
-            self.tell(|| format!("{id} bounced"));
+            self.tell(Event::Bounced(id));
         }
     }
 
@@ -315,7 +315,7 @@ impl Run {
     /// The invariant that doesn't hold, on the way or at the end.
     pub fn calm(&mut self) -> Result<(), Broken> {
         self.faults.end();
-        self.tell(|| "calm".to_owned());
+        self.tell(Event::Calm);
         self.nodes.iter().for_each(|node| node.clock.set(0));
         self.timer_clock.set(0);
         self.tasks.clear();

@@ -18,7 +18,7 @@ use countersign::ports::secrets::SignError;
 use countersign::ports::timing::{Claim, PortError, Quota, Verdict};
 use countersign::ports::{ChannelSender, Clock, Limits, Live, ReceiptSigner, Timers, WebhookSender};
 
-use super::faults::{Faults, Plant, broken};
+use super::faults::{Faults, broken};
 use super::tasks::give_way;
 
 /// Timers as the nodes share them. They lose some, fire some twice and some that nobody set, and may all be flushed.
@@ -69,9 +69,6 @@ impl Timers for SharedTimers {
 
     async fn arm_missing(&self, timers: &[(ApprovalId, Timestamp)]) -> Result<(), PortError> {
         let inner = self.reach().await?;
-        if self.faults.plant == Plant::NoSweep {
-            return Ok(());
-        }
         inner.arm_missing(timers).await
     }
 

@@ -8,7 +8,7 @@ use countersign::adapters::secrets::MasterSecrets;
 use countersign::domain::channel::ChannelKind;
 use countersign::domain::details::Digest;
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
-use countersign::domain::{ApprovalId, Timestamp};
+use countersign::domain::{ApprovalId, NoticeId, Timestamp};
 use countersign::ports::{ChannelSender, Clock, Secrets, WebhookSender};
 use countersign::service::prompt::Prompt;
 use countersign::service::{Context, Profile, Settings};
@@ -86,8 +86,19 @@ pub struct Run {
     pub began: HashMap<TaskId, usize>,
     checks: Checks,
     next: TaskId,
-    /// What happened, to be read when a check fails.
-    pub story: Vec<String>,
+    story: Vec<(Timestamp, Event)>,
+}
+
+/// What happened, to be told when a check fails.
+pub enum Event {
+    Began(TaskId, usize),
+    Answered(TaskId, String),
+    Crashed(TaskId),
+    NodeCrashed(usize),
+    TimersFlushed,
+    Bounced(NoticeId),
+    ClockIsAhead(usize, i64),
+    Calm,
 }
 
 fn settings(chance: &mut Chance) -> Settings {
@@ -187,16 +198,30 @@ impl Run {
         }
     }
 
-    pub fn tell(&mut self, what: impl FnOnce() -> String) {
-        let line = format!("{} {}", self.clock.now(), what());
-        self.story.push(line);
+    pub fn tell(&mut self, event: Event) {
+        self.story.push((self.clock.now(), event));
+    }
+
+    /// What happened, a line each.
+    pub fn story(&self) -> String {
+        let line = |(at, event): &(Timestamp, Event)| match event {
+            Event::Began(task, node) => format!("{at} task {task} on node {node}: {:?}", self.acts[task]),
+            Event::Answered(task, answer) => format!("{at} task {task} answered {answer}"),
+            Event::Crashed(task) => format!("{at} task {task} crashed"),
+            Event::NodeCrashed(node) => format!("{at} node {node} crashed"),
+            Event::TimersFlushed => format!("{at} all timers are gone"),
+            Event::Bounced(notice) => format!("{at} {notice} bounced"),
+            Event::ClockIsAhead(clock, micros) => format!("{at} clock {clock} is {micros} us ahead"),
+            Event::Calm => format!("{at} calm"),
+        };
+        self.story.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// Begins an act on a node.
     pub fn start(&mut self, node: usize, act: Act) {
         let id = self.next;
         self.next += 1;
-        self.tell(|| format!("task {id} on node {node}: {act:?}"));
+        self.tell(Event::Began(id, node));
         let doing = begin(&self.nodes[node], &mut self.cast, &self.known, &act);
         self.acts.insert(id, act.clone());
         self.began.insert(id, self.log.stored().len());
@@ -214,7 +239,7 @@ impl Run {
         self.check_stored()?;
         if let Some(answer) = answer {
             let task = self.tasks.swap_remove(index);
-            self.tell(|| format!("task {id} answered {}", shortly(&answer)));
+            self.tell(Event::Answered(id, shortly(&answer)));
             self.check_answer(&task, &answer)?;
             self.learn(&task.act, answer);
         }

@@ -43,8 +43,8 @@ fn no_statement_has_two_names() {
         assert_eq!(names.len(), list.len(), "one name, one statement");
         let texts: BTreeMap<_, _> = list.iter().map(|(name, sql)| (sql, name)).collect();
         let doubled: Vec<_> = list.iter().filter(|(name, sql)| texts[&sql] != name).collect();
-        // What is read before a row is changed is kept by a lock on PostgreSQL; SQLite needs none, so there the two read
-        // alike.
+        // What is read before a row is changed is kept by a lock on PostgreSQL; SQLite needs none, so there the two
+        // read alike.
         assert!(doubled.iter().all(|(name, _)| ["HOLDER", "KEY"].contains(name)), "{doubled:?}");
     }
 }
@@ -93,7 +93,8 @@ async fn sqlite_tables(path: &Path) -> Tables {
 }
 
 async fn postgres_tables(url: &str) -> Tables {
-    let sql = "SELECT table_name::text, column_name::text, data_type::text, is_nullable::text FROM information_schema.columns
+    let sql =
+        "SELECT table_name::text, column_name::text, data_type::text, is_nullable::text FROM information_schema.columns
                WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%' ORDER BY ordinal_position";
     let mut connection = PgConnection::connect(url).await.unwrap();
     let mut tables = Tables::new();

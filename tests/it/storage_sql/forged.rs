@@ -217,7 +217,9 @@ async fn a_redirected_channel_is_forged_and_tells_nobody(world: World, intruder:
     assert_eq!(statuses, [NoticeStatus::Failed, NoticeStatus::Queued]);
 
     // Nor does a delivery on it count, whatever the row says.
-    intruder.runs(&format!("UPDATE notices SET status = 'delivered', delivered_at = created_at WHERE channel_id = {id}")).await;
+    intruder
+        .runs(&format!("UPDATE notices SET status = 'delivered', delivered_at = created_at WHERE channel_id = {id}"))
+        .await;
     assert_eq!(world.store.due_cases(&[cooling.id]).await.unwrap().remove(0).unwrap().told, None);
     let delivered = NoticeOutcome::Delivered { at: world.now };
     assert!(world.store.settle_notice(jobs[0].id, jobs[0].fence, delivered).await.unwrap());

@@ -71,19 +71,45 @@ async fn sqlite_walks_its_indexes() {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut file).await.unwrap();
     }
     let statements = SqliteStore::statements();
-    for asked in ["DUE_BEFORE", "LEASE_NOTICES", "LEASE_DELIVERIES", "MOVE", "OPEN", "PROVE", "LIST_OF_HOLDER", "TOLD",
-        "LIST", "LIST_LIVE", "LIST_OF_SUBJECT", "LIST_OF_TRANSFER", "NOTICES", "NEXT_NOTICE", "EVIDENCE", "OPENING",
-        "DELIVERIES", "DEVICES_BY_KEY", "APPROVALS_BY_ID", "AUDIT_PAGE", "STORED", "FORGET"]
-    {
+    for asked in [
+        "DUE_BEFORE",
+        "LEASE_NOTICES",
+        "LEASE_DELIVERIES",
+        "MOVE",
+        "OPEN",
+        "PROVE",
+        "LIST_OF_HOLDER",
+        "TOLD",
+        "LIST",
+        "LIST_LIVE",
+        "LIST_OF_SUBJECT",
+        "LIST_OF_TRANSFER",
+        "NOTICES",
+        "NEXT_NOTICE",
+        "EVIDENCE",
+        "OPENING",
+        "DELIVERIES",
+        "DEVICES_BY_KEY",
+        "APPROVALS_BY_ID",
+        "AUDIT_PAGE",
+        "STORED",
+        "FORGET",
+    ] {
         let plan = sqlite_plan(&mut file, statement(&statements, asked)).await;
-        for step in &plan {
-            let Some(scanned) = step.strip_prefix("SCAN ") else { continue };
-            // Single rows, the elements of a bound list, and the steps of a recursion are no tables; and the first row of
-            // an index is where the walk from endpoint to endpoint begins.
-            let name = scanned.split(' ').next().unwrap_or_default();
-            let no_table = ["CONSTANT", "json_each", "p", "places", "w", "o", "l", "e", "a"].contains(&name);
-            let first_row = scanned.contains("INDEX deliveries_next") ;
-            assert!(no_table || first_row, "{name} in {sql}: {plan:#?}", sql = asked);
+        // Single rows, the elements of a bound list, subqueries and the steps of a recursion are no tables; and the first
+        // row of an index is where the walk from endpoint to endpoint begins.
+        let no_tables: &[&str] = match asked {
+            "OPEN" => &["p", "places"],
+            "OPENING" => &["o"],
+            "LIST_OF_HOLDER" => &["a", "l", "e"],
+            "LIST_OF_TRANSFER" => &["a"],
+            "LEASE_DELIVERIES" => &["w", "d USING COVERING INDEX deliveries_next"],
+            _ => &[],
+        };
+        for scanned in plan.iter().filter_map(|step| step.strip_prefix("SCAN ")) {
+            let harmless =
+                |name: &str| scanned == name || scanned.starts_with("json_each") || scanned == "CONSTANT ROW";
+            assert!(harmless("") || no_tables.iter().any(|name| harmless(name)), "{scanned} in {asked}: {plan:#?}");
         }
     }
     claims_go_on(&world, &dead).await;
@@ -100,7 +126,8 @@ fn postgres_plan(server: &Postgres, sql: &str, values: &str) -> String {
     server.sql(
         "postgres",
         &format!(
-            "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_material = off; SET jit = off; SET plan_cache_mode = force_generic_plan;
+            "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_material = off; SET jit = off;
+             SET plan_cache_mode = force_generic_plan;
              PREPARE asked ({types}) AS {sql}; EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) EXECUTE asked ({values})"
         ),
     )
@@ -109,7 +136,8 @@ fn postgres_plan(server: &Postgres, sql: &str, values: &str) -> String {
 /// Pages that a plan touched in all.
 fn pages(plan: &str) -> u64 {
     let line = plan.lines().find(|line| line.contains("Buffers: shared")).expect("the plan counts pages");
-    let numbers = line.split_whitespace().filter_map(|word| word.split_once('=')).filter(|(name, _)| *name != "dirtied");
+    let numbers =
+        line.split_whitespace().filter_map(|word| word.split_once('=')).filter(|(name, _)| *name != "dirtied");
     numbers.filter_map(|(_, number)| number.parse::<u64>().ok()).sum()
 }
 
@@ -157,7 +185,11 @@ async fn postgres_walks_its_indexes() {
     let highest = "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid";
     let one = format!("ARRAY['{}']::uuid[]", approval.id.uuid());
     let asked = [
-        ("DUE_BEFORE", "now()::timestamptz, '0001-01-01'::timestamptz, '00000000-0000-0000-0000-000000000000'::uuid, 100::bigint".to_owned()),
+        (
+            "DUE_BEFORE",
+            "now()::timestamptz, '0001-01-01'::timestamptz, '00000000-0000-0000-0000-000000000000'::uuid, 100::bigint"
+                .to_owned(),
+        ),
         ("LEASE_NOTICES", "50::bigint, 0::bigint".to_owned()),
         ("LEASE_DELIVERIES", "100::bigint, 10::bigint, '{}'::uuid[], 0::bigint".to_owned()),
         ("LIST", format!("{backend}, {highest}, 50::bigint, NULL::text")),
@@ -205,7 +237,8 @@ async fn the_plan_of_an_empty_database_does_for_a_full_one() {
     world.put(&approval, world.cancelled()).await;
     store.close().await;
     let after = eventually("the server processes to be gone and their counts to be there", async || {
-        let calm = server.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'countersign'");
+        let calm =
+            server.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'countersign'");
         (calm == "0").then(read)
     })
     .await;

@@ -76,10 +76,11 @@ impl Target {
         let server = PgConnectOptions::from_str(url.expose_secret())?
             .application_name("countersign")
             .disable_statement_logging()
-            // Every statement here has an index to go by, in the order that it asks for. Before a table was first analysed
-            // the planner can't know what that is worth, and a plan that it keeps from then would read, or sort, or keep
-            // at hand all of a table that has grown meanwhile.
-            .options([("enable_seqscan", "off"), ("enable_bitmapscan", "off"), ("enable_material", "off"), ("jit", "off")])
+            // Every statement here has an index to go by, in the order that it asks for. Before a table was first
+            // analysed the planner can't know what that is worth, and a plan that it keeps from then would read, or
+            // sort, or keep at hand all of a table that has grown meanwhile.
+            .options([("enable_seqscan", "off"), ("enable_bitmapscan", "off"), ("enable_material", "off")])
+            .options([("jit", "off")])
             .options([
                 ("statement_timeout", timeout.as_str()),
                 ("idle_in_transaction_session_timeout", timeout.as_str()),

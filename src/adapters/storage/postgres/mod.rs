@@ -1,5 +1,5 @@
-//! The record in PostgreSQL 14 or newer, for any number of nodes. Committers have connections of their own; reads have a pool, and
-//! the workers that lease and settle have another, so that none of them waits for the others.
+//! The record in PostgreSQL 14 or newer, for any number of nodes. Committers have connections of their own; reads have
+//! a pool, and the workers that lease and settle have another, so that none of them waits for the others.
 
 /// An id out of a list that was bound as an array.
 macro_rules! among {

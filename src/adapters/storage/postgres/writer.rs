@@ -70,8 +70,7 @@ impl PostgresWriter {
     /// died meanwhile would have to be looked up, although it never arrived.
     async fn connected(&mut self) -> Result<Link, sqlx::Error> {
         if let Some(mut link) = self.link.take()
-            && (link.used.elapsed() < RESTED
-                || self.target.in_time(link.connection.ping()).await.is_ok())
+            && (link.used.elapsed() < RESTED || self.target.in_time(link.connection.ping()).await.is_ok())
         {
             return Ok(link);
         }
@@ -246,8 +245,8 @@ fn server_error(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
 }
 
-/// Whether the answer may have been lost. A server that ends a connection says so with an error, but a commit that waits
-/// for a standby is ended with the same words when it is already stored here.
+/// Whether the answer may have been lost. A server that ends a connection says so with an error, but a commit that
+/// waits for a standby is ended with the same words when it is already stored here.
 fn is_lost(error: &sqlx::Error) -> bool {
     match server_error(error) {
         Some(error) => {

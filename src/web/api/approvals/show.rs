@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
+use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
 
 use crate::service::view::ApprovalView;
@@ -42,7 +43,15 @@ pub async fn handle(cx: web::Data<Context>, caller: Authenticated, req: HttpRequ
     let id = super::named(&req)?;
     let Wait { wait, version } = Wait::read(&req)?;
     let view = match wait {
-        Some(seconds) => read::wait(&cx, &caller.0, id, version, Duration::from_secs(seconds.into())).await?,
+        Some(seconds) => {
+            let waiting = read::wait(&cx, &caller.0, id, version, Duration::from_secs(seconds.into()));
+            // A node that ends says how things stand now: it would have to break off a poll that goes on for longer.
+            let stop = req.app_data::<web::Data<CancellationToken>>().map(|stop| stop.get_ref().clone());
+            match stop.unwrap_or_default().run_until_cancelled(waiting).await {
+                Some(view) => view?,
+                None => read::approval(&cx, &caller.0, id).await?,
+            }
+        }
         None => read::approval(&cx, &caller.0, id).await?,
     };
     answer::json(StatusCode::OK, &view)

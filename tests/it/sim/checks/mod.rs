@@ -57,8 +57,6 @@ pub fn must(condition: bool, rule: &'static str, what: impl FnOnce() -> String) 
 #[derive(Debug, Clone)]
 pub struct Life {
     pub approval: Approval,
-    /// When it was stored first, by the database's clock.
-    pub opened_at: Timestamp,
     /// Who opened the waiting page first, and how many changes had been stored by then.
     pub watched_from: Option<usize>,
     pub watched_after: usize,
@@ -137,7 +135,6 @@ impl Checks {
         must(told == channels, WHOLE, || format!("{told} notices for {channels} channels"))?;
         let life = Life {
             approval: approval.clone(),
-            opened_at: stored.by_database,
             watched_from: None,
             watched_after: 0,
             approved_at: None,
