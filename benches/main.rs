@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use figures::{Extent, creates, flat, footprint, lifecycle, timers, webhook};
 use stack::Backing;
-use stack::postgres::Statements;
 
 /// Measures the release build.
 #[derive(Parser)]
@@ -30,9 +29,6 @@ struct Arguments {
     /// A million pending approvals too.
     #[arg(long)]
     full: bool,
-    /// Tell on standard error which statements PostgreSQL's time went into; counting them takes some of it.
-    #[arg(long)]
-    statements: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,8 +51,7 @@ enum Figure {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let statements = if arguments.statements { Statements::Counted } else { Statements::Uncounted };
-    let extent = Extent { time: Duration::from_secs(arguments.seconds), million: arguments.full, statements };
+    let extent = Extent { time: Duration::from_secs(arguments.seconds), million: arguments.full };
     let wanted = |figure| arguments.figure == figure || arguments.figure == Figure::All;
     for backing in [Backing::Servers, Backing::Embedded] {
         if wanted(Figure::Footprint) {

@@ -19,7 +19,7 @@ const HOLDERS: usize = 3000;
 const PENDING_AT_ONCE: usize = 5;
 
 pub async fn run(backing: Backing, extent: Extent) -> anyhow::Result<()> {
-    let stack = Stack::start(backing, extent.statements).await?;
+    let stack = Stack::start(backing).await?;
     for connections in [16, 64] {
         let setup = stack.record(&format!("creates_{connections}")).await?;
         let cast = seed::cast(&stack, &setup, Wanted { phones: 0, silent: HOLDERS, hook: None }).await?;
@@ -29,7 +29,6 @@ pub async fn run(backing: Backing, extent: Extent) -> anyhow::Result<()> {
         load(&node, &cast, &next, connections, Duration::from_secs(1), "warm").await?;
 
         let line = Line::of("creates", &stack)?;
-        stack.count(&setup.name).await?;
         let before = watched.read();
         let mut took = load(&node, &cast, &next, connections, extent.time, "create").await?;
         let spent = watched.since(before);
@@ -41,7 +40,6 @@ pub async fn run(backing: Backing, extent: Extent) -> anyhow::Result<()> {
             .cpu(&spent, creates)
             .milliseconds("create", &mut took)
             .print();
-        stack.tell(&setup.name, creates).await?;
         drop(node);
         if !stack.is_embedded() {
             pgbench::run(&stack, &setup.name, connections, extent).await?;

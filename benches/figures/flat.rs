@@ -30,7 +30,7 @@ struct Size {
 }
 
 pub async fn run(extent: Extent) -> anyhow::Result<()> {
-    let stack = Stack::start(Backing::Servers, extent.statements).await?;
+    let stack = Stack::start(Backing::Servers).await?;
     let (postgres, _) = stack.servers()?;
     let mut sizes = Vec::new();
     let wanted: &[u64] = if extent.million { &[1_000, 100_000, 1_000_000] } else { &[1_000, 100_000] };

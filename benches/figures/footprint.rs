@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use crate::meter;
 use crate::report::{Line, percentile};
-use crate::stack::postgres::Statements;
 use crate::stack::{Backing, Stack};
 
 const STARTS: usize = 7;
 
 pub async fn run(backing: Backing) -> anyhow::Result<()> {
-    let stack = Stack::start(backing, Statements::Uncounted).await?;
+    let stack = Stack::start(backing).await?;
     let setup = stack.record("footprint").await?;
     // The first start makes the tables, which happens once in a record's life.
     drop(setup.start().await?);

@@ -30,7 +30,7 @@ enum Waiting {
 }
 
 pub async fn run(backing: Backing, extent: Extent) -> anyhow::Result<()> {
-    let stack = Stack::start(backing, extent.statements).await?;
+    let stack = Stack::start(backing).await?;
     for waiting in [Waiting::Skipped, Waiting::Opened] {
         one(&stack, waiting, extent).await?;
     }
@@ -49,15 +49,10 @@ async fn one(stack: &Stack, waiting: Waiting, extent: Extent) -> anyhow::Result<
     let warm = Round { port: node.port, cast: &cast, waiting, time: Duration::from_secs(1), name: "warm" };
     warm.run(&mut phones, &mut receiver).await?;
     let line = Line::of("lifecycle", stack)?;
-    stack.count(&setup.name).await?;
     let before = watched.read();
     let begun = clock::now();
     let round = Round { port: node.port, cast: &cast, waiting, time: extent.time, name: "life" };
-    let mut done = match round.run(&mut phones, &mut receiver).await { Ok(d)=>d, Err(e)=>{
-        if let Ok((pg,_))=stack.servers() { for q in ["SELECT state||' '||reason||' '||version, count(*) FROM approvals GROUP BY 1","SELECT purpose||' '||status, count(*) FROM notices GROUP BY 1","SELECT status||' '||attempts||' '||coalesce(last_error,''), count(*) FROM deliveries GROUP BY 1"] {
-          let o=std::process::Command::new(pg.program("psql")).args(["-h","127.0.0.1","-U","postgres","-p",&pg.port().to_string(),&setup.name,"-Atc",&q.replace("reason","coalesce(reason,'')")]).output()?; eprintln!("{}{}",String::from_utf8_lossy(&o.stdout),String::from_utf8_lossy(&o.stderr)); } }
-        eprintln!("{}", std::fs::read_to_string(stack.folder().join(format!("{}.log",setup.name)))?.lines().take(20).collect::<Vec<_>>().join("\n"));
-        return Err(e) } };
+    let mut done = round.run(&mut phones, &mut receiver).await?;
     let spent = watched.since(before);
     node.check()?;
 
@@ -72,7 +67,7 @@ async fn one(stack: &Stack, waiting: Waiting, extent: Extent) -> anyhow::Result<
         .milliseconds("due_to_webhook", &mut done.due_to_webhook)
         .number("rss_mib", crate::meter::resident_mib(node.pid()).unwrap_or(f64::NAN))
         .print();
-    stack.tell(&setup.name, lives).await
+    Ok(())
 }
 
 impl Waiting {

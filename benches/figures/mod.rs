@@ -10,8 +10,6 @@ pub mod webhook;
 
 use std::time::Duration;
 
-use crate::stack::postgres::Statements;
-
 /// How long and how far.
 #[derive(Debug, Clone, Copy)]
 pub struct Extent {
@@ -19,7 +17,6 @@ pub struct Extent {
     pub time: Duration,
     /// A million pending approvals too.
     pub million: bool,
-    pub statements: Statements,
 }
 
 /// So much work as a number to divide by.

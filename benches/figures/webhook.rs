@@ -27,7 +27,7 @@ struct Decided {
 }
 
 pub async fn run(backing: Backing, extent: Extent) -> anyhow::Result<()> {
-    let stack = Stack::start(backing, extent.statements).await?;
+    let stack = Stack::start(backing).await?;
     let setup = stack.record("webhook").await?;
     let mut receiver = Receiver::start().await?;
     let wanted = Wanted { phones: PHONES, silent: 0, hook: Some(&receiver.url) };

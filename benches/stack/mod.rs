@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use self::node::Node;
-use self::postgres::{Postgres, Statements};
+use self::postgres::Postgres;
 use self::redis::Redis;
 use crate::meter::Watched;
 
@@ -29,24 +29,23 @@ pub struct Stack {
     servers: Option<(Postgres, Redis)>,
     folder: Folder,
     durability: String,
-    statements: Statements,
 }
 
 impl Stack {
     /// Starts what the backing needs.
-    pub async fn start(backing: Backing, statements: Statements) -> anyhow::Result<Self> {
+    pub async fn start(backing: Backing) -> anyhow::Result<Self> {
         let folder = Folder::new()?;
         process::output(Command::new(node::service()?).arg("keys").arg(folder.0.join("keys")))?;
         let (servers, durability) = match backing {
             Backing::Embedded => (None, "sqlite journal_mode=wal synchronous=full".to_owned()),
             Backing::Servers => {
-                let postgres = Postgres::start(&folder.0, statements).await?;
+                let postgres = Postgres::start(&folder.0).await?;
                 let redis = Redis::start(&folder.0).await?;
                 let durability = format!("{}; redis appendonly=yes appendfsync=everysec", postgres.durability().await?);
                 (Some((postgres, redis)), durability)
             }
         };
-        Ok(Self { servers, folder, durability, statements })
+        Ok(Self { servers, folder, durability })
     }
 
     /// An empty record, with the configuration of a node that works on it.
@@ -82,26 +81,6 @@ impl Stack {
 
     pub fn folder(&self) -> &Path {
         &self.folder.0
-    }
-
-    /// Counts PostgreSQL's statements from here on, if it was asked to.
-    pub async fn count(&self, database: &str) -> anyhow::Result<()> {
-        match (&self.servers, self.statements) {
-            (Some((postgres, _)), Statements::Counted) => postgres.count_anew(database).await,
-            _ => Ok(()),
-        }
-    }
-
-    /// Prints to standard error what they took for each of so many operations.
-    pub async fn tell(&self, database: &str, operations: f64) -> anyhow::Result<()> {
-        if let (Some((postgres, _)), Statements::Counted) = (&self.servers, self.statements) {
-            eprintln!("   us/op  us/call  calls/op  statement");
-            for (total, mean, calls, text) in postgres.dearest(database).await? {
-                let (total, calls) = (total * 1e3 / operations, calls / operations);
-                eprintln!("{total:8.1} {:8.1} {calls:9.3}  {text}", mean * 1e3);
-            }
-        }
-        Ok(())
     }
 
     pub fn durability(&self) -> String {

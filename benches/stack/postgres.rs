@@ -10,13 +10,6 @@ use std::time::Duration;
 use super::process::{self, Ending, Process};
 use crate::clock;
 
-/// Whether the server counts its statements, which takes a little of its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Statements {
-    Counted,
-    Uncounted,
-}
-
 /// A running server.
 pub struct Postgres {
     process: Process,
@@ -25,7 +18,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    pub async fn start(folder: &Path, counted: Statements) -> anyhow::Result<Self> {
+    pub async fn start(folder: &Path) -> anyhow::Result<Self> {
         let programs = programs().context("PostgreSQL isn't installed in /usr/lib/postgresql")?;
         let account = (id(&["-u"])? == 0).then_some("postgres");
         let home = folder.join("postgres");
@@ -44,9 +37,6 @@ impl Postgres {
         // No socket file. The time of each commit is kept, so that lateness can be told of what was stored.
         for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "track_commit_timestamp=on"] {
             server.args(["-c", setting]);
-        }
-        if counted == Statements::Counted {
-            server.args(["-c", "shared_preload_libraries=pg_stat_statements"]);
         }
         server.args(["-p", &port.to_string()]);
         let process = Process::start(server, &folder.join("postgres.log"), Ending::Quit)?;
@@ -97,24 +87,6 @@ impl Postgres {
             sqlx::query(AssertSqlSafe(query)).fetch_one(&mut connection).await.with_context(|| query.to_owned())?;
         connection.close().await?;
         (0..row.len()).map(|place| Ok(row.try_get::<Option<f64>, _>(place)?.unwrap_or(f64::NAN))).collect()
-    }
-
-    /// What the statements of a database took so far, the dearest first: total and mean milliseconds, calls, text.
-    pub async fn dearest(&self, database: &str) -> anyhow::Result<Vec<(f64, f64, f64, String)>> {
-        let query = format!(
-            "SELECT total_exec_time, mean_exec_time, calls::float8, regexp_replace(left(query, 110), '\\s+', ' ', 'g') \
-             FROM pg_stat_statements JOIN pg_database d ON d.oid = dbid AND d.datname = '{database}' \
-             ORDER BY total_exec_time DESC LIMIT 25"
-        );
-        let mut connection = PgConnection::connect(&self.url(database)).await?;
-        let rows = sqlx::query_as(AssertSqlSafe(query)).fetch_all(&mut connection).await?;
-        connection.close().await?;
-        Ok(rows)
-    }
-
-    /// Forgets what was counted so far.
-    pub async fn count_anew(&self, database: &str) -> anyhow::Result<()> {
-        self.run(database, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements; SELECT pg_stat_statements_reset()").await
     }
 
     /// Preparing what a figure stands on needn't be durable; what is measured is.

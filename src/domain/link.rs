@@ -23,7 +23,7 @@ pub struct EnrolLink {
     pub token_hash: Digest,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
-    /// Wrong codes typed so far.
+    /// Codes typed so far, the right one too.
     pub tries: u32,
     pub ended_at: Option<Timestamp>,
 }
@@ -45,14 +45,23 @@ impl EnrolLink {
     /// # Errors
     /// Why not.
     pub fn check(&self, now: Timestamp) -> Result<(), LinkRefusal> {
+        self.check_open(now)?;
+        if self.tries >= CODE_TRIES {
+            return Err(LinkRefusal::CodeUsedUp);
+        }
+        Ok(())
+    }
+
+    /// Whether an enrolment that has given the right code may go on.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_open(&self, now: Timestamp) -> Result<(), LinkRefusal> {
         if self.ended_at.is_some() {
             return Err(LinkRefusal::Ended);
         }
         if now >= self.expires_at {
             return Err(LinkRefusal::Expired);
-        }
-        if self.tries >= CODE_TRIES {
-            return Err(LinkRefusal::CodeUsedUp);
         }
         Ok(())
     }

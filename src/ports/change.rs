@@ -50,7 +50,7 @@ pub enum Effect {
     AddChannel(NewChannel),
     /// Inserts an enrolment link and ends every earlier one of the holder. Condition: the idempotency key is new.
     AddLink { link: EnrolLink, remember: Remembered },
-    /// Counts a wrong code. Condition: the link had `tries` wrong ones and hadn't ended.
+    /// Takes one of a link's tries. Condition: `tries` were taken before, and it hadn't ended.
     CountTry { link: LinkId, tries: u32 },
     /// Ends a link. Condition: it hadn't ended.
     EndLink { link: LinkId, at: Timestamp },

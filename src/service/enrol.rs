@@ -83,12 +83,19 @@ struct Made {
 /// # Errors
 /// [`Error::NotFound`] for anything that isn't a link of ours, [`Error::Link`] when it can't be used any more.
 pub async fn look(cx: &Context, token: &str) -> Result<Open, Error> {
+    let open = under_way(cx, token).await?;
+    open.link.check(cx.now())?;
+    Ok(open)
+}
+
+/// Reads a link whose code was given: the tries don't matter any more.
+async fn under_way(cx: &Context, token: &str) -> Result<Open, Error> {
     let secret = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| Error::NotFound)?;
     if secret.len() != 16 {
         return Err(Error::NotFound);
     }
     let link = cx.store.enrol_link(&Digest::of(&secret)).await?.ok_or(Error::NotFound)?;
-    link.check(cx.now())?;
+    link.check_open(cx.now())?;
     let holder = cx.store.holder_by_id(link.holder).await?.ok_or(Error::NotFound)?;
     if holder.enrolled_at.is_some() {
         return Err(LinkRefusal::Ended.into());
@@ -104,8 +111,10 @@ pub async fn start(cx: &Context, token: &str, code: &str, name: DeviceName, key:
     let Open { link, holder } = look(cx, token).await?;
     let typed: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     let right = links::enrol_code(cx, link.id);
-    if aws_lc_rs::constant_time::verify_slices_are_equal(typed.as_bytes(), right.as_bytes()).is_err() {
-        return wrong_code(cx, &link).await;
+    let fits = aws_lc_rs::constant_time::verify_slices_are_equal(typed.as_bytes(), right.as_bytes()).is_ok();
+    count_try(cx, &link, if fits { "enrol.code_right" } else { "enrol.code_wrong" }).await?;
+    if !fits {
+        return Err(Error::WrongCode);
     }
     let challenge = Digest::from_bytes(cx.random());
     let options = cx.ceremonies.creation_options(&challenge, holder.id, name.as_str(), &[]).map_err(Error::Ceremony)?;
@@ -113,15 +122,16 @@ pub async fn start(cx: &Context, token: &str, code: &str, name: DeviceName, key:
     Ok(Started { options, sealed })
 }
 
-async fn wrong_code(cx: &Context, link: &EnrolLink) -> Result<Started, Error> {
+/// Takes one of the tries before anybody learns whether the code fits, so that many at once cost as many tries. One
+/// that raced another isn't judged at all: it gets the answer of a wrong one and may be typed again.
+async fn count_try(cx: &Context, link: &EnrolLink, kind: &'static str) -> Result<(), Error> {
     let now = cx.now();
     let facts = Facts::from([("tries", (link.tries + 1).to_string())]);
-    let entry = cx.entry("enrol.code_wrong", Actor::Unknown, &[&link.holder, &link.id], facts, now)?;
+    let entry = cx.entry(kind, Actor::Unknown, &[&link.holder, &link.id], facts, now)?;
     let effect = Effect::CountTry { link: link.id, tries: link.tries };
     match cx.store.commit(Change::new(entry, effect)).await {
-        // A guess that raced another isn't judged at all: it gets the answer of a wrong one and may be typed again,
-        // so that nobody gains tries by sending many at once.
-        Ok(()) | Err(CommitError::Conflict) => Err(Error::WrongCode),
+        Ok(()) => Ok(()),
+        Err(CommitError::Conflict) => Err(Error::WrongCode),
         Err(error) => Err(error.into()),
     }
 }
@@ -131,7 +141,7 @@ async fn wrong_code(cx: &Context, link: &EnrolLink) -> Result<Started, Error> {
 /// # Errors
 /// [`Error::Ceremony`], [`Error::PromptStale`].
 pub async fn prove(cx: &Context, token: &str, sealed: &str, registration: &Value) -> Result<Proving, Error> {
-    let Open { link, holder } = look(cx, token).await?;
+    let Open { link, holder } = under_way(cx, token).await?;
     let making: Making = open(cx, &link, b"making", sealed)?;
     let made = cx.ceremonies.register(&making.challenge, registration).map_err(Error::Ceremony)?;
     let preimage = EnrolPreimage {
@@ -167,7 +177,7 @@ pub async fn finish(
     assertion: &Value,
     signature: &[u8],
 ) -> Result<Enrolled, Error> {
-    let Open { link, holder } = look(cx, token).await?;
+    let Open { link, holder } = under_way(cx, token).await?;
     let made: Made = open(cx, &link, b"made", sealed)?;
     let challenge = made.preimage.challenge();
     let now = cx.now();

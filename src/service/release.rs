@@ -10,8 +10,8 @@ use crate::domain::ids::ApprovalId;
 use crate::domain::time::Timestamp;
 use crate::ports::store::{CommitError, DueCase, StoreError};
 
-/// Clocks further apart than this: the node releases nothing and says so (design section 2).
-pub const MAX_SKEW: Duration = Duration::from_secs(2);
+/// Clocks further apart than this: the node releases nothing and says so.
+pub use crate::domain::approval::transitions::MAX_SKEW;
 
 /// What became of one approval that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,4 +23,5 @@ mod openapi;
 mod outward;
 mod redis_faults;
 mod servers_test;
+mod sim;
 mod storage_sql;

@@ -14,6 +14,9 @@ use crate::domain::ids::{ApprovalId, BackendId, DeviceId, HolderId, KeyId};
 use crate::domain::policy::{Assurance, Terms};
 use crate::domain::time::Timestamp;
 
+/// How far a node's clock and the database's may lie apart (design section 2).
+pub const MAX_SKEW: Duration = Duration::from_secs(2);
+
 /// A transition that the rules allow. It takes effect only when it is stored by compare-and-set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
@@ -191,7 +194,8 @@ impl Approval {
             hold,
             challenge,
         };
-        let guard = Guard { not_before: None, before: Some(self.expires_at) };
+        // A node whose clock is behind would end the hold before it has passed; the database refuses it.
+        let guard = Guard { not_before: None, before: Some(self.expires_at.min(now + MAX_SKEW)) };
         let state = State::Cooling { decision, cooling_until: now + hold };
         Ok(self.next(state, EventKind::Cooling, guard))
     }

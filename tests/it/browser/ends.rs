@@ -10,7 +10,7 @@ use countersign::domain::policy::Unproved;
 #[tokio::test(flavor = "multi_thread")]
 async fn time_runs_out_on_open_pages() {
     let unproved = Unproved::HoldFor(Duration::from_secs(5));
-    let world = World::start(Options { life: Duration::from_secs(4), unproved, ..Options::default() }).await;
+    let world = World::start(Options { life: Duration::from_secs(6), unproved, ..Options::default() }).await;
     let (phone, desk) = world.phone_and_desk().await;
     world.enrol(&phone).await;
     let transfer = world.transfer("wd-1").await;

@@ -106,7 +106,7 @@ impl Browser {
     }
 
     async fn photograph(&self, name: &str) {
-        let shot = self.devtools("Page.captureScreenshot", json!({"format": "png"})).await;
+        let shot = self.devtools("Page.captureScreenshot", json!({"format": "png", "optimizeForSpeed": true})).await;
         let bytes = shot["data"].as_str().and_then(|text| BASE64.decode(text.as_bytes()).ok());
         let place: PathBuf = Path::new(PICTURES).join(format!("{name}.png"));
         fs::create_dir_all(PICTURES).expect("a folder for the pictures");

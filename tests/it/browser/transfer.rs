@@ -28,7 +28,7 @@ fn moment(view: &Value, name: &str) -> Timestamp {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn approved_on_the_phone_cooled_off_released_and_redeemed() {
-    let (hold, assurance) = (Duration::from_secs(4), Assurance::DeviceBound);
+    let (hold, assurance) = (Duration::from_secs(6), Assurance::DeviceBound);
     let world = World::start(Options { hold, assurance, ..Options::default() }).await;
     let (phone, desk) = world.phone_and_desk().await;
     world.enrol(&phone).await;

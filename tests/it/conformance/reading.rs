@@ -86,7 +86,7 @@ pub async fn a_backends_approvals_are_filtered_and_paged(store: Arc<dyn Store>) 
 pub async fn a_holder_sees_the_living_and_the_newest_ended(store: Arc<dyn Store>) {
     let world = World::build(store).await;
     let mut ended = Vec::new();
-    let living = vec![world.opened_as(world.released()).await, world.opened_as(world.cooled()).await];
+    let living = [world.opened_as(world.released()).await, world.opened_as(world.cooled()).await];
     for end in world.ends() {
         ended.push(world.opened_as(end).await);
     }

@@ -153,6 +153,7 @@ impl Deployment {
         }
         self.acknowledged(&mut connection).await;
         self.told(&mut connection).await;
+        self.logs_are_clean();
     }
 
     /// Nothing that was acknowledged is lost.
@@ -196,13 +197,15 @@ impl Deployment {
         assert_eq!(messages.len(), steps.len(), "webhooks told of what never happened");
     }
 
-    /// Nothing secret is in a log.
-    pub fn logs_are_clean(&self, secrets: &[String]) {
+    /// No secret, address or link is in a log.
+    fn logs_are_clean(&self) {
+        let mut secrets = self.ledger.secrets();
+        secrets.push(self.secret.clone());
         for node in &self.nodes {
             let log = node.logged();
-            for secret in secrets.iter().chain([&self.secret]) {
+            for secret in &secrets {
                 let line = log.lines().find(|line| line.contains(secret.as_str()));
-                assert!(line.is_none(), "a secret, or an address, is in a log: {line:?}");
+                assert!(line.is_none(), "{secret} is in a log: {line:?}");
             }
         }
     }

@@ -72,8 +72,7 @@ impl Deployment {
         let nodes: Vec<Node> = options.roles.iter().enumerate().map(start).collect();
         let secret = add_backend(nodes[0].config());
         let ledger = Arc::default();
-        let deployment =
-            Self { nodes, postgres, redis, smtp, hooks, ledger, secret, hold: options.hold, folder };
+        let deployment = Self { nodes, postgres, redis, smtp, hooks, ledger, secret, hold: options.hold, folder };
         let gateway = deployment.gateway();
         let body = json!({"url": deployment.hooks.url()});
         gateway.api("POST", "/v1/webhooks/endpoints", None, Some(&body)).await.expect(201);

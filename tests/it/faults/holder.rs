@@ -77,7 +77,8 @@ pub struct Placed {
 impl Holder {
     /// A holder whose phone is enrolled. Nothing may be broken yet.
     pub async fn enrolled(deployment: &Deployment, gateway: &Gateway, subject: &str, chance: Chance) -> Self {
-        let mailbox = mailbox(subject);
+        let mailbox = format!("{subject}@mail.example");
+        deployment.ledger.keep_secret(&mailbox);
         let body = json!({"subject": subject, "channels": [{"kind": "email", "address": mailbox}]});
         gateway.api("POST", "/v1/holders", Some(&format!("holder-{subject}")), Some(&body)).await.expect(201);
         let path = format!("/v1/holders/{subject}/enrolments");
@@ -90,9 +91,13 @@ impl Holder {
             Some(rest.chars().take(7).filter(char::is_ascii_digit).collect::<String>())
         })
         .await;
+        let phone = Phone::enrolled(gateway, &link, &code).await;
+        for secret in [last_part(link.path()), last_part(&phone.cookies().replace('=', "/"))] {
+            deployment.ledger.keep_secret(secret);
+        }
         Self {
             subject: subject.to_owned(),
-            phone: Phone::enrolled(gateway, &link, &code).await,
+            phone,
             gateway: gateway.clone(),
             ledger: Arc::clone(&deployment.ledger),
             chance,
@@ -153,6 +158,7 @@ impl Holder {
         let view = answer.expect(201);
         self.ledger.saw(&view);
         let waiting: Url = text(&view["waiting_url"]).parse().expect("a URL");
+        self.ledger.keep_secret(last_part(waiting.path()));
         let (id, digest) = (text(&view["id"]).to_owned(), text(&view["digest"]).to_owned());
         Placed { id, digest, waiting: waiting.path().to_owned() }
     }
@@ -298,9 +304,9 @@ impl Holder {
     }
 }
 
-/// Where a holder gets mail.
-pub fn mailbox(subject: &str) -> String {
-    format!("{subject}@mail.example")
+/// The last part of a path, which in a link is its token.
+fn last_part(path: &str) -> &str {
+    path.rsplit('/').next().expect("a part")
 }
 
 pub fn text(value: &Value) -> &str {

@@ -19,13 +19,25 @@ pub struct Known {
     cooling_until: Option<Timestamp>,
 }
 
-/// All approvals of a run, by their ids.
+/// All approvals of a run, by their ids, and what nobody may read in a log.
 #[derive(Debug, Default)]
-pub struct Ledger(Mutex<BTreeMap<String, Known>>);
+pub struct Ledger {
+    approvals: Mutex<BTreeMap<String, Known>>,
+    secrets: Mutex<Vec<String>>,
+}
 
 impl Ledger {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.approvals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A secret, an address or a link went through somebody's hands.
+    pub fn keep_secret(&self, secret: &str) {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(secret.to_owned());
+    }
+
+    pub fn secrets(&self) -> Vec<String> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn all(&self) -> BTreeMap<String, Known> {

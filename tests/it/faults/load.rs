@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 use super::chance::Chance;
 use super::deployment::Deployment;
 use super::gateway::Gateway;
-use super::holder::{Holder, mailbox};
+use super::holder::Holder;
 use crate::support::eventually::eventually;
 
 /// So many transfers each of them makes at least.
-const LEAST: u32 = 2;
+const LEAST: u32 = 3;
 
 pub struct Load {
     pub gateway: Gateway,
@@ -28,7 +28,7 @@ impl Load {
         let gateway = deployment.gateway();
         let enrolling = (0..holders).map(|number| {
             let (gateway, chance) = (&gateway, chance.fork());
-            async move { Holder::enrolled(deployment, gateway, &subject(number), chance).await }
+            async move { Holder::enrolled(deployment, gateway, &format!("h{number}-of-the-load"), chance).await }
         });
         let enough = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
@@ -69,14 +69,4 @@ impl Load {
         }
         transfers
     }
-}
-
-/// The name of a holder of the load.
-fn subject(number: u32) -> String {
-    format!("h{number}-of-the-load")
-}
-
-/// The mailboxes of a load of so many holders.
-pub fn mailboxes(holders: u32) -> Vec<String> {
-    (0..holders).map(|number| mailbox(&subject(number))).collect()
 }

@@ -98,7 +98,8 @@ async fn race(deployment: &Deployment, holder: &Holder, placed: &Placed, mut cha
     let nodes = [deployment.backend(0), deployment.backend(1)];
     let view = holder.read(&placed.id).await;
     let time = |text: &str| Timestamp::parse_rfc3339(text).expect("a time");
-    let left = view["cooling_until"].as_str().map_or(Duration::ZERO, |until| time(until).since(time(&now_of(deployment))));
+    let left =
+        view["cooling_until"].as_str().map_or(Duration::ZERO, |until| time(until).since(time(&now_of(deployment))));
     // Not a wait for a state: when the stop comes is what makes the race.
     let moment = Instant::now() + left + Duration::from_millis(chance.below(120));
     let moment = moment.checked_sub(Duration::from_millis(40)).expect("a moment after the start");

@@ -99,10 +99,11 @@ async fn a_node_that_is_told_to_end_finishes_what_it_has_in_its_hands() {
     let mut connection = PgConnection::connect(&url).await.expect("a database");
     let leased: Vec<String> = sqlx::query_scalar(LEASED).fetch_all(&mut connection).await.expect("a query");
     assert!(leased.is_empty(), "leased to a node that has ended: {leased:?}");
-    let tries: Vec<(String, i64)> = sqlx::query_as("SELECT status, attempts FROM deliveries WHERE body LIKE '%cancelled%'")
-        .fetch_all(&mut connection)
-        .await
-        .expect("a query");
+    let tries: Vec<(String, i64)> =
+        sqlx::query_as("SELECT status, attempts FROM deliveries WHERE body LIKE '%cancelled%'")
+            .fetch_all(&mut connection)
+            .await
+            .expect("a query");
     assert_eq!(tries, [("delivered".to_owned(), 1)], "the webhook that was under way");
 
     deployment.nodes[0].start_again();

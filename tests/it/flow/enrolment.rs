@@ -34,6 +34,19 @@ async fn a_wrong_code_is_counted_and_the_fifth_ends_the_link() {
 }
 
 #[tokio::test]
+async fn every_code_costs_a_try_and_the_fifth_may_be_right() {
+    let world = World::new().await;
+    let token = invited(&world).await;
+    let right = world.code("u-1");
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    for _ in 0..4 {
+        assert!(world.enrol_with(&token, wrong, SoftAuthenticator::device_bound()).await.is_err());
+    }
+    world.enrol_with(&token, &right, SoftAuthenticator::device_bound()).await.unwrap();
+    assert_eq!(world.audit().await.iter().filter(|kind| **kind == "enrol.code_right").count(), 1);
+}
+
+#[tokio::test]
 async fn the_first_enrolment_happens_once_in_a_life() {
     let world = World::new().await;
     let token = invited(&world).await;

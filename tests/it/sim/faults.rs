@@ -13,8 +13,6 @@ pub enum Plant {
     NoCompareAndSet,
     /// The store doesn't ask its own clock.
     NoGuard,
-    /// The store doesn't look at the device that signed again.
-    NoDeviceProof,
     /// The store calls everybody told.
     EverybodyWasTold,
     /// Now and then the store answers before it has stored, and then doesn't.

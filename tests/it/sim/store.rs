@@ -79,7 +79,7 @@ impl NodeStore {
     /// The change as a store with the planted bug would take it.
     fn bugged(&self, mut change: Change) -> Change {
         let record = &self.inner;
-        if let Effect::Transition { transition, proof, .. } = &mut change.effect {
+        if let Effect::Transition { transition, .. } = &mut change.effect {
             match self.faults.plant {
                 Plant::NoCompareAndSet => {
                     let id = transition.approval.id;
@@ -87,7 +87,6 @@ impl NodeStore {
                     transition.from = current.unwrap_or(transition.from);
                 }
                 Plant::NoGuard => transition.guard = Guard::default(),
-                Plant::NoDeviceProof => *proof = None,
                 _ => {}
             }
         }

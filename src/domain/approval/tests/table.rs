@@ -92,7 +92,7 @@ fn approve_starts_the_hold_from_pending_only() {
     every_state(
         |approval| approval.approve(&by(&device(1)), challenge(), APPROVED),
         |name| match name {
-            StateName::Pending => Becomes(cooling(), EventKind::Cooling, before(CREATED + HOUR)),
+            StateName::Pending => Becomes(cooling(), EventKind::Cooling, before(APPROVED + 2 * SECOND)),
             other => Refused(Refusal::State(other)),
         },
     );
