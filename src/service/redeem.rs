@@ -38,9 +38,7 @@ pub async fn redeem(
         }
         if let State::Redeemed { idempotency_key, by, .. } = &case.approval.state {
             return match case.receipt {
-                Some(receipt)
-                    if *by == caller.key && *idempotency_key == key && case.approval.digest() == digest =>
-                {
+                Some(receipt) if *by == caller.key && *idempotency_key == key && case.approval.digest() == digest => {
                     Ok(Redeemed { approval: case.approval, receipt })
                 }
                 Some(_) if case.approval.digest() == digest => Err(Refusal::OtherKey.into()),

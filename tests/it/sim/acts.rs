@@ -38,18 +38,61 @@ pub enum Hand {
 /// One thing that somebody does.
 #[derive(Debug, Clone)]
 pub enum Act {
-    Request { caller: usize, key: IdempotencyKey, number: usize, amount: &'static str, holder: usize },
-    Watch { seat: usize, approval: ApprovalId, token: String, keys: Vec<usize> },
-    Prompt { seat: usize, approval: ApprovalId, signer: usize },
-    Decide { seat: usize, approval: ApprovalId, prompt: usize, hand: Hand },
-    Reject { seat: usize, approval: ApprovalId },
-    StopOnDevice { seat: usize, approval: ApprovalId },
-    StopByLink { approval: ApprovalId, token: String },
-    StopByInitiator { seat: usize, approval: ApprovalId, token: String },
-    StopByBackend { caller: usize, approval: ApprovalId },
-    Redeem { caller: usize, approval: ApprovalId, digest: Digest, key: IdempotencyKey },
+    Request {
+        caller: usize,
+        key: IdempotencyKey,
+        number: usize,
+        amount: &'static str,
+        holder: usize,
+    },
+    Watch {
+        seat: usize,
+        approval: ApprovalId,
+        token: String,
+        keys: Vec<usize>,
+    },
+    Prompt {
+        seat: usize,
+        approval: ApprovalId,
+        signer: usize,
+    },
+    Decide {
+        seat: usize,
+        approval: ApprovalId,
+        prompt: usize,
+        hand: Hand,
+    },
+    Reject {
+        seat: usize,
+        approval: ApprovalId,
+    },
+    StopOnDevice {
+        seat: usize,
+        approval: ApprovalId,
+    },
+    StopByLink {
+        approval: ApprovalId,
+        token: String,
+    },
+    StopByInitiator {
+        seat: usize,
+        approval: ApprovalId,
+        token: String,
+    },
+    StopByBackend {
+        caller: usize,
+        approval: ApprovalId,
+    },
+    Redeem {
+        caller: usize,
+        approval: ApprovalId,
+        digest: Digest,
+        key: IdempotencyKey,
+    },
     /// A worker's turn, and whether the node believed its clock when it began.
-    Timers { trusts_its_clock: bool },
+    Timers {
+        trusts_its_clock: bool,
+    },
     Notices,
     Webhooks,
     Sweep,
@@ -123,9 +166,9 @@ pub fn begin(node: &Node, cast: &mut Cast, known: &Known, act: &Act) -> Doing {
                 PresentedKey { key: signer.public(), signature: signer.sign(DEVICE_KEY_WAIT, page.as_bytes()) }
             };
             let keys: Vec<PresentedKey> = keys.iter().map(present).collect();
-            Box::pin(async move {
-                answer(watch::watch(&cx, &token, &browser, &page, &keys, mark).await, Answer::Marked)
-            })
+            Box::pin(
+                async move { answer(watch::watch(&cx, &token, &browser, &page, &keys, mark).await, Answer::Marked) },
+            )
         }
         Act::Prompt { seat, approval, signer } => {
             let (browser, signer) = (cast.browser(seat), cast.gear[signer].signer);
@@ -152,9 +195,7 @@ pub fn begin(node: &Node, cast: &mut Cast, known: &Known, act: &Act) -> Doing {
             let browser = cast.browser(seat);
             Box::pin(async move { answer(cancel::by_device(&cx, &browser, approval).await, is) })
         }
-        Act::StopByLink { token, .. } => {
-            Box::pin(async move { answer(cancel::by_link(&cx, &token).await, is) })
-        }
+        Act::StopByLink { token, .. } => Box::pin(async move { answer(cancel::by_link(&cx, &token).await, is) }),
         Act::StopByInitiator { seat, token, .. } => {
             let browser = cast.browser(seat);
             Box::pin(async move { answer(cancel::by_initiator(&cx, &token, &browser).await, is) })

@@ -29,7 +29,7 @@ enum Step {
     Wait,
     WaitLong,
     ToWhatIsDue,
-    StepClock,
+    TurnClock,
     Crash,
     CrashNode,
     Flush,
@@ -62,7 +62,7 @@ impl Run {
             (30, Step::Wait),
             (2, Step::WaitLong),
             (8, Step::ToWhatIsDue),
-            (4, Step::StepClock),
+            (4, Step::TurnClock),
             (6, Step::Crash),
             (3, Step::CrashNode),
             (2, Step::Flush),
@@ -84,8 +84,8 @@ impl Run {
                 let minutes = *self.chance.pick(&[5, 15, 60, 25 * 60, 73 * 60]);
                 self.pass(Timestamp::from_micros(self.clock.now().micros() + minutes * 60 * SECOND));
             }
-            Step::ToWhatIsDue => self.to_what_is_due(),
-            Step::StepClock => self.step_clock(),
+            Step::ToWhatIsDue => self.up_to_what_is_due(),
+            Step::TurnClock => self.step_clock(),
             Step::Crash if !self.tasks.is_empty() => {
                 let index = self.chance.below(self.tasks.len());
                 let task = self.tasks.swap_remove(index);
@@ -111,7 +111,7 @@ impl Run {
     }
 
     /// Goes to the moment before, of or after something's falling due.
-    fn to_what_is_due(&mut self) {
+    fn up_to_what_is_due(&mut self) {
         let unanswered = self.chance.once_in(5);
         let due = self.store.look(|record| {
             let approvals = record.approvals.values().map(|row| &row.approval);
@@ -188,7 +188,9 @@ impl Run {
                 (3, Kind::Stop),
                 (1, Kind::Redeem),
             ]),
-            Some(StateName::Released) => self.chance.weighted(&[(20, Kind::Redeem), (4, Kind::Stop), (1, Kind::Decide)]),
+            Some(StateName::Released) => {
+                self.chance.weighted(&[(20, Kind::Redeem), (4, Kind::Stop), (1, Kind::Decide)])
+            }
             Some(StateName::Cooling) => self.chance.weighted(&[
                 (10, Kind::Request),
                 (3, Kind::Stop),

@@ -45,8 +45,7 @@ impl Faults {
 
     /// True once in `times`, while faults are on.
     pub fn strike(&self, times: usize) -> bool {
-        self.on.load(Ordering::Relaxed)
-            && self.chance.lock().unwrap_or_else(PoisonError::into_inner).once_in(times)
+        self.on.load(Ordering::Relaxed) && self.chance.lock().unwrap_or_else(PoisonError::into_inner).once_in(times)
     }
 
     pub fn below(&self, bound: usize) -> usize {

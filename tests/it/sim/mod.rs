@@ -36,7 +36,10 @@ const SEEDS_FOR_A_BUG: u64 = 1_000;
 
 /// A number from the environment, by which a person asks for more, or for one seed again.
 fn asked_for(name: &str) -> Option<u64> {
-    #[expect(clippy::disallowed_methods, reason = "how a person chooses what this test runs; no setting of the service")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how a person chooses what this test runs; no setting of the service"
+    )]
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }

@@ -151,7 +151,8 @@ impl Run {
             };
             let carrier = |kind| {
                 let (post, faults) = (Arc::clone(&post), Arc::clone(&faults));
-                Arc::new(Carrier { kind, post, faults, database_clock: Arc::clone(&clock) as _ }) as Arc<dyn ChannelSender>
+                Arc::new(Carrier { kind, post, faults, database_clock: Arc::clone(&clock) as _ })
+                    as Arc<dyn ChannelSender>
             };
             let kinds = [ChannelKind::Email, ChannelKind::WebPush];
             Node {

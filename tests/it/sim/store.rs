@@ -18,9 +18,7 @@ use countersign::domain::evidence::Evidence;
 use countersign::domain::holder::Holder;
 use countersign::domain::link::EnrolLink;
 use countersign::domain::webhook::Endpoint;
-use countersign::domain::{
-    ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId, Timestamp,
-};
+use countersign::domain::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId, Timestamp};
 use countersign::ports::store::{
     Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DueCase, Filter, NoticeJob, NoticeOutcome, NoticeView,
     Opening,

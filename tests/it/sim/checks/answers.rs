@@ -33,7 +33,8 @@ impl Checks {
             (act @ Act::Request { .. }, Answer::Created(created)) => self.created(run, act, stored, created),
             (Act::Watch { approval, .. }, Answer::Marked(mark)) => {
                 let life = self.life(*approval)?;
-                let kept = matches!(&life.approval.watcher, Watcher::Browser { mark: kept, .. } if *kept == mark.hash());
+                let kept =
+                    matches!(&life.approval.watcher, Watcher::Browser { mark: kept, .. } if *kept == mark.hash());
                 must(kept, LOST, || format!("the browser that watches {approval} isn't remembered"))
             }
             (Act::Decide { .. }, Answer::Is(approval)) => {
@@ -88,7 +89,10 @@ impl Checks {
         let Act::Redeem { caller, approval, digest, key } = act else { unreachable!("checked by the caller") };
         let life = self.life(*approval)?;
         let State::Redeemed { idempotency_key, redeemed_at, .. } = &life.approval.state else {
-            return Err(Broken { rule: LOST, what: format!("{approval} was redeemed, and is {:?}", life.approval.state) });
+            return Err(Broken {
+                rule: LOST,
+                what: format!("{approval} was redeemed, and is {:?}", life.approval.state),
+            });
         };
         let once = |ok: bool, what: &str| must(ok, ONCE, || format!("{what}: {act:?}"));
         once(idempotency_key == key, "another key got the receipt")?;

@@ -142,9 +142,8 @@ impl Checks {
             public: Vec::new(),
         };
         self.lives.insert(approval.id, life);
-        let pending = |life: &&Life| {
-            life.approval.holder == approval.holder && life.approval.state.name() == StateName::Pending
-        };
+        let pending =
+            |life: &&Life| life.approval.holder == approval.holder && life.approval.state.name() == StateName::Pending;
         let waiting = self.lives.values().filter(pending).count();
         must(waiting <= PENDING_AT_ONCE as usize, ORDER, || format!("{waiting} wait at once"))
     }

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use countersign::domain::approval::transitions::Transition;
-use countersign::domain::approval::{
-    Approval, CancelReason, Decision, Distinct, ExpireReason, State, Told, Watcher,
-};
+use countersign::domain::approval::{Approval, CancelReason, Decision, Distinct, ExpireReason, State, Told, Watcher};
 use countersign::domain::channel::{About, Purpose};
 use countersign::domain::evidence::Evidence;
 use countersign::domain::linking::{DEVICE_KEY_APPROVE, device_key_message};
@@ -213,7 +211,7 @@ fn consequences(run: &Run, stored: &Stored, transition: &Transition, life: &mut 
     let whole = |ok: bool, what: &str| must(ok, WHOLE, || format!("{what}, {:?}", after.state));
     whole(change.entry.kind == transition.event.as_str(), "the audit entry is of another kind")?;
     let canonical: serde_json::Value = serde_json::from_str(&change.entry.canonical).unwrap_or_default();
-    let version = canonical["facts"]["version"] == after.version.to_string();
+    let version = canonical["facts"]["version"].as_str() == Some(after.version.to_string().as_str());
     let names_it = canonical["object"].as_array().is_some_and(|ids| ids.contains(&after.id.to_string().into()));
     whole(version && names_it, "the audit entry is about something else")?;
 

@@ -50,9 +50,10 @@ impl Checks {
             for (id, life) in &self.lives {
                 let state = &life.approval.state;
                 must(state.name().is_final(), STUCK, || format!("{id} is {state:?} for ever"))?;
-                let entries = record.entries.iter().filter(|entry| {
-                    entry.kind.starts_with("approval.") && entry.canonical.contains(&id.to_string())
-                });
+                let entries = record
+                    .entries
+                    .iter()
+                    .filter(|entry| entry.kind.starts_with("approval.") && entry.canonical.contains(&id.to_string()));
                 let entries = u32::try_from(entries.count()).unwrap_or(u32::MAX);
                 must(entries == life.approval.version, WHOLE, || {
                     format!("{entries} audit entries for {} versions of {id}", life.approval.version)
