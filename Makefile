@@ -29,7 +29,8 @@ demo: ## the whole flow in one process: a bank, a holder's devices, a console
 	$(CARGO) run --locked -- demo
 
 bench: ## throughput and latency of the release build
-	$(CARGO) run --release --locked --features bench --bin countersign-bench
+	$(CARGO) build --release --locked --features bench
+	$${CARGO_TARGET_DIR:-target}/release/countersign-bench all
 
 deny: ## licences, banned crates and sources (needs cargo-deny)
 	$(CARGO) deny --all-features check bans licenses sources

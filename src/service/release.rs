@@ -54,6 +54,11 @@ async fn one(cx: &Context, case: DueCase) -> Outcome {
             if let Err(error) = cx.timers.arm(&[(id, at)]).await {
                 tracing::warn!(error = %error, "a timer could not be set; the sweep will");
             }
+            // A notice may have been delivered since the case was read, and have armed "now" before we armed "later"
+            // over it. Whoever comes second must see the other, so the case is read once more.
+            if due_at.is_some_and(|due_at| due_at <= now) && is_told_by_now(cx, id).await {
+                return Outcome::Again(id);
+            }
             return Outcome::Later(id, at);
         }
         Due::Now(transition) => *transition,
@@ -74,6 +79,11 @@ async fn one(cx: &Context, case: DueCase) -> Outcome {
             Outcome::Again(id)
         }
     }
+}
+
+async fn is_told_by_now(cx: &Context, id: ApprovalId) -> bool {
+    let cases = cx.store.due_cases(&[id]).await.unwrap_or_default();
+    cases.into_iter().flatten().any(|case| case.told.is_some())
 }
 
 /// Raises a row that carries authority and was not written by us.
