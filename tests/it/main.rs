@@ -18,6 +18,7 @@ mod configuration;
 mod conformance;
 mod conformance_timing;
 mod demo;
+mod faults;
 mod flow;
 mod openapi;
 mod outward;

@@ -26,7 +26,7 @@ const CREATES: usize = 8;
 async fn a_node_that_is_told_to_end_finishes_what_it_has_in_its_hands() {
     let mut chance = Chance::of("shutdown");
     // The other node only answers, so that what is claimed or leased is this one's.
-    let options = Options { roles: &["all", "api"], hold: 3, ..Options::default() };
+    let options = Options { roles: &["all", "api"], hold: 5, ..Options::default() };
     let mut deployment = Deployment::start(options).await;
     let (gateway, url) = (deployment.gateway(), deployment.postgres.url("postgres"));
     let mut holder = Holder::enrolled(&deployment, &gateway, "shutdown", chance.fork()).await;
@@ -37,29 +37,30 @@ async fn a_node_that_is_told_to_end_finishes_what_it_has_in_its_hands() {
     let port = deployment.nodes[0].port();
     let bearer = format!("authorization: Bearer {}\r\n", deployment.secret);
 
-    // A webhook that is under way: its receiver doesn't answer yet.
-    let stopped = holder.place().await;
-    deployment.hooks.hold();
-    deployment.backend(1).cancel(&stopped.id).await.expect(200);
-    deployment.ledger.cancelled(&stopped.id);
-    eventually("a webhook", async || (!deployment.hooks.messages().is_empty()).then_some(())).await;
-
     // A long poll and a live page, of one that nobody will answer.
-    let waiting = holder.place().await;
+    let (stopped, waiting) = (holder.place().await, holder.place().await);
     let path = format!("/v1/approvals/{}?wait=60&version=1", waiting.id);
     let poll = Raw::send(port, "GET", &path, &bearer, "").await;
     let cookie = format!("cookie: {}\r\n", holder.phone.cookies());
     let mut live = Raw::send(port, "GET", &format!("/a/{}/events", waiting.id), &cookie, "").await;
     live.read_until("event: status").await;
 
-    // A release that is claimed, and creates that are queued: the audit log is locked, so that nothing is stored.
+    // A release that is due soon, and a webhook that is under way: its receiver doesn't answer yet.
     let released = holder.place().await;
     holder.watch(&released, &mut Cookies::default()).await;
     assert!(holder.approve(&released).await);
     wait_until_told(&url).await;
+    deployment.hooks.hold();
+    deployment.backend(0).cancel(&stopped.id).await.expect(200);
+    deployment.ledger.cancelled(&stopped.id);
+    eventually("a webhook", async || deployment.hooks.messages().values().find(|bodies| is_stop(bodies)).map(drop))
+        .await;
+
+    // The audit log is locked, so that nothing is stored: the release is claimed and waits, and so do the creates.
     let mut lock = PgConnection::connect(&url).await.expect("a database");
     let mut held = lock.begin().await.expect("a transaction");
     sqlx::query("LOCK TABLE audit IN EXCLUSIVE MODE").execute(&mut *held).await.expect("a lock");
+    eventually("the release to be claimed", async || (leases(&deployment) == 1).then_some(())).await;
     let mut creates = Vec::new();
     for number in 0..CREATES {
         let body = transfer(others[number % others.len()], &format!("in-hand-{number}")).to_string();
@@ -69,7 +70,6 @@ async fn a_node_that_is_told_to_end_finishes_what_it_has_in_its_hands() {
     for request in creates.iter().chain([&poll]) {
         eventually("the node to have read a request", async || request.is_read().then_some(())).await;
     }
-    eventually("the release to be claimed", async || (leases(&deployment) == 1).then_some(())).await;
 
     deployment.nodes[0].terminate();
     let told = Instant::now();
@@ -122,17 +122,20 @@ fn leases(deployment: &Deployment) -> u64 {
     (0..16).map(|shard| count(shard).parse::<u64>().expect("a number")).sum()
 }
 
-/// Until every notice is delivered, so that none is under way when the lock comes.
+/// Until everything is sent, so that nothing else is under way afterwards.
 async fn wait_until_told(url: &str) {
     let mut connection = PgConnection::connect(url).await.expect("a database");
-    eventually("the notices to be delivered", async || {
-        let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM notices WHERE status = 'queued'")
-            .fetch_one(&mut connection)
-            .await
-            .expect("a query");
+    let waiting = "SELECT (SELECT count(*) FROM notices WHERE status = 'queued') + \
+                   (SELECT count(*) FROM deliveries WHERE status = 'queued')";
+    eventually("everything to be sent", async || {
+        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&mut connection).await.expect("a query");
         (waiting == 0).then_some(())
     })
     .await;
+}
+
+fn is_stop(bodies: &[Value]) -> bool {
+    bodies.iter().any(|body| body["type"] == "approval.cancelled")
 }
 
 fn body(answer: &str) -> Value {

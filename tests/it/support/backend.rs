@@ -132,6 +132,11 @@ impl Backend {
         panic!("{id} never came to be {state}: {view}");
     }
 
+    /// Stops an approval.
+    pub async fn cancel(&self, id: &str) -> Reply {
+        self.send("POST", &format!("/v1/approvals/{id}/cancel"), None, None).await
+    }
+
     /// Takes a released approval, naming what is about to be executed.
     pub async fn redeem(&self, id: &str, digest: &str, key: &str) -> Reply {
         let body = json!({"digest": digest});
