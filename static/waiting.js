@@ -12,7 +12,10 @@ const MOST_KEYS = 16;
 const { page, base, pageToken } = document.body.dataset;
 const again = { text: "Check again", href: base };
 
-const look = follow();
+// While a request to be noted is under way the page stays: its answer brings the mark by which this browser is known.
+let asking = false;
+
+const look = follow(() => asking);
 keepLeftTexts(look);
 runClock(look);
 if (page === "waiting") present();
@@ -34,13 +37,22 @@ async function presented() {
   );
 }
 
+async function noted(found) {
+  asking = true;
+  try {
+    return await post(`${base}/open`, { page_token: pageToken, keys: found });
+  } finally {
+    asking = false;
+  }
+}
+
 async function present() {
   const box = document.getElementById("answer");
   // Inside another site's frame the cookies aren't ours; the server refuses frames, and so do we.
   if (window.top !== window.self) return;
   for (let pause = 2_000; ; pause = Math.min(pause * 2, 30_000)) {
     try {
-      const reply = await post(`${base}/open`, { page_token: pageToken, keys: await presented() });
+      const reply = await noted(await presented());
       if (reply.ok) {
         unsay(box);
         return;

@@ -21,6 +21,10 @@ use crate::web::extract::TrustedProxies;
 use crate::web::{guard, ops, request_id, routes};
 use crate::workers::ClockGate;
 
+/// How long a connection is kept for its next request. Longer than clients and proxies keep theirs (commonly 60 to
+/// 90 s), because whoever closes first makes the other's next request fail.
+const KEEP_ALIVE: Duration = Duration::from_secs(120);
+
 /// What every listener's routes share.
 #[derive(Clone)]
 pub struct Site {
@@ -40,6 +44,7 @@ pub fn public(site: &Site, listener: TcpListener, tls: Option<&Tls>) -> anyhow::
     };
     let server = HttpServer::new(build)
         .workers(std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(8))
+        .keep_alive(KEEP_ALIVE)
         .client_request_timeout(Duration::from_secs(10))
         .shutdown_timeout(10)
         .disable_signals();

@@ -78,6 +78,7 @@ pub async fn start(
         spawn(&mut tasks, notices::run(cx.clone(), parts.senders.clone(), parts.notices_wake.clone(), stop.clone()));
         let webhooks = deliveries::run(cx.clone(), parts.webhooks.clone(), parts.deliveries_wake.clone(), stop.clone());
         spawn(&mut tasks, webhooks);
+        parts.record.hand_over();
         spawn(
             &mut tasks,
             fan_out(
@@ -160,6 +161,7 @@ impl Running {
     /// When the record can't be closed.
     pub async fn finish(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
+        self.record.keep_to_record();
         let drained = tokio::time::timeout(FINISH, async {
             while let Some(ended) = self.tasks.join_next().await {
                 if let Err(error) = ended.map_err(anyhow::Error::from).and_then(|result| result) {

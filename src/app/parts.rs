@@ -61,6 +61,22 @@ impl Record {
         }
     }
 
+    /// From now on this process's senders take what its commits leave to send.
+    pub fn hand_over(&self) {
+        match self {
+            Self::Sqlite(store) => store.hand_over(),
+            Self::Postgres(store) => store.hand_over(),
+        }
+    }
+
+    /// What commits leave to send is for any process to take again.
+    pub fn keep_to_record(&self) {
+        match self {
+            Self::Sqlite(store) => store.keep_to_record(),
+            Self::Postgres(store) => store.keep_to_record(),
+        }
+    }
+
     /// Brings the schema up to date.
     ///
     /// # Errors

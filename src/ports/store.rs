@@ -83,7 +83,6 @@ pub struct Opening {
 #[derive(Debug, Clone)]
 pub struct Case {
     pub approval: Approval,
-    pub channels: Vec<Channel>,
     /// Active webhook endpoints of its backend.
     pub endpoints: Vec<EndpointId>,
     /// The receipt, once redeemed.
@@ -262,8 +261,20 @@ pub trait Store: Send + Sync {
 
     /// Leases notices whose turn has come.
     async fn claim_notices(&self, max: u32, lease: Duration) -> Result<Vec<NoticeJob>, StoreError>;
+    /// Notices that commits on this node left, and leased as they were stored, so that nothing needs to be searched. A
+    /// store that hands nothing over searches.
+    async fn fresh_notices(&self, max: u32, lease: Duration) -> Result<Vec<NoticeJob>, StoreError> {
+        self.claim_notices(max, lease).await
+    }
+    /// Settles many in one go: (notice, fence, outcome). Gives those that were settled; for the others the lease had
+    /// passed to somebody else.
+    async fn settle_notices(&self, outcomes: &[(NoticeId, i64, NoticeOutcome)]) -> Result<Vec<NoticeId>, StoreError>;
     /// Settles one; `false` when the lease had passed to somebody else.
-    async fn settle_notice(&self, id: NoticeId, fence: i64, outcome: NoticeOutcome) -> Result<bool, StoreError>;
+    async fn settle_notice(&self, id: NoticeId, fence: i64, outcome: NoticeOutcome) -> Result<bool, StoreError> {
+        Ok(self.settle_notices(&[(id, fence, outcome)]).await?.contains(&id))
+    }
+    /// Those of these approvals that still cool although their hold is over by the database's clock.
+    async fn past_hold(&self, ids: &[ApprovalId]) -> Result<Vec<ApprovalId>, StoreError>;
     /// A delivered notice bounced: it no longer counts as delivered.
     async fn notice_bounced(&self, id: NoticeId) -> Result<bool, StoreError>;
 
@@ -275,6 +286,17 @@ pub trait Store: Send + Sync {
         busy: &[EndpointId],
         lease: Duration,
     ) -> Result<Vec<DeliveryJob>, StoreError>;
+    /// Deliveries that commits on this node left, and leased as they were stored; else as
+    /// [`Store::claim_deliveries`].
+    async fn fresh_deliveries(
+        &self,
+        max: u32,
+        per_endpoint: u32,
+        busy: &[EndpointId],
+        lease: Duration,
+    ) -> Result<Vec<DeliveryJob>, StoreError> {
+        self.claim_deliveries(max, per_endpoint, busy, lease).await
+    }
     /// Settles many tries in one go: (delivery, fence, outcome).
     async fn settle_deliveries(&self, outcomes: &[(DeliveryId, i64, DeliveryOutcome)]) -> Result<(), StoreError>;
 

@@ -1,9 +1,11 @@
 //! The end of every transition: store it, then set the timer and tell who waits. What comes after the commit may fail
 //! without harm; the sweep and the pages' own looking make up for it.
 
+use std::time::Duration;
+
 use super::{Context, Error};
 use crate::domain::approval::transitions::Transition;
-use crate::domain::approval::{Actor, Approval};
+use crate::domain::approval::{Actor, Approval, State};
 use crate::domain::audit::Facts;
 use crate::domain::channel::Notice;
 use crate::domain::evidence::Evidence;
@@ -38,6 +40,23 @@ pub async fn transition(
     with: With<'_>,
     now: Timestamp,
 ) -> Result<Approval, CommitOrFault> {
+    let approval = store(cx, transition, by, with, now).await?;
+    after(cx, std::slice::from_ref(&approval)).await;
+    Ok(approval)
+}
+
+/// Stores a transition as [`transition`] does. What comes after it is left to the caller, who has several and calls
+/// [`after`] once for all of them.
+///
+/// # Errors
+/// As [`transition`].
+pub async fn store(
+    cx: &Context,
+    transition: Transition,
+    by: Actor,
+    with: With<'_>,
+    now: Timestamp,
+) -> Result<Approval, CommitOrFault> {
     let approval = transition.approval.clone();
     let mut facts = with.facts;
     facts.insert("version", approval.version.to_string());
@@ -54,7 +73,6 @@ pub async fn transition(
     change.evidence = with.evidence;
     cx.store.commit(change).await.map_err(CommitOrFault::Commit)?;
     metrics::counter!("countersign_transitions_total", "state" => approval.state.name().as_str(), "reason" => approval.state.reason().unwrap_or("")).increment(1);
-    after(cx, std::slice::from_ref(&approval)).await;
     Ok(approval)
 }
 
@@ -83,11 +101,27 @@ impl From<CommitOrFault> for Error {
     }
 }
 
+/// A released transfer that isn't due sooner than this is left to the sweep, which looks further ahead than that. Its
+/// end is a day away and takes no hurry; a timer for each would only fill the timers' memory.
+const SOON: Duration = Duration::from_secs(15);
+
 /// Arms or removes timers and tells who waits. Failures are logged and left to the sweep.
 pub async fn after(cx: &Context, approvals: &[Approval]) {
-    let news: Vec<_> = approvals.iter().map(|approval| (approval.id, approval.version)).collect();
-    let arm: Vec<_> = approvals.iter().filter_map(|approval| Some((approval.id, approval.due_at()?))).collect();
-    let done: Vec<_> = approvals.iter().filter(|approval| approval.due_at().is_none()).map(|a| a.id).collect();
+    if approvals.is_empty() {
+        return;
+    }
+    let soon = cx.now() + SOON;
+    let (mut news, mut arm, mut done) = (Vec::with_capacity(approvals.len()), Vec::new(), Vec::new());
+    for approval in approvals {
+        news.push((approval.id, approval.version));
+        match (&approval.state, approval.due_at()) {
+            (State::Released { .. }, Some(due_at)) if due_at > soon => {}
+            (_, Some(due_at)) => arm.push((approval.id, due_at)),
+            // Its timer fired when it was released. One that is set again will find nothing to do.
+            (State::Redeemed { .. }, None) => {}
+            (_, None) => done.push(approval.id),
+        }
+    }
     if !arm.is_empty()
         && let Err(error) = cx.timers.arm(&arm).await
     {

@@ -52,7 +52,8 @@ pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Sig
         return Err(Error::DeviceKey);
     }
 
-    let case = cx.store.case(id).await?.ok_or(Error::NotFound)?;
+    let (case, channels) = tokio::try_join!(cx.store.case(id), cx.store.channels(device.body.holder))?;
+    let case = case.ok_or(Error::NotFound)?;
     let approval = case.approval;
     if approval.holder != device.body.holder {
         return Err(Error::NotFound);
@@ -83,7 +84,7 @@ pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Sig
     };
 
     let transition = approval.approve(&who, challenge, now)?;
-    let notices = notify::cooling(cx, &transition.approval, &case.channels, now);
+    let notices = notify::cooling(cx, &transition.approval, &channels, now);
     let evidence = Evidence::Approve {
         device: device.body.id,
         preimage,

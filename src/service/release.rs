@@ -41,49 +41,92 @@ pub async fn fall_due(cx: &Context, ids: &[ApprovalId]) -> Result<Vec<Outcome>, 
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(futures_util::future::join_all(found.into_iter().map(|case| one(cx, case))).await)
+    let looked = futures_util::future::join_all(found.into_iter().map(|case| one(cx, case))).await;
+    Ok(follow_up(cx, looked).await)
 }
 
-async fn one(cx: &Context, case: DueCase) -> Outcome {
+/// What a look at one approval gave, before anything was set or told.
+enum Looked {
+    Moved(Box<Approval>),
+    /// Not yet. `Ripe` when only a notice is missing.
+    Later(ApprovalId, Timestamp, Ripe),
+    Nothing(ApprovalId),
+    Again(ApprovalId),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ripe {
+    Yes,
+    No,
+}
+
+async fn one(cx: &Context, case: DueCase) -> Looked {
     let now = cx.now();
     let id = case.approval.id;
     let due_at = case.approval.due_at();
     let transition = match case.approval.fall_due(case.told, now) {
-        Due::Never => return Outcome::Nothing(id),
+        Due::Never => return Looked::Nothing(id),
         Due::Later(at) => {
-            if let Err(error) = cx.timers.arm(&[(id, at)]).await {
-                tracing::warn!(error = %error, "a timer could not be set; the sweep will");
-            }
-            // A notice may have been delivered since the case was read, and have armed "now" before we armed "later"
-            // over it. Whoever comes second must see the other, so the case is read once more.
-            if due_at.is_some_and(|due_at| due_at <= now) && is_told_by_now(cx, id).await {
-                return Outcome::Again(id);
-            }
-            return Outcome::Later(id, at);
+            let ripe = if due_at.is_some_and(|due_at| due_at <= now) { Ripe::Yes } else { Ripe::No };
+            return Looked::Later(id, at, ripe);
         }
         Due::Now(transition) => *transition,
     };
     let with = commit::With { endpoints: &case.endpoints, ..commit::With::default() };
-    match commit::transition(cx, transition, Actor::Service, with, now).await {
+    match commit::store(cx, transition, Actor::Service, with, now).await {
         Ok(approval) => {
             if let Some(due_at) = due_at {
                 metrics::histogram!("countersign_timer_lateness_seconds").record(now.since(due_at).as_secs_f64());
             }
-            Outcome::Moved(Box::new(approval))
+            Looked::Moved(Box::new(approval))
         }
         // Either somebody else was faster, or the database's clock is behind ours: looking again finds out which.
-        Err(error) if error.is_conflict() => Outcome::Again(id),
-        Err(commit::CommitOrFault::Commit(CommitError::Duplicate(_) | CommitError::Cap)) => Outcome::Nothing(id),
+        Err(error) if error.is_conflict() => Looked::Again(id),
+        Err(commit::CommitOrFault::Commit(CommitError::Duplicate(_) | CommitError::Cap)) => Looked::Nothing(id),
         Err(error) => {
             tracing::error!(error = %error, approval.id = %id, "a due approval could not be stored");
-            Outcome::Again(id)
+            Looked::Again(id)
         }
     }
 }
 
-async fn is_told_by_now(cx: &Context, id: ApprovalId) -> bool {
-    let cases = cx.store.due_cases(&[id]).await.unwrap_or_default();
-    cases.into_iter().flatten().any(|case| case.told.is_some())
+/// Sets timers and tells who waits, once for all that were looked at.
+async fn follow_up(cx: &Context, looked: Vec<Looked>) -> Vec<Outcome> {
+    let moved: Vec<Approval> = looked
+        .iter()
+        .filter_map(|looked| if let Looked::Moved(approval) = looked { Some((**approval).clone()) } else { None })
+        .collect();
+    commit::after(cx, &moved).await;
+    let (mut later, mut ripe) = (Vec::new(), Vec::new());
+    for looked in &looked {
+        if let Looked::Later(id, at, is_ripe) = looked {
+            later.push((*id, *at));
+            if *is_ripe == Ripe::Yes {
+                ripe.push(*id);
+            }
+        }
+    }
+    if !later.is_empty()
+        && let Err(error) = cx.timers.arm(&later).await
+    {
+        tracing::warn!(error = %error, "timers could not be set; the sweep will");
+    }
+    // A notice may have been delivered since the case was read, and have armed "now" before we armed "later" over it.
+    // Whoever comes second must see the other, so the cases are read once more.
+    let told = if ripe.is_empty() { Vec::new() } else { told_by_now(cx, &ripe).await };
+    let outcome = |looked| match looked {
+        Looked::Moved(approval) => Outcome::Moved(approval),
+        Looked::Later(id, ..) if told.contains(&id) => Outcome::Again(id),
+        Looked::Later(id, at, _) => Outcome::Later(id, at),
+        Looked::Nothing(id) => Outcome::Nothing(id),
+        Looked::Again(id) => Outcome::Again(id),
+    };
+    looked.into_iter().map(outcome).collect()
+}
+
+async fn told_by_now(cx: &Context, ids: &[ApprovalId]) -> Vec<ApprovalId> {
+    let cases = cx.store.due_cases(ids).await.unwrap_or_default();
+    cases.into_iter().flatten().filter(|case| case.told.is_some()).map(|case| case.approval.id).collect()
 }
 
 /// Raises a row that carries authority and was not written by us.

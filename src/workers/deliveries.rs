@@ -12,7 +12,7 @@ use crate::domain::ids::{DeliveryId, EndpointId};
 use crate::domain::webhook::next_try;
 use crate::ports::WebhookSender;
 use crate::ports::outward::{WebhookAnswer, WebhookMessage};
-use crate::ports::store::{DeliveryJob, DeliveryNext, DeliveryOutcome};
+use crate::ports::store::{DeliveryJob, DeliveryNext, DeliveryOutcome, StoreError};
 use crate::service::{Context, Error, endpoints};
 
 /// Under way at once, over all endpoints.
@@ -23,6 +23,19 @@ const PER_ENDPOINT: usize = 16;
 const LEASE: Duration = Duration::from_secs(60);
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// Leased at once for one endpoint.
+const AT_ONCE: u32 = 16;
+
+/// Where to look for the next ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    Nowhere,
+    /// What commits on this node left.
+    Fresh,
+    /// In the whole record too: retries, and what another node left behind.
+    Everywhere,
+}
+
 type Settled = (EndpointId, (DeliveryId, i64, DeliveryOutcome));
 
 /// Runs until stopped; what is being sent is finished first.
@@ -30,22 +43,28 @@ pub async fn run(cx: Context, sender: Arc<dyn WebhookSender>, wake: Arc<Notify>,
     // Tasks, so that what is being sent goes on while this loop waits for the store.
     let mut under_way: JoinSet<Settled> = JoinSet::new();
     let mut places: HashMap<EndpointId, usize> = HashMap::new();
-    let mut look = true;
+    let mut period = tokio::time::interval(PERIOD);
+    period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut look = Look::Everywhere;
     loop {
-        if look && under_way.len() < MAX && !stop.is_cancelled() {
-            look = false;
+        let room = MAX - under_way.len().min(MAX);
+        if look > Look::Nowhere && room > 0 && !stop.is_cancelled() {
             let busy: Vec<EndpointId> =
                 places.iter().filter(|(_, taken)| **taken >= PER_ENDPOINT).map(|(id, _)| *id).collect();
-            let room = u32::try_from(MAX - under_way.len()).unwrap_or(u32::MAX);
-            match cx.store.claim_deliveries(room, 16, &busy, LEASE).await {
+            match find(&cx, look, room, &busy).await {
                 Ok(jobs) => {
-                    look = !jobs.is_empty();
+                    if jobs.is_empty() {
+                        look = Look::Nowhere;
+                    }
                     for job in jobs {
                         *places.entry(job.endpoint.id).or_default() += 1;
                         under_way.spawn(send(cx.clone(), Arc::clone(&sender), job));
                     }
                 }
-                Err(error) => tracing::warn!(error = %error, "webhooks can't be read at present"),
+                Err(error) => {
+                    look = Look::Nowhere;
+                    tracing::warn!(error = %error, "webhooks can't be read at present");
+                }
             }
         }
         tokio::select! {
@@ -61,16 +80,25 @@ pub async fn run(cx: Context, sender: Arc<dyn WebhookSender>, wake: Arc<Notify>,
                     }
                 }
                 settle(&cx, done).await;
-                look = true;
+                look = look.max(Look::Fresh);
             }
-            () = wake.notified() => look = true,
-            () = tokio::time::sleep(PERIOD) => look = true,
+            () = wake.notified() => look = look.max(Look::Fresh),
+            _ = period.tick() => look = Look::Everywhere,
             () = stop.cancelled(), if !stop.is_cancelled() => {}
         }
         if stop.is_cancelled() && under_way.is_empty() {
             return;
         }
     }
+}
+
+async fn find(cx: &Context, look: Look, room: usize, busy: &[EndpointId]) -> Result<Vec<DeliveryJob>, StoreError> {
+    let left = |found: usize| u32::try_from(room - found.min(room)).unwrap_or(u32::MAX);
+    let mut jobs = cx.store.fresh_deliveries(left(0), AT_ONCE, busy, LEASE).await?;
+    if look == Look::Everywhere && jobs.len() < room {
+        jobs.extend(cx.store.claim_deliveries(left(jobs.len()), AT_ONCE, busy, LEASE).await?);
+    }
+    Ok(jobs)
 }
 
 /// Leases once, sends what was leased, and settles it. Gives how many there were. For tests, which drain.

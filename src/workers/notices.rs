@@ -8,56 +8,81 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::approval::State;
 use crate::domain::channel::{About, Address, ChannelKind, NOTICE_RETRIES, Purpose};
-use crate::domain::ids::HolderId;
+use crate::domain::ids::{ApprovalId, HolderId};
 use crate::ports::ChannelSender;
 use crate::ports::outward::SendError;
 use crate::ports::secrets::BoxKey;
-use crate::ports::store::{NoticeJob, NoticeOutcome};
+use crate::ports::store::{NoticeJob, NoticeOutcome, StoreError};
 use crate::ports::timing::{Quota, Verdict};
 use crate::service::{Context, Error, notify};
 
 /// Leased at once, and sent side by side.
-const BATCH: u32 = 32;
+const BATCH: usize = 32;
 /// Longer than a channel may take.
 const LEASE: Duration = Duration::from_secs(60);
-/// Longest a channel may take.
-const SEND: Duration = Duration::from_secs(20);
+/// Longest a channel may take. With the time that a notice may wait to be taken it stays within its first lease.
+const SEND: Duration = Duration::from_secs(15);
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// The channels of this deployment.
 pub type Senders = Arc<HashMap<ChannelKind, Arc<dyn ChannelSender>>>;
 
+type Sent = (NoticeJob, NoticeOutcome);
+
+/// Where to look for the next ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    Nowhere,
+    /// What commits on this node left.
+    Fresh,
+    /// In the whole record too: retries, and what another node left behind.
+    Everywhere,
+}
+
 /// Runs until stopped; what is being sent is finished first.
 pub async fn run(cx: Context, senders: Senders, wake: Arc<Notify>, stop: CancellationToken) {
     // Tasks, not futures of this loop: one that waits for the store mustn't stand still while the loop asks the store
     // for more. The store's one writer is handed out in turn, so that would be the end of every write.
-    let mut under_way = JoinSet::new();
-    let mut look = true;
+    let mut under_way: JoinSet<Sent> = JoinSet::new();
+    let mut period = tokio::time::interval(PERIOD);
+    period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut look = Look::Everywhere;
     loop {
-        if look && under_way.len() < BATCH as usize && !stop.is_cancelled() {
-            look = false;
-            let room = BATCH - u32::try_from(under_way.len()).unwrap_or(BATCH);
-            match cx.store.claim_notices(room, LEASE).await {
+        let room = BATCH - under_way.len().min(BATCH);
+        if look > Look::Nowhere && room > 0 && !stop.is_cancelled() {
+            match find(&cx, look, room).await {
                 Ok(jobs) => {
-                    look = jobs.len() == room as usize;
+                    if jobs.len() < room {
+                        look = Look::Nowhere;
+                    }
                     for job in jobs {
-                        under_way.spawn(send_and_settle(cx.clone(), Arc::clone(&senders), job));
+                        under_way.spawn(send(cx.clone(), Arc::clone(&senders), job));
                     }
                 }
-                Err(error) => tracing::warn!(error = %error, "notices can't be read at present"),
+                Err(error) => {
+                    look = Look::Nowhere;
+                    tracing::warn!(error = %error, "notices can't be read at present");
+                }
             }
         }
         tokio::select! {
-            Some(ended) = under_way.join_next(), if !under_way.is_empty() => {
-                if let Err(error) = ended {
-                    tracing::error!(error = %error, "sending a notice ended badly; its lease will end");
+            Some(first) = under_way.join_next(), if !under_way.is_empty() => {
+                let more = std::iter::from_fn(|| under_way.try_join_next());
+                let mut done = Vec::new();
+                for ended in std::iter::once(first).chain(more) {
+                    match ended {
+                        Ok(sent) => done.push(sent),
+                        Err(error) => {
+                            tracing::error!(error = %error, "sending a notice ended badly; its lease will end");
+                        }
+                    }
                 }
-                look = true;
+                settle(&cx, done).await;
+                look = look.max(Look::Fresh);
             }
-            () = wake.notified() => look = true,
-            () = tokio::time::sleep(PERIOD) => look = true,
+            () = wake.notified() => look = look.max(Look::Fresh),
+            _ = period.tick() => look = Look::Everywhere,
             () = stop.cancelled(), if !stop.is_cancelled() => {}
         }
         if stop.is_cancelled() && under_way.is_empty() {
@@ -66,20 +91,30 @@ pub async fn run(cx: Context, senders: Senders, wake: Arc<Notify>, stop: Cancell
     }
 }
 
+async fn find(cx: &Context, look: Look, room: usize) -> Result<Vec<NoticeJob>, StoreError> {
+    let left = |found: usize| u32::try_from(room - found.min(room)).unwrap_or(u32::MAX);
+    let mut jobs = cx.store.fresh_notices(left(0), LEASE).await?;
+    if look == Look::Everywhere && jobs.len() < room {
+        jobs.extend(cx.store.claim_notices(left(jobs.len()), LEASE).await?);
+    }
+    Ok(jobs)
+}
+
 /// Leases once and sends what was leased, one after another. Gives how many there were. For tests, which drain.
 ///
 /// # Errors
 /// [`Error::Store`].
 pub async fn turn(cx: &Context, senders: &Senders) -> Result<usize, Error> {
-    let jobs = cx.store.claim_notices(BATCH, LEASE).await?;
+    let jobs = cx.store.claim_notices(32, LEASE).await?;
     let count = jobs.len();
     for job in jobs {
-        send_and_settle(cx.clone(), Arc::clone(senders), job).await;
+        let sent = send(cx.clone(), Arc::clone(senders), job).await;
+        settle(cx, vec![sent]).await;
     }
     Ok(count)
 }
 
-async fn send_and_settle(cx: Context, senders: Senders, job: NoticeJob) {
+async fn send(cx: Context, senders: Senders, job: NoticeJob) -> Sent {
     let outcome = attempt(&cx, &senders, &job).await;
     let word = match &outcome {
         NoticeOutcome::Delivered { .. } => "delivered",
@@ -88,26 +123,49 @@ async fn send_and_settle(cx: Context, senders: Senders, job: NoticeJob) {
         NoticeOutcome::Dropped => "dropped",
     };
     metrics::counter!("countersign_notices_total", "purpose" => job.purpose.as_str(), "outcome" => word).increment(1);
-    let delivered = matches!(outcome, NoticeOutcome::Delivered { .. });
-    if let Err(error) = cx.store.settle_notice(job.id, job.fence, outcome).await {
-        tracing::warn!(error = %error, notice.id = %job.id, "a notice could not be settled; its lease will end");
+    (job, outcome)
+}
+
+async fn settle(cx: &Context, done: Vec<Sent>) {
+    let mut told = Vec::new();
+    let mut outcomes = Vec::with_capacity(done.len());
+    for (job, outcome) in done {
+        let delivered = matches!(outcome, NoticeOutcome::Delivered { .. });
+        if let About::Approval(id) = job.about
+            && delivered
+            && job.purpose == Purpose::Cooling
+        {
+            told.push(id);
+        }
+        outcomes.push((job.id, job.fence, outcome));
+    }
+    if outcomes.is_empty() {
         return;
     }
-    if delivered && job.purpose == Purpose::Cooling {
-        release_what_waited(&cx, &job).await;
+    if let Err(error) = cx.store.settle_notices(&outcomes).await {
+        tracing::warn!(error = %error, "notices could not be settled; their leases will end");
+        return;
+    }
+    if !told.is_empty() {
+        release_what_waited(cx, &told).await;
     }
 }
 
-/// An approval whose hold is over, and that waited only for a delivered notice, is looked at again now.
-async fn release_what_waited(cx: &Context, job: &NoticeJob) {
-    let About::Approval(id) = job.about else { return };
+/// Approvals whose hold is over, and that waited only for a delivered notice, are looked at again now. Asked after the
+/// notices were settled: whoever looked at such an approval before missed them, and has to be made up for.
+async fn release_what_waited(cx: &Context, told: &[ApprovalId]) {
+    let past = match cx.store.past_hold(told).await {
+        Ok(past) if past.is_empty() => return,
+        Ok(past) => past,
+        Err(error) => {
+            tracing::warn!(error = %error, "holds can't be looked at; the sweep will");
+            return;
+        }
+    };
     let now = cx.now();
-    let Ok(Some(approval)) = cx.store.approval(id).await else { return };
-    if let State::Cooling { cooling_until, .. } = approval.state
-        && cooling_until <= now
-        && let Err(error) = cx.timers.arm(&[(id, now)]).await
-    {
-        tracing::warn!(error = %error, "a timer could not be set; the sweep will");
+    let due: Vec<_> = past.into_iter().map(|id| (id, now)).collect();
+    if let Err(error) = cx.timers.arm(&due).await {
+        tracing::warn!(error = %error, "timers could not be set; the sweep will");
     }
 }
 

@@ -2,6 +2,7 @@
 //! loses it, and another takes over.
 
 use std::time::Duration;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::ClockGate;
@@ -19,26 +20,62 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// Longest sleep without a signal; a dead node's timers are seen within this.
 const IDLE: Duration = Duration::from_millis(500);
 
-/// Runs until stopped; a claim in hand is finished first.
+/// Batches worked on at once when there is a crowd: while one waits for its commit, the next is read.
+const SIDE_BY_SIDE: usize = 3;
+
+/// How long nothing is tried after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs until stopped; what was claimed is finished first.
 pub async fn run(cx: Context, gate: ClockGate, stop: CancellationToken) {
-    loop {
-        let idle = match turn(&cx, &gate).await {
-            Ok(0) => IDLE,
-            Ok(_) => Duration::ZERO,
+    let mut under_way: JoinSet<Result<(), TurnError>> = JoinSet::new();
+    let mut was_full = false;
+    while !stop.is_cancelled() {
+        // A further batch only when the last one was full: else it is cheaper to let a few gather meanwhile.
+        let may_claim = under_way.is_empty() || (was_full && under_way.len() < SIDE_BY_SIDE);
+        if !may_claim {
+            if let Some(ended) = under_way.join_next().await {
+                pause_after(ended, &stop).await;
+            }
+            continue;
+        }
+        let idle = match claim(&cx, &gate).await {
+            Ok(claims) if claims.is_empty() => {
+                was_full = false;
+                IDLE
+            }
+            Ok(claims) => {
+                was_full = claims.len() == BATCH;
+                let cx = cx.clone();
+                under_way.spawn(async move { work(&cx, &claims).await });
+                continue;
+            }
             Err(error) => {
                 tracing::warn!(error = %error, "timers can't be worked on at present");
-                Duration::from_secs(1)
+                PAUSE
             }
         };
-        if stop.is_cancelled() {
-            return;
+        tokio::select! {
+            Some(ended) = under_way.join_next(), if !under_way.is_empty() => pause_after(ended, &stop).await,
+            () = cx.timers.wait(idle) => {}
+            () = stop.cancelled() => {}
         }
-        if !idle.is_zero() {
-            tokio::select! {
-                () = cx.timers.wait(idle) => {}
-                () = stop.cancelled() => return,
-            }
-        }
+    }
+    while let Some(ended) = under_way.join_next().await {
+        pause_after(ended, &stop).await;
+    }
+}
+
+/// After a failure nothing is tried for a while.
+async fn pause_after(ended: Result<Result<(), TurnError>, JoinError>, stop: &CancellationToken) {
+    match ended {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => tracing::warn!(error = %error, "timers can't be worked on at present"),
+        Err(error) => tracing::error!(error = %error, "working on timers ended badly; their leases will end"),
+    }
+    tokio::select! {
+        () = tokio::time::sleep(PAUSE) => {}
+        () = stop.cancelled() => {}
     }
 }
 
@@ -51,23 +88,32 @@ pub enum TurnError {
     Service(#[from] crate::service::Error),
 }
 
-/// Claims once and does what was claimed. Gives the number of claims.
+/// Claims once and does what was claimed. Gives the number of claims. For tests, which drain.
 ///
 /// # Errors
 /// [`TurnError`].
 pub async fn turn(cx: &Context, gate: &ClockGate) -> Result<usize, TurnError> {
+    let claims = claim(cx, gate).await?;
+    work(cx, &claims).await?;
+    Ok(claims.len())
+}
+
+async fn claim(cx: &Context, gate: &ClockGate) -> Result<Vec<Claim>, TurnError> {
     if !gate.is_open() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
-    let claims = cx.timers.claim(BATCH, LEASE).await?;
+    Ok(cx.timers.claim(BATCH, LEASE).await?)
+}
+
+async fn work(cx: &Context, claims: &[Claim]) -> Result<(), TurnError> {
     if claims.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let ids: Vec<ApprovalId> = claims.iter().map(|claim| claim.id).collect();
     let outcomes = match release::fall_due(cx, &ids).await {
         Ok(outcomes) => outcomes,
         Err(error) => {
-            give_back(cx, &claims).await;
+            give_back(cx, claims).await;
             return Err(error.into());
         }
     };
@@ -82,8 +128,8 @@ pub async fn turn(cx: &Context, gate: &ClockGate) -> Result<usize, TurnError> {
     if !again.is_empty() {
         cx.timers.arm(&again).await?;
     }
-    cx.timers.ack(&claims).await?;
-    Ok(claims.len())
+    cx.timers.ack(claims).await?;
+    Ok(())
 }
 
 async fn give_back(cx: &Context, claims: &[Claim]) {

@@ -34,7 +34,7 @@ const ANSWER_LIMIT: usize = 4_096;
 /// Exchanges of one kind at the same time.
 const EXCHANGES: usize = 32;
 /// Idle connections kept to one host, and for how long.
-const IDLE_PER_HOST: usize = 4;
+const IDLE_PER_HOST: usize = 16;
 const IDLE_TIME: Duration = Duration::from_secs(30);
 const USER_AGENT: &str = concat!("Countersign/", env!("CARGO_PKG_VERSION"));
 

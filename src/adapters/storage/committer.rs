@@ -5,10 +5,11 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::{Mutex, Notify, oneshot};
+use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
 
 use super::failure::unavailable;
+use super::handover::Handover;
 use super::write::{Write, choose};
 use crate::ports::store::CommitError;
 
@@ -49,13 +50,13 @@ pub struct Committer {
 
 impl Committer {
     /// Starts one task for each writer. `depth` is how many changes may wait; whoever comes after them waits to queue.
-    /// `outbox` hears of every commit that left something to send.
-    pub fn start<W: Writer>(writers: impl IntoIterator<Item = W>, depth: usize, outbox: &Arc<Notify>) -> Self {
+    /// `handover` gets what a commit left to send.
+    pub fn start<W: Writer>(writers: impl IntoIterator<Item = W>, depth: usize, handover: &Arc<Handover>) -> Self {
         let (queue, inbox) = mpsc::channel(depth.max(1));
         let inbox = Arc::new(Mutex::new(inbox));
         let tasks = writers
             .into_iter()
-            .map(|writer| tokio::spawn(run(writer, Arc::clone(&inbox), Arc::clone(outbox))))
+            .map(|writer| tokio::spawn(run(writer, Arc::clone(&inbox), Arc::clone(handover))))
             .collect();
         Self { queue: RwLock::new(Some(queue)), tasks: StdMutex::new(tasks) }
     }
@@ -89,13 +90,7 @@ fn closed(error: Closed) -> CommitError {
     CommitError::Store(unavailable(error))
 }
 
-/// Tells the workers that something waits to be sent: those that wait now, and, if none does, the next one that will.
-pub fn wake(outbox: &Notify) {
-    outbox.notify_waiters();
-    outbox.notify_one();
-}
-
-async fn run<W: Writer>(mut writer: W, inbox: Arc<Mutex<Receiver<Job>>>, outbox: Arc<Notify>) {
+async fn run<W: Writer>(mut writer: W, inbox: Arc<Mutex<Receiver<Job>>>, handover: Arc<Handover>) {
     let mut jobs: Vec<Job> = Vec::new();
     let mut last = 0;
     loop {
@@ -110,7 +105,7 @@ async fn run<W: Writer>(mut writer: W, inbox: Arc<Mutex<Receiver<Job>>>, outbox:
         last = jobs.len();
         // Stable, so that within a rank the order of arrival stays.
         jobs.sort_by_key(|job| !job.write.tightens());
-        jobs = round(&mut writer, jobs, &outbox).await;
+        jobs = round(&mut writer, jobs, &handover).await;
     }
 }
 
@@ -131,7 +126,7 @@ async fn gather(inbox: &Mutex<Receiver<Job>>, jobs: &mut Vec<Job>) {
 }
 
 /// Writes one batch and gives back what has to wait for the next.
-async fn round<W: Writer>(writer: &mut W, jobs: Vec<Job>, outbox: &Notify) -> Vec<Job> {
+async fn round<W: Writer>(writer: &mut W, jobs: Vec<Job>, handover: &Handover) -> Vec<Job> {
     let chosen = choose(jobs.iter().map(|job| &job.write));
     let (mut batch, mut parked, mut rare) = (Vec::new(), Vec::new(), Vec::new());
     for (job, chosen) in jobs.into_iter().zip(chosen) {
@@ -144,26 +139,27 @@ async fn round<W: Writer>(writer: &mut W, jobs: Vec<Job>, outbox: &Notify) -> Ve
     let (early, late): (Vec<Job>, Vec<Job>) = rare.into_iter().partition(|job| job.write.tightens());
     for job in early {
         let outcome = writer.alone(&job.write).await;
-        answer(job, outcome, outbox);
+        answer(job, outcome, handover);
     }
     if !batch.is_empty() {
         let writes: Vec<&Write> = batch.iter().map(|job| &job.write).collect();
         let outcomes = writer.together(&writes).await;
         for (job, outcome) in batch.into_iter().zip(outcomes) {
-            answer(job, outcome, outbox);
+            answer(job, outcome, handover);
         }
     }
     for job in late {
         let outcome = writer.alone(&job.write).await;
-        answer(job, outcome, outbox);
+        answer(job, outcome, handover);
     }
     parked
 }
 
-fn answer(job: Job, outcome: Outcome, outbox: &Notify) {
-    if outcome.is_ok() && job.write.sends() {
-        wake(outbox);
+fn answer(job: Job, outcome: Outcome, handover: &Handover) {
+    let Job { write, answer } = job;
+    if outcome.is_ok() {
+        handover.stored(write.born, write.notices, write.deliveries);
     }
     // Whoever asked may have gone; the change is stored all the same.
-    drop(job.answer.send(outcome));
+    drop(answer.send(outcome));
 }

@@ -7,6 +7,7 @@
 mod at;
 mod committer;
 mod failure;
+mod handover;
 pub mod postgres;
 mod rows;
 mod seal;

@@ -1,8 +1,37 @@
-//! What one try of a delivery leaves in its row. May import: `domain`, `ports`.
+//! What one try of a delivery or of a notice leaves in its row. May import: `domain`, `ports`.
+
+use uuid::Uuid;
 
 use super::at::At;
+use crate::domain::channel::NoticeStatus;
+use crate::domain::ids::NoticeId;
 use crate::domain::webhook::DeliveryStatus;
-use crate::ports::store::{DeliveryNext, DeliveryOutcome};
+use crate::ports::store::{DeliveryNext, DeliveryOutcome, NoticeOutcome};
+
+/// The new columns of a notice.
+#[derive(Debug, Clone, Copy)]
+pub struct SettledNotice {
+    pub id: Uuid,
+    pub fence: i64,
+    pub status: NoticeStatus,
+    /// Tries that this one adds.
+    pub tries: i64,
+    pub next_at: Option<At>,
+    pub delivered_at: Option<At>,
+}
+
+impl SettledNotice {
+    /// `None` for a failure, which gives another notice its turn and is settled apart.
+    pub fn of(id: NoticeId, fence: i64, outcome: &NoticeOutcome) -> Option<Self> {
+        let (status, tries, next_at, delivered_at) = match outcome {
+            NoticeOutcome::Delivered { at } => (NoticeStatus::Delivered, 1, None, Some(At(*at))),
+            NoticeOutcome::RetryAt(at) => (NoticeStatus::Queued, 1, Some(At(*at)), None),
+            NoticeOutcome::Dropped => (NoticeStatus::Dropped, 0, None, None),
+            NoticeOutcome::Failed { .. } => return None,
+        };
+        Some(Self { id: id.uuid(), fence, status, tries, next_at, delivered_at })
+    }
+}
 
 /// The new columns of a delivery.
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use uuid::Uuid;
 
+use super::handover::Born;
 use super::rows::approval::ApprovalRow;
 use super::rows::json;
 use super::rows::log::approval_of;
@@ -27,6 +28,8 @@ pub struct Write {
     pub notices: Vec<Notice>,
     pub deliveries: Vec<Delivery>,
     pub evidence: Option<EvidenceRow>,
+    /// How what is to be sent is written.
+    pub born: Born,
 }
 
 /// Evidence as it is stored.
@@ -82,7 +85,7 @@ impl Write {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when something can't be written down, which no value of the domain should cause.
-    pub fn prepare(change: Change, seals: &Seals) -> Result<Self, StoreError> {
+    pub fn prepare(change: Change, seals: &Seals, born: Born) -> Result<Self, StoreError> {
         let Change { entry, effect, notices, deliveries, evidence } = change;
         let evidence = evidence
             .map(|evidence| {
@@ -109,17 +112,12 @@ impl Write {
             }
             rare => Prepared::Rare(Box::new(rare)),
         };
-        Ok(Self { entry, effect, notices, deliveries, evidence })
+        Ok(Self { entry, effect, notices, deliveries, evidence, born })
     }
 
     /// Whether it gets a transaction of its own.
     pub const fn is_rare(&self) -> bool {
         matches!(self.effect, Prepared::Rare(_))
-    }
-
-    /// Whether something waits in the outbox once it is stored.
-    pub const fn sends(&self) -> bool {
-        !self.notices.is_empty() || !self.deliveries.is_empty()
     }
 
     /// Whether it makes a release less likely or later. Such a change goes before all others in the queue.

@@ -347,13 +347,13 @@ impl Approval {
         serde_json::to_string(&body).map_err(BadRecord::Body)
     }
 
-    /// Reads a stored approval.
+    /// Reads a stored approval, whose seal was checked.
     ///
     /// # Errors
     /// [`BadRecord`] when body and details aren't one approval.
     pub fn from_stored(body: &str, details: &str) -> Result<Self, BadRecord> {
         let body: Body = serde_json::from_str(body).map_err(BadRecord::Body)?;
-        let details = Details::from_canonical(details).map_err(BadRecord::Details)?;
+        let details = Details::from_sealed(details).map_err(BadRecord::Details)?;
         if body.digest != details.digest() {
             return Err(BadRecord::Digest);
         }

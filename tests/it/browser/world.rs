@@ -122,10 +122,16 @@ impl World {
         self.bank.read(&transfer.id).await["state"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Opens the waiting page where the transfer was started, and waits until the browser has been noted.
+    /// Opens the waiting page where the transfer was started, and waits until the browser has been noted and the page
+    /// has come to rest.
     pub async fn start_at(&self, desk: &Browser, transfer: &Transfer) {
         desk.open(&transfer.waiting).await;
         self.noted(transfer).await;
+        let source =
+            "const asked = performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/open'));
+            return document.body.dataset.version === '2' && asked.some((one) => one.responseEnd > 0)";
+        let at_rest = async || Ok((desk.script(source, Vec::new()).await? == true).then_some(()));
+        desk.until("the page of a browser that was noted", at_rest).await;
         desk.headed("Now answer on your phone").await;
     }
 

@@ -134,7 +134,8 @@ node_store! {
     fn notices(approval: ApprovalId) -> Vec<NoticeView>;
     fn evidence(approval: ApprovalId) -> Vec<Evidence>;
     fn claim_notices(max: u32, lease: Duration) -> Vec<NoticeJob>;
-    fn settle_notice(id: NoticeId, fence: i64, outcome: NoticeOutcome) -> bool;
+    fn settle_notices(outcomes: &[(NoticeId, i64, NoticeOutcome)]) -> Vec<NoticeId>;
+    fn past_hold(ids: &[ApprovalId]) -> Vec<ApprovalId>;
     fn notice_bounced(id: NoticeId) -> bool;
     fn claim_deliveries(max: u32, per_endpoint: u32, busy: &[EndpointId], lease: Duration) -> Vec<DeliveryJob>;
     fn settle_deliveries(outcomes: &[(DeliveryId, i64, DeliveryOutcome)]) -> ();

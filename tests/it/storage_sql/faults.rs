@@ -8,6 +8,7 @@ use countersign::adapters::storage::postgres::{Committers, PostgresStore};
 use countersign::adapters::timing::SystemClock;
 use countersign::domain::approval::StateName;
 use countersign::domain::approval::transitions::Guard;
+use countersign::ports::store::NoticeOutcome;
 use countersign::ports::{Change, CommitError, Effect, Store, StoreError};
 use futures_util::future::join_all;
 use sqlx::{Connection, PgConnection};
@@ -262,6 +263,35 @@ async fn closing_writes_what_was_queued() {
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     let late = sqlite.commit(world.change(Effect::Noted)).await;
     assert!(matches!(late, Err(CommitError::Store(StoreError::Unavailable(_)))), "{late:?}");
+}
+
+/// What a commit hands over is leased from its first moment, so that nobody else takes it; what is left at the end is
+/// given back at once.
+#[tokio::test]
+async fn what_is_handed_over_is_nobody_elses_until_it_is_given_back() {
+    let server = Postgres::start();
+    let postgres = make::postgres_at(&server.url("postgres"), Committers::One).await;
+    hands_over(Arc::clone(&postgres) as Arc<dyn Store>, || postgres.hand_over()).await;
+    let (sqlite, _directory) = make::sqlite_with(Arc::new(SystemClock)).await;
+    hands_over(Arc::clone(&sqlite) as Arc<dyn Store>, || sqlite.hand_over()).await;
+}
+
+async fn hands_over(store: Arc<dyn Store>, open: impl Fn()) {
+    let minute = Duration::from_secs(60);
+    let world = World::build(Arc::clone(&store)).await;
+    let approval = world.opened().await;
+    open();
+    store.commit(world.loaded(Effect::Noted, approval.id)).await.unwrap();
+    assert!(store.claim_notices(10, minute).await.unwrap().is_empty(), "leased as it was stored");
+    assert!(store.claim_deliveries(10, 10, &[], minute).await.unwrap().is_empty(), "leased as it was stored");
+    let notices = store.fresh_notices(10, minute).await.unwrap();
+    let deliveries = store.fresh_deliveries(10, 10, &[], minute).await.unwrap();
+    assert_eq!((notices.len(), deliveries.len()), (1, 1));
+    assert!(store.fresh_notices(10, minute).await.unwrap().is_empty());
+    let at = store.now().await.unwrap();
+    let outcome = NoticeOutcome::Delivered { at };
+    assert!(store.settle_notice(notices[0].id, notices[0].fence, outcome.clone()).await.unwrap());
+    assert!(!store.settle_notice(notices[0].id, notices[0].fence, outcome).await.unwrap(), "settled once");
 }
 
 /// Whoever sends waits for a signal, and hears of everything that is there to send.

@@ -4,6 +4,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::claims::micros;
 use super::{Db, own};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::rows::approval::ApprovalRow;
@@ -119,13 +120,15 @@ fn bind_consequences<'q>(query: Query<'q>, writes: &[&'q Write]) -> Query<'q> {
         .bind(each!(|write| write.entry.canonical.as_str()))
         .bind(each!(|write| write.entry.leaf_hash.bytes().as_slice()));
     let query = bind_evidence(query, writes);
-    let notices: Vec<(Uuid, &Notice)> =
-        writes.iter().flat_map(|write| write.notices.iter().map(|notice| (write.entry.id.uuid(), notice))).collect();
-    let deliveries: Vec<(Uuid, &Delivery)> = writes
-        .iter()
-        .flat_map(|write| write.deliveries.iter().map(|delivery| (write.entry.id.uuid(), delivery)))
-        .collect();
+    let notices: Vec<(&Write, &Notice)> =
+        writes.iter().flat_map(|write| write.notices.iter().map(|notice| (*write, notice))).collect();
+    let deliveries: Vec<(&Write, &Delivery)> =
+        writes.iter().flat_map(|write| write.deliveries.iter().map(|delivery| (*write, delivery))).collect();
     bind_deliveries(bind_notices(query, &notices), &deliveries)
+        .bind(notices.iter().map(|(write, _)| write.born.fence()).collect::<Vec<_>>())
+        .bind(notices.iter().map(|(write, _)| micros(write.born.lease())).collect::<Vec<_>>())
+        .bind(deliveries.iter().map(|(write, _)| write.born.fence()).collect::<Vec<_>>())
+        .bind(deliveries.iter().map(|(write, _)| micros(write.born.lease())).collect::<Vec<_>>())
 }
 
 fn bind_evidence<'q>(query: Query<'q>, writes: &[&'q Write]) -> Query<'q> {
@@ -138,14 +141,14 @@ fn bind_evidence<'q>(query: Query<'q>, writes: &[&'q Write]) -> Query<'q> {
         .bind(evidence.iter().map(|(entry, _)| At(entry.at)).collect::<Vec<_>>())
 }
 
-fn bind_notices<'q>(query: Query<'q>, notices: &[(Uuid, &'q Notice)]) -> Query<'q> {
+fn bind_notices<'q>(query: Query<'q>, notices: &[(&'q Write, &'q Notice)]) -> Query<'q> {
     macro_rules! each {
-        (|$change:pat_param, $notice:pat_param| $value:expr) => {
-            notices.iter().map(|($change, $notice)| $value).collect::<Vec<_>>()
+        (|$write:pat_param, $notice:pat_param| $value:expr) => {
+            notices.iter().map(|($write, $notice)| $value).collect::<Vec<_>>()
         };
     }
     query
-        .bind(each!(|change, _| *change))
+        .bind(each!(|write, _| write.entry.id.uuid()))
         .bind(each!(|_, notice| notice.id.uuid()))
         .bind(each!(|_, notice| notice.holder.uuid()))
         .bind(each!(|_, notice| notice.channel.uuid()))
@@ -161,14 +164,14 @@ fn bind_notices<'q>(query: Query<'q>, notices: &[(Uuid, &'q Notice)]) -> Query<'
         .bind(each!(|_, notice| At(notice.useless_after)))
 }
 
-fn bind_deliveries<'q>(query: Query<'q>, deliveries: &[(Uuid, &'q Delivery)]) -> Query<'q> {
+fn bind_deliveries<'q>(query: Query<'q>, deliveries: &[(&'q Write, &'q Delivery)]) -> Query<'q> {
     macro_rules! each {
-        (|$change:pat_param, $delivery:pat_param| $value:expr) => {
-            deliveries.iter().map(|($change, $delivery)| $value).collect::<Vec<_>>()
+        (|$write:pat_param, $delivery:pat_param| $value:expr) => {
+            deliveries.iter().map(|($write, $delivery)| $value).collect::<Vec<_>>()
         };
     }
     query
-        .bind(each!(|change, _| *change))
+        .bind(each!(|write, _| write.entry.id.uuid()))
         .bind(each!(|_, delivery| delivery.id.uuid()))
         .bind(each!(|_, delivery| delivery.endpoint.uuid()))
         .bind(each!(|_, delivery| cause(&delivery.cause).0))

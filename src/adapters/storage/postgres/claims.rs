@@ -8,11 +8,11 @@ use super::{Db, PostgresStore, own};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::reading;
 use crate::adapters::storage::rows::outbox::{LeasedDelivery, LeasedNotice};
-use crate::adapters::storage::settle::Settled;
-use crate::domain::ids::DeliveryId;
+use crate::adapters::storage::settle::{Settled, SettledNotice};
+use crate::domain::ids::{ApprovalId, DeliveryId};
 use crate::ports::store::{DeliveryOutcome, StoreError};
 
-fn micros(lease: Duration) -> i64 {
+pub fn micros(lease: Duration) -> i64 {
     i64::try_from(lease.as_micros()).unwrap_or(i64::MAX)
 }
 
@@ -34,6 +34,31 @@ pub async fn deliveries(
         .bind(busy)
         .bind(micros(lease));
     query.fetch_all(&store.work).await
+}
+
+/// Settles all but failures, which give another notice its turn. Gives those that were settled.
+pub async fn settle_notices(store: &PostgresStore, settled: &[SettledNotice]) -> Result<Vec<Uuid>, sqlx::Error> {
+    macro_rules! each {
+        ($member:ident) => {
+            settled.iter().map(|settled| settled.$member).collect::<Vec<_>>()
+        };
+    }
+    sqlx::query_scalar::<Db, Uuid>(own::SETTLE_NOTICES)
+        .bind(each!(id))
+        .bind(each!(fence))
+        .bind(settled.iter().map(|settled| settled.status.as_str()).collect::<Vec<_>>())
+        .bind(each!(tries))
+        .bind(each!(next_at))
+        .bind(each!(delivered_at))
+        .fetch_all(&store.work)
+        .await
+}
+
+pub async fn past_hold(store: &PostgresStore, ids: &[ApprovalId]) -> Result<Vec<ApprovalId>, StoreError> {
+    let wanted: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let query = sqlx::query_scalar::<Db, Uuid>(own::PAST_HOLD).bind(wanted);
+    let past = query.fetch_all(&store.work).await.map_err(reading("approvals"))?;
+    Ok(past.into_iter().map(ApprovalId::from_uuid).collect())
 }
 
 pub async fn settle_deliveries(

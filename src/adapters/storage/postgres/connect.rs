@@ -32,7 +32,7 @@ impl Committers {
 /// How many connections a node takes, and how long it waits.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    /// Connections that read.
+    /// Connections that read, for each thread that does.
     pub readers: u32,
     /// Connections that lease and settle what goes out.
     pub workers: u32,
@@ -48,7 +48,7 @@ pub struct PostgresOptions {
 impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
-            readers: 8,
+            readers: 4,
             workers: 4,
             committers: Committers::One,
             queue: 1024,
@@ -104,8 +104,18 @@ impl Target {
         self.pool(self.options.readers).connect_lazy_with(server)
     }
 
+    /// What is leased and settled here needn't reach the disk before it is acted on. Losing it in a crash of the
+    /// server only sends a message once more, under the same id; and a release that relies on a notice as delivered
+    /// flushes the log up to itself, with that in it.
     pub fn work(&self) -> Pool<Db> {
-        self.pool(self.options.workers).connect_lazy_with(self.server.clone())
+        let server = self.planned_once().options([("synchronous_commit", "off")]);
+        self.pool(self.options.workers).connect_lazy_with(server)
+    }
+
+    /// For statements that take lists and are written so that one plan serves any of them: planning each time costs as
+    /// much as the work.
+    fn planned_once(&self) -> PgConnectOptions {
+        self.server.clone().options([("plan_cache_mode", "force_generic_plan")])
     }
 
     fn pool(&self, size: u32) -> PgPoolOptions {
@@ -131,13 +141,12 @@ impl Target {
         self.server.clone().options([("statement_timeout", "0")]).connect().await
     }
 
-    /// A committer's own connection. Its statement is long and always the same: planned once, for any batch.
+    /// A committer's own connection.
     ///
     /// # Errors
     /// When the server can't be reached in time.
     pub async fn committer(&self) -> Result<PgConnection, sqlx::Error> {
-        let server = self.server.clone().options([("plan_cache_mode", "force_generic_plan")]);
-        let connected = tokio::time::timeout(self.options.connect_timeout, server.connect()).await;
+        let connected = tokio::time::timeout(self.options.connect_timeout, self.planned_once().connect()).await;
         connected.unwrap_or_else(|elapsed| Err(sqlx::Error::Io(elapsed.into())))
     }
 }

@@ -8,9 +8,9 @@ impl PostgresStore {
     /// Settings under which a crash, or a failover to a standby, would lose what was acknowledged.
     pub(super) async fn faults(&self) -> Result<Vec<String>, StoreError> {
         let settings = sqlx::query_as::<Db, (String, String, String)>(own::DURABILITY);
-        let (fsync, full_pages, commit) = settings.fetch_one(&self.reads).await.map_err(unavailable)?;
+        let (fsync, full_pages, commit) = settings.fetch_one(self.reads()).await.map_err(unavailable)?;
         let standbys = sqlx::query_as::<Db, (String, Option<String>)>(own::STANDBYS);
-        let standbys = standbys.fetch_all(&self.reads).await.map_err(unavailable)?;
+        let standbys = standbys.fetch_all(self.reads()).await.map_err(unavailable)?;
         Ok(judge(&fsync, &full_pages, &commit, &standbys))
     }
 }

@@ -7,6 +7,13 @@ macro_rules! among {
         concat!("= ANY(", $place, ")")
     };
 }
+/// The active endpoints of an approval's backend, as one text.
+macro_rules! endpoint_ids {
+    () => {
+        "(SELECT string_agg(e.id::text, ',') FROM endpoints e WHERE e.backend_id = a.backend_id \
+         AND e.status = 'active') AS endpoints"
+    };
+}
 /// Keeps the row until the transaction ends.
 macro_rules! for_update {
     () => {
@@ -18,6 +25,7 @@ mod batch;
 mod claims;
 mod connect;
 mod durability;
+mod readers;
 mod resolve;
 mod statements;
 mod writer;
@@ -31,10 +39,12 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use self::connect::{Committers, PostgresOptions};
+use self::readers::Readers;
 use self::statements as own;
 use super::at::At;
 use super::committer::Committer;
 use super::failure::{reading, unavailable};
+use super::handover::Handover;
 use super::rows::log::AuditRow;
 use super::seal::Seals;
 use crate::domain::audit::AuditEntry;
@@ -71,11 +81,11 @@ impl DatabaseClock {
 /// The record in PostgreSQL.
 pub struct PostgresStore {
     target: connect::Target,
-    reads: Pool<Db>,
+    reads: Readers,
     work: Pool<Db>,
     seals: Seals,
     committer: Committer,
-    outbox: Arc<Notify>,
+    handover: Arc<Handover>,
 }
 
 impl PostgresStore {
@@ -89,13 +99,13 @@ impl PostgresStore {
         secrets: Arc<dyn Secrets>,
     ) -> Result<Self, StoreError> {
         let target = connect::Target::parse(url, options).map_err(unavailable)?;
-        let (reads, work) = (target.reads(), target.work());
+        let (reads, work) = (Readers::new(target.clone()), target.work());
         let seals = Seals::new(secrets);
-        let outbox = Arc::new(Notify::new());
+        let handover = Arc::new(Handover::default());
         let writer = || writer::PostgresWriter::new(target.clone(), seals.clone());
         let writers: Vec<_> = std::iter::repeat_with(writer).take(options.committers.number()).collect();
-        let committer = Committer::start(writers, options.queue, &outbox);
-        let store = Self { target, reads, work, seals, committer, outbox };
+        let committer = Committer::start(writers, options.queue, &handover);
+        let store = Self { target, reads, work, seals, committer, handover };
         store.database_now().await?;
         Ok(store)
     }
@@ -114,12 +124,26 @@ impl PostgresStore {
 
     /// Notified after every commit on this node that left a notice or a delivery to send.
     pub fn outbox_signal(&self) -> Arc<Notify> {
-        Arc::clone(&self.outbox)
+        self.handover.signal()
+    }
+
+    /// From now on this node's senders take what its commits leave to send, without a search.
+    pub fn hand_over(&self) {
+        self.handover.open();
+    }
+
+    /// From now on what commits leave to send is for whoever looks first.
+    pub fn keep_to_record(&self) {
+        self.handover.shut();
     }
 
     /// Writes what is queued, and takes nothing more.
     pub async fn close(&self) {
+        self.handover.shut();
         self.committer.close().await;
+        if let Err(error) = shared::outbox::give_back(self).await {
+            tracing::warn!(error = %error, "some leases were not given back; they will end");
+        }
         self.work.close().await;
         self.reads.close().await;
     }
@@ -130,7 +154,7 @@ impl PostgresStore {
     }
 
     fn reads(&self) -> &Pool<Db> {
-        &self.reads
+        self.reads.here()
     }
 
     async fn writer(&self) -> Result<PoolConnection<Db>, StoreError> {
@@ -149,19 +173,19 @@ impl PostgresStore {
         &self.committer
     }
 
-    fn outbox(&self) -> &Notify {
-        &self.outbox
+    fn handover(&self) -> &Handover {
+        &self.handover
     }
 
     async fn database_now(&self) -> Result<Timestamp, StoreError> {
-        let now: At = sqlx::query_scalar::<Db, At>(own::NOW).fetch_one(&self.reads).await.map_err(unavailable)?;
+        let now: At = sqlx::query_scalar::<Db, At>(own::NOW).fetch_one(self.reads()).await.map_err(unavailable)?;
         Ok(now.into())
     }
 
     async fn log_page(&self, after: Option<i64>, limit: u32) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
         let query =
             sqlx::query_as::<Db, AuditRow>(own::AUDIT_PAGE).bind(after.unwrap_or(i64::MIN)).bind(i64::from(limit));
-        let rows = query.fetch_all(&self.reads).await.map_err(reading("audit"))?;
+        let rows = query.fetch_all(self.reads()).await.map_err(reading("audit"))?;
         rows.into_iter().map(AuditRow::read).collect()
     }
 }

@@ -78,16 +78,19 @@ crate::adapters::storage::statements! {
         told AS (INSERT INTO notices (id, change_id, holder_id, channel_id, purpose, about_kind, about_id, rank, \
             status, attempts, fence, created_at, useless_after, next_at) \
             SELECT x.id, x.change_id, x.holder_id, x.channel_id, x.purpose, x.about_kind, x.about_id, x.rank, x.status, \
-            0, 0, x.created_at, x.useless_after, CASE x.status WHEN 'queued' THEN statement_timestamp() END \
+            0, x.fence, x.created_at, x.useless_after, CASE x.status WHEN 'queued' \
+            THEN statement_timestamp() + x.lease * interval '1 microsecond' END \
             FROM unnest($55::uuid[], $56::uuid[], $57::uuid[], $58::uuid[], $59::text[], $60::text[], $61::uuid[], \
-            $62::bigint[], $63::text[], $64::timestamptz[], $65::timestamptz[]) AS x (change_id, id, holder_id, \
-            channel_id, purpose, about_kind, about_id, rank, status, created_at, useless_after) \
+            $62::bigint[], $63::text[], $64::timestamptz[], $65::timestamptz[], $74::bigint[], $75::bigint[]) \
+            AS x (change_id, id, holder_id, channel_id, purpose, about_kind, about_id, rank, status, created_at, \
+            useless_after, fence, lease) \
             JOIN done ON done.change_id = x.change_id), \
         posted AS (INSERT INTO deliveries (id, endpoint_id, approval_id, version, message_id, body, status, attempts, \
             fence, created_at, next_at) SELECT x.id, x.endpoint_id, x.approval_id, x.version, x.message_id, x.body, \
-            'queued', 0, 0, x.created_at, statement_timestamp() FROM unnest($66::uuid[], $67::uuid[], $68::uuid[], \
-            $69::uuid[], $70::bigint[], $71::text[], $72::text[], $73::timestamptz[]) AS x (change_id, id, \
-            endpoint_id, approval_id, version, message_id, body, created_at) \
+            'queued', 0, x.fence, x.created_at, statement_timestamp() + x.lease * interval '1 microsecond' \
+            FROM unnest($66::uuid[], $67::uuid[], $68::uuid[], $69::uuid[], $70::bigint[], $71::text[], $72::text[], \
+            $73::timestamptz[], $76::bigint[], $77::bigint[]) AS x (change_id, id, endpoint_id, approval_id, version, \
+            message_id, body, created_at, fence, lease) \
             JOIN done ON done.change_id = x.change_id) \
         SELECT change_id FROM done";
     // Why an approval that should have been new wasn't.
@@ -128,6 +131,13 @@ crate::adapters::storage::statements! {
                         UPDATE deliveries SET next_at = clock_timestamp() + $4::bigint * interval '1 microsecond', \
                         fence = fence + 1 WHERE id = ANY (ARRAY(SELECT id FROM picked)) \
                         RETURNING id, endpoint_id, message_id, body, attempts, fence, created_at";
+    SETTLE_NOTICES = "UPDATE notices n SET status = x.status, attempts = n.attempts + x.tries, fence = n.fence + 1, \
+                      next_at = x.next_at, delivered_at = x.delivered_at \
+                      FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[], \
+                      $6::timestamptz[]) AS x (id, fence, status, tries, next_at, delivered_at) \
+                      WHERE n.id = ANY (ARRAY[x.id]) AND n.fence = x.fence AND n.status = 'queued' RETURNING n.id";
+    PAST_HOLD = "SELECT x.id FROM unnest($1::uuid[]) AS x (id) CROSS JOIN LATERAL (SELECT true AS past FROM approvals a \
+                 WHERE a.id = x.id AND a.state = 'cooling' AND a.cooling_until <= clock_timestamp() LIMIT 1) p";
     SETTLE_DELIVERIES = "WITH outcome AS (SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], \
                          $5::text[], $6::timestamptz[], $7::timestamptz[], $8::boolean[]) AS x (id, fence, status, \
                          last_status, last_error, next_at, done_at, disables)), \

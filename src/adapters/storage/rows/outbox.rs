@@ -48,7 +48,7 @@ pub struct LeasedNotice {
 impl LeasedNotice {
     /// # Errors
     /// [`StoreError::Corrupt`].
-    pub fn read(self, sealed_address: Vec<u8>) -> Result<NoticeJob, StoreError> {
+    pub fn read(self) -> Result<NoticeJob, StoreError> {
         let id = NoticeId::from_uuid(self.id);
         let wrong = |source: BadRow| corrupt("notices", id, source);
         let about = match self.about_kind.as_str() {
@@ -63,7 +63,7 @@ impl LeasedNotice {
             channel: ChannelId::from_uuid(self.channel_id),
             purpose: named("purpose", &self.purpose).map_err(wrong)?,
             about,
-            sealed_address,
+            sealed_address: Vec::new(),
             attempts: narrow("attempts", self.attempts).map_err(wrong)?,
             created_at: self.created_at.into(),
             useless_after: self.useless_after.into(),

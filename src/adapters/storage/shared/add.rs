@@ -8,7 +8,7 @@ use crate::domain::backend::Remembered;
 use crate::domain::channel::Turn;
 use crate::domain::time::Timestamp;
 
-/// The audit entry, the evidence, and what goes out, which may go out from `now` on.
+/// The audit entry, the evidence, and what goes out: from `now` on, or after the lease that it is born with.
 pub async fn consequences(connection: &mut Connection, write: &Write, now: Timestamp) -> Result<(), sqlx::Error> {
     let entry = &write.entry;
     sqlx::query::<Db>(INSERT_AUDIT)
@@ -32,7 +32,7 @@ pub async fn consequences(connection: &mut Connection, write: &Write, now: Times
     for notice in &write.notices {
         let (about_kind, about_id) = about(&notice.about);
         let (status, next_at) = match notice.turn {
-            Turn::Now => ("queued", Some(At(now))),
+            Turn::Now => ("queued", Some(At(now + write.born.lease()))),
             Turn::AfterFailure => ("waiting", None),
         };
         sqlx::query::<Db>(sql::INSERT_NOTICE)
@@ -48,6 +48,7 @@ pub async fn consequences(connection: &mut Connection, write: &Write, now: Times
             .bind(At(notice.created_at))
             .bind(At(notice.useless_after))
             .bind(next_at)
+            .bind(write.born.fence())
             .execute(&mut *connection)
             .await?;
     }
@@ -61,7 +62,8 @@ pub async fn consequences(connection: &mut Connection, write: &Write, now: Times
             .bind(delivery.message_id.as_str())
             .bind(delivery.body.as_str())
             .bind(At(delivery.created_at))
-            .bind(At(now))
+            .bind(At(now + write.born.lease()))
+            .bind(write.born.fence())
             .execute(&mut *connection)
             .await?;
     }

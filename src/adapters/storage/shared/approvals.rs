@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Db, TheStore, holders, ids, sql};
+use super::{Db, TheStore, ids, sql};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::reading;
 use crate::adapters::storage::rows::approval::ApprovalRow;
 use crate::adapters::storage::rows::channel::ChannelRow;
+use crate::adapters::storage::rows::corrupt;
 use crate::adapters::storage::rows::log::read_evidence;
 use crate::adapters::storage::rows::outbox::NoticeViewRow;
 use crate::domain::approval::{Approval, Told};
@@ -27,6 +28,18 @@ struct CaseRow {
     #[sqlx(flatten)]
     approval: ApprovalRow,
     receipt: Option<String>,
+    endpoints: Option<String>,
+}
+
+impl CaseRow {
+    /// Ids, oldest first, out of the one text that both databases can make of them.
+    fn endpoints(&self) -> Result<Vec<EndpointId>, StoreError> {
+        let texts = self.endpoints.iter().flat_map(|texts| texts.split(','));
+        let ids: Result<Vec<Uuid>, _> = texts.map(Uuid::try_parse).collect();
+        let mut ids = ids.map_err(|source| corrupt("endpoints", self.approval.id, source))?;
+        ids.sort_unstable();
+        Ok(ids.into_iter().map(EndpointId::from_uuid).collect())
+    }
 }
 
 #[derive(FromRow)]
@@ -48,21 +61,8 @@ pub async fn case(store: &TheStore, id: ApprovalId) -> Result<Option<Case>, Stor
     let Some(row) = query.fetch_optional(store.reads()).await.map_err(reading(APPROVALS))? else {
         return Ok(None);
     };
-    let approval = row.approval.read(store.seals())?;
-    let channels = holders::channels(store, approval.holder).await?;
-    let mut endpoints = endpoints_to_tell(store, &[approval.backend.uuid()]).await?;
-    let endpoints = endpoints.remove(&approval.backend.uuid()).unwrap_or_default();
-    Ok(Some(Case { approval, channels, endpoints, receipt: row.receipt }))
-}
-
-async fn endpoints_to_tell(store: &TheStore, backends: &[Uuid]) -> Result<HashMap<Uuid, Vec<EndpointId>>, StoreError> {
-    let query = sqlx::query_as::<Db, (Uuid, Uuid)>(sql::ENDPOINTS_TO_TELL).bind(ids(backends));
-    let rows = query.fetch_all(store.reads()).await.map_err(reading("endpoints"))?;
-    let mut all: HashMap<Uuid, Vec<EndpointId>> = HashMap::new();
-    for (backend, id) in rows {
-        all.entry(backend).or_default().push(EndpointId::from_uuid(id));
-    }
-    Ok(all)
+    let endpoints = row.endpoints()?;
+    Ok(Some(Case { approval: row.approval.read(store.seals())?, endpoints, receipt: row.receipt }))
 }
 
 pub async fn approvals(
@@ -119,17 +119,13 @@ pub async fn due_cases(store: &TheStore, asked: &[ApprovalId]) -> Result<Vec<Res
         return Ok(Vec::new());
     }
     let wanted: Vec<Uuid> = asked.iter().map(|id| id.uuid()).collect();
-    let query = sqlx::query_as::<Db, ApprovalRow>(sql::APPROVALS_BY_ID).bind(ids(&wanted));
+    let query = sqlx::query_as::<Db, CaseRow>(sql::APPROVALS_BY_ID).bind(ids(&wanted));
     let rows = query.fetch_all(store.reads()).await.map_err(reading(APPROVALS))?;
     let mut told = told(store, &wanted).await?;
-    let mut backends: Vec<Uuid> = rows.iter().map(|row| row.columns.backend_id).collect();
-    backends.sort_unstable();
-    backends.dedup();
-    let endpoints = endpoints_to_tell(store, &backends).await?;
     let cases = rows.into_iter().map(|row| {
-        let approval = row.read(store.seals())?;
+        let endpoints = row.endpoints()?;
+        let approval = row.approval.read(store.seals())?;
         let told = told.remove(&approval.id.uuid());
-        let endpoints = endpoints.get(&approval.backend.uuid()).cloned().unwrap_or_default();
         Ok(DueCase { approval, told, endpoints })
     });
     Ok(cases.collect())

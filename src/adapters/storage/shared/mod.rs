@@ -6,7 +6,7 @@ pub mod add;
 mod approvals;
 mod backends;
 mod holders;
-mod outbox;
+pub mod outbox;
 mod port;
 pub mod rare;
 pub mod statements;

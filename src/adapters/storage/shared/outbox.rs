@@ -10,44 +10,87 @@ use uuid::Uuid;
 use super::super::claims;
 use super::{BEGIN, Connection, Db, TheStore, ids, sql};
 use crate::adapters::storage::at::At;
-use crate::adapters::storage::committer::wake;
 use crate::adapters::storage::failure::{reading, unavailable};
+use crate::adapters::storage::handover::{Born, Taken};
 use crate::adapters::storage::rows::channel::ChannelRow;
-use crate::adapters::storage::rows::outbox::{DeliveryViewRow, EndpointRow, LeasedDelivery, LeasedNotice};
+use crate::adapters::storage::rows::outbox::{DeliveryViewRow, EndpointRow, LeasedDelivery};
+use crate::adapters::storage::settle::SettledNotice;
 use crate::domain::ids::{BackendId, DeliveryId, EndpointId, NoticeId};
-use crate::domain::webhook::Endpoint;
+use crate::domain::webhook::{Endpoint, EndpointStatus};
 use crate::ports::store::{DeliveryJob, DeliveryView, NoticeJob, NoticeOutcome, StoreError};
 
 const NOTICES: &str = "notices";
 const DELIVERIES: &str = "deliveries";
 const ENDPOINTS: &str = "endpoints";
 
+/// The lease of a notice that was handed over: the first one.
+const FIRST: i64 = Born::Leased.fence();
+
 pub async fn claim_notices(store: &TheStore, max: u32, lease: Duration) -> Result<Vec<NoticeJob>, StoreError> {
     let leased = claims::notices(store, max, lease).await.map_err(reading(NOTICES))?;
-    if leased.is_empty() {
-        return Ok(Vec::new());
+    let mut jobs = Vec::with_capacity(leased.len());
+    for notice in leased {
+        let (id, fence) = (NoticeId::from_uuid(notice.id), notice.fence);
+        match notice.read() {
+            Ok(job) => jobs.push(job),
+            Err(error) => unsendable(store, id, fence, &error).await?,
+        }
     }
-    let mut channels: Vec<Uuid> = leased.iter().map(|notice| notice.channel_id).collect();
+    addressed(store, jobs).await
+}
+
+pub async fn fresh_notices(store: &TheStore, max: u32, lease: Duration) -> Result<Vec<NoticeJob>, StoreError> {
+    let Taken { rows, more_stored } = store.handover().take_notices(max);
+    let room = max.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+    let jobs = rows.into_iter().map(|notice| NoticeJob {
+        id: notice.id,
+        holder: notice.holder,
+        channel: notice.channel,
+        purpose: notice.purpose,
+        about: notice.about,
+        sealed_address: Vec::new(),
+        attempts: 0,
+        created_at: notice.created_at,
+        useless_after: notice.useless_after,
+        fence: FIRST,
+    });
+    let mut jobs = addressed(store, jobs.collect()).await?;
+    if more_stored && room > 0 {
+        jobs.extend(claim_notices(store, room, lease).await?);
+    }
+    Ok(jobs)
+}
+
+/// Looks up the addresses of leased notices.
+async fn addressed(store: &TheStore, leased: Vec<NoticeJob>) -> Result<Vec<NoticeJob>, StoreError> {
+    if leased.is_empty() {
+        return Ok(leased);
+    }
+    let mut channels: Vec<Uuid> = leased.iter().map(|notice| notice.channel.uuid()).collect();
     channels.sort_unstable();
     channels.dedup();
     let query = sqlx::query_as::<Db, ChannelRow>(sql::CHANNELS_BY_ID).bind(ids(&channels));
     let rows = query.fetch_all(store.reads()).await.map_err(reading("channels"))?;
     let channels: HashMap<Uuid, ChannelRow> = rows.into_iter().map(|row| (row.id, row)).collect();
     let mut jobs = Vec::with_capacity(leased.len());
-    for notice in leased {
-        let (id, fence) = (NoticeId::from_uuid(notice.id), notice.fence);
-        match job(notice, &channels, store) {
-            Ok(job) => jobs.push(job),
-            // It can't go out on this channel, ever. The next channel in the row gets its turn.
-            Err(error) => {
-                tracing::error!(%error, notice = %id, "a notice can't be sent");
-                let at = store.database_now().await?;
-                settle_notice(store, id, fence, NoticeOutcome::Failed { at }).await?;
+    for mut job in leased {
+        match address(&job, &channels, store) {
+            Ok(sealed_address) => {
+                job.sealed_address = sealed_address;
+                jobs.push(job);
             }
+            Err(error) => unsendable(store, job.id, job.fence, &error).await?,
         }
     }
     jobs.sort_unstable_by_key(|job| job.id);
     Ok(jobs)
+}
+
+/// A notice can't go out on its channel, ever. The next channel in the row gets its turn.
+async fn unsendable(store: &TheStore, id: NoticeId, fence: i64, error: &StoreError) -> Result<(), StoreError> {
+    tracing::error!(%error, notice = %id, "a notice can't be sent");
+    end_notice(store, id, Some(fence)).await?;
+    Ok(())
 }
 
 /// The channel of a notice is gone.
@@ -55,33 +98,31 @@ pub async fn claim_notices(store: &TheStore, max: u32, lease: Duration) -> Resul
 #[error("the channel was removed")]
 struct Removed;
 
-fn job(notice: LeasedNotice, channels: &HashMap<Uuid, ChannelRow>, store: &TheStore) -> Result<NoticeJob, StoreError> {
-    let Some(row) = channels.get(&notice.channel_id).filter(|row| row.removed_at.is_none()) else {
+fn address(job: &NoticeJob, channels: &HashMap<Uuid, ChannelRow>, store: &TheStore) -> Result<Vec<u8>, StoreError> {
+    let Some(row) = channels.get(&job.channel.uuid()).filter(|row| row.removed_at.is_none()) else {
         return Err(unavailable(Removed));
     };
     store.seals().check(row)?;
-    notice.read(row.address.clone())
+    Ok(row.address.clone())
 }
 
-pub async fn settle_notice(
+pub async fn settle_notices(
     store: &TheStore,
-    id: NoticeId,
-    fence: i64,
-    outcome: NoticeOutcome,
-) -> Result<bool, StoreError> {
-    let (statement, at) = match outcome {
-        NoticeOutcome::Delivered { at } => (sql::NOTICE_DELIVERED, Some(at)),
-        NoticeOutcome::RetryAt(at) => (sql::NOTICE_LATER, Some(at)),
-        NoticeOutcome::Dropped => (sql::NOTICE_DROPPED, None),
-        NoticeOutcome::Failed { .. } => return end_notice(store, id, Some(fence)).await,
-    };
-    let mut writer = store.writer().await?;
-    let mut query = sqlx::query::<Db>(statement).bind(id.uuid()).bind(fence);
-    if let Some(at) = at {
-        query = query.bind(At(at));
+    outcomes: &[(NoticeId, i64, NoticeOutcome)],
+) -> Result<Vec<NoticeId>, StoreError> {
+    let settled: Vec<SettledNotice> =
+        outcomes.iter().filter_map(|(id, fence, outcome)| SettledNotice::of(*id, *fence, outcome)).collect();
+    let mut done = Vec::with_capacity(outcomes.len());
+    if !settled.is_empty() {
+        let ids = claims::settle_notices(store, &settled).await.map_err(reading(NOTICES))?;
+        done.extend(ids.into_iter().map(NoticeId::from_uuid));
     }
-    let done = query.execute(&mut *writer).await.map_err(reading(NOTICES))?;
-    Ok(done.rows_affected() == 1)
+    for (id, fence, outcome) in outcomes {
+        if matches!(outcome, NoticeOutcome::Failed { .. }) && end_notice(store, *id, Some(*fence)).await? {
+            done.push(*id);
+        }
+    }
+    Ok(done)
 }
 
 pub async fn notice_bounced(store: &TheStore, id: NoticeId) -> Result<bool, StoreError> {
@@ -95,7 +136,7 @@ async fn end_notice(store: &TheStore, id: NoticeId, fence: Option<i64>) -> Resul
     let ended = end_in_row(&mut writer, store, id, fence).await.map_err(reading(NOTICES))?;
     drop(writer);
     if ended == Ended::AnotherQueued {
-        wake(store.outbox());
+        store.handover().notice_queued();
     }
     Ok(ended != Ended::NotOurs)
 }
@@ -138,6 +179,36 @@ pub async fn claim_deliveries(
 ) -> Result<Vec<DeliveryJob>, StoreError> {
     let busy: Vec<Uuid> = busy.iter().map(|id| id.uuid()).collect();
     let leased = claims::deliveries(store, max, per_endpoint, &busy, lease).await.map_err(reading(DELIVERIES))?;
+    directed(store, leased).await
+}
+
+pub async fn fresh_deliveries(
+    store: &TheStore,
+    max: u32,
+    per_endpoint: u32,
+    busy: &[EndpointId],
+    lease: Duration,
+) -> Result<Vec<DeliveryJob>, StoreError> {
+    let Taken { rows, more_stored } = store.handover().take_deliveries(max, per_endpoint, busy);
+    let room = max.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+    let leased = rows.into_iter().map(|delivery| LeasedDelivery {
+        id: delivery.id.uuid(),
+        endpoint_id: delivery.endpoint.uuid(),
+        message_id: delivery.message_id,
+        body: delivery.body,
+        attempts: 0,
+        fence: FIRST,
+        created_at: At(delivery.created_at),
+    });
+    let mut jobs = directed(store, leased.collect()).await?;
+    if more_stored && room > 0 {
+        jobs.extend(claim_deliveries(store, room, per_endpoint, busy, lease).await?);
+    }
+    Ok(jobs)
+}
+
+/// Looks up the endpoints of leased deliveries.
+async fn directed(store: &TheStore, leased: Vec<LeasedDelivery>) -> Result<Vec<DeliveryJob>, StoreError> {
     if leased.is_empty() {
         return Ok(Vec::new());
     }
@@ -157,7 +228,9 @@ pub async fn claim_deliveries(
     let mut jobs = Vec::with_capacity(leased.len());
     for delivery in leased {
         match endpoints.get(&delivery.endpoint_id) {
-            Some(endpoint) => jobs.push(delivery.read(endpoint.clone())?),
+            Some(endpoint) if endpoint.status == EndpointStatus::Active => jobs.push(delivery.read(endpoint.clone())?),
+            // Its queue waits until it is active again.
+            Some(_) => {}
             None => give_up(store, &delivery).await?,
         }
     }
@@ -171,6 +244,25 @@ async fn give_up(store: &TheStore, delivery: &LeasedDelivery) -> Result<(), Stor
     let mut writer = store.writer().await?;
     let query = sqlx::query::<Db>(sql::GIVE_UP_DELIVERY).bind(delivery.id).bind(delivery.fence).bind(At(now));
     query.execute(&mut *writer).await.map_err(reading(DELIVERIES))?;
+    Ok(())
+}
+
+/// Ends the leases of what was handed over and nobody took, so that another node needn't wait for their end.
+pub async fn give_back(store: &TheStore) -> Result<(), StoreError> {
+    let (notices, deliveries) = store.handover().left();
+    let now = store.database_now().await?;
+    let notices: Vec<Uuid> = notices.iter().map(|id| id.uuid()).collect();
+    let deliveries: Vec<Uuid> = deliveries.iter().map(|id| id.uuid()).collect();
+    for (statement, table, left) in
+        [(sql::FREE_NOTICES, NOTICES, notices), (sql::FREE_DELIVERIES, DELIVERIES, deliveries)]
+    {
+        if left.is_empty() {
+            continue;
+        }
+        let mut writer = store.writer().await?;
+        let query = sqlx::query::<Db>(statement).bind(ids(&left)).bind(FIRST).bind(At(now));
+        query.execute(&mut *writer).await.map_err(reading(table))?;
+    }
     Ok(())
 }
 

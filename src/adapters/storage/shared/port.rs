@@ -27,7 +27,7 @@ use crate::ports::store::{
 #[async_trait]
 impl Store for TheStore {
     async fn commit(&self, change: Change) -> Result<(), CommitError> {
-        let write = Write::prepare(change, self.seals())?;
+        let write = Write::prepare(change, self.seals(), self.handover().born())?;
         self.committer().commit(write).await
     }
 
@@ -133,8 +133,16 @@ impl Store for TheStore {
         outbox::claim_notices(self, max, lease).await
     }
 
-    async fn settle_notice(&self, id: NoticeId, fence: i64, outcome: NoticeOutcome) -> Result<bool, StoreError> {
-        outbox::settle_notice(self, id, fence, outcome).await
+    async fn fresh_notices(&self, max: u32, lease: Duration) -> Result<Vec<NoticeJob>, StoreError> {
+        outbox::fresh_notices(self, max, lease).await
+    }
+
+    async fn settle_notices(&self, outcomes: &[(NoticeId, i64, NoticeOutcome)]) -> Result<Vec<NoticeId>, StoreError> {
+        outbox::settle_notices(self, outcomes).await
+    }
+
+    async fn past_hold(&self, ids: &[ApprovalId]) -> Result<Vec<ApprovalId>, StoreError> {
+        claims::past_hold(self, ids).await
     }
 
     async fn notice_bounced(&self, id: NoticeId) -> Result<bool, StoreError> {
@@ -149,6 +157,16 @@ impl Store for TheStore {
         lease: Duration,
     ) -> Result<Vec<DeliveryJob>, StoreError> {
         outbox::claim_deliveries(self, max, per_endpoint, busy, lease).await
+    }
+
+    async fn fresh_deliveries(
+        &self,
+        max: u32,
+        per_endpoint: u32,
+        busy: &[EndpointId],
+        lease: Duration,
+    ) -> Result<Vec<DeliveryJob>, StoreError> {
+        outbox::fresh_deliveries(self, max, per_endpoint, busy, lease).await
     }
 
     async fn settle_deliveries(&self, outcomes: &[(DeliveryId, i64, DeliveryOutcome)]) -> Result<(), StoreError> {

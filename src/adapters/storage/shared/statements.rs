@@ -103,8 +103,9 @@ crate::adapters::storage::statements! {
 
     // Approvals.
     APPROVAL = concat!("SELECT ", approval_columns!(), " FROM approvals a WHERE a.id = $1");
-    CASE = concat!("SELECT ", approval_columns!(), ", a.receipt FROM approvals a WHERE a.id = $1");
-    APPROVALS_BY_ID = concat!("SELECT ", approval_columns!(), " FROM approvals a WHERE a.id ", among!("$1"));
+    CASE = concat!("SELECT ", approval_columns!(), ", a.receipt, ", endpoint_ids!(), " FROM approvals a WHERE a.id = $1");
+    APPROVALS_BY_ID = concat!("SELECT ", approval_columns!(), ", a.receipt, ", endpoint_ids!(),
+                              " FROM approvals a WHERE a.id ", among!("$1"));
     // A first page asks for what is older than the greatest id, so that the bound is always a range of the index.
     LIST = concat!("SELECT ", approval_columns!(), " FROM approvals a WHERE a.backend_id = $1 AND a.id < $2 \
                     AND (CAST($4 AS text) IS NULL OR a.state = $4) ORDER BY a.id DESC LIMIT $3");
@@ -147,22 +148,16 @@ crate::adapters::storage::statements! {
     // What goes out.
     INSERT_NOTICE = "INSERT INTO notices (id, change_id, holder_id, channel_id, purpose, about_kind, about_id, rank, \
                      status, attempts, fence, created_at, useless_after, next_at) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10, $11, $12)";
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $13, $10, $11, $12)";
     NOTICES = "SELECT n.id, n.channel_id, c.kind, c.masked, n.purpose, n.status, n.attempts, n.delivered_at \
                FROM notices n JOIN channels c ON c.id = n.channel_id \
                WHERE n.about_id = $1 AND n.about_kind = 'approval' ORDER BY n.created_at, n.rank, n.id";
-    // A lease is good as long as nobody else was given one: the fence says so, whatever the time is.
-    NOTICE_DELIVERED = "UPDATE notices SET status = 'delivered', attempts = attempts + 1, fence = fence + 1, \
-                        next_at = NULL, delivered_at = $3 WHERE id = $1 AND fence = $2 AND status = 'queued'";
-    NOTICE_LATER = "UPDATE notices SET attempts = attempts + 1, fence = fence + 1, next_at = $3 \
-                    WHERE id = $1 AND fence = $2 AND status = 'queued'";
-    NOTICE_DROPPED = "UPDATE notices SET status = 'dropped', fence = fence + 1, next_at = NULL \
-                      WHERE id = $1 AND fence = $2 AND status = 'queued'";
     // Two notices of one row that fail at once would each see the other as still on its way, and the third would never
     // have its turn. So whoever fails one first takes all of the row.
     NOTICE_ROW = concat!("SELECT o.id FROM notices o JOIN notices n ON n.id = $1 WHERE o.change_id = n.change_id \
                           AND o.about_id = n.about_id AND o.about_kind = n.about_kind AND o.purpose = n.purpose \
                           ORDER BY o.id", for_update!());
+    // A lease is good as long as nobody else was given one: the fence says so, whatever the time is.
     NOTICE_FAILED = "UPDATE notices SET status = 'failed', attempts = attempts + 1, fence = fence + 1, next_at = NULL \
                      WHERE id = $1 AND fence = $2 AND status = 'queued'";
     NOTICE_BOUNCED = "UPDATE notices SET status = 'failed', fence = fence + 1, delivered_at = NULL \
@@ -173,13 +168,15 @@ crate::adapters::storage::statements! {
                    AND w.status = 'waiting' AND NOT EXISTS (SELECT 1 FROM notices e WHERE e.about_id = w.about_id \
                    AND e.change_id = w.change_id AND e.about_kind = w.about_kind AND e.purpose = w.purpose \
                    AND e.rank < w.rank AND e.status <> 'failed') ORDER BY w.rank LIMIT 1)";
+    FREE_NOTICES = concat!("UPDATE notices SET next_at = $3 WHERE id ", among!("$1"),
+                           " AND fence = $2 AND status = 'queued'");
+    FREE_DELIVERIES = concat!("UPDATE deliveries SET next_at = $3 WHERE id ", among!("$1"),
+                              " AND fence = $2 AND status = 'queued'");
     INSERT_DELIVERY = "INSERT INTO deliveries (id, endpoint_id, approval_id, version, message_id, body, status, \
-                       attempts, fence, created_at, next_at) VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, 0, $7, $8)";
+                       attempts, fence, created_at, next_at) VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $9, $7, $8)";
     ENDPOINTS = concat!("SELECT ", endpoint_columns!(), " FROM endpoints WHERE backend_id = $1 ORDER BY id");
     ENDPOINT = concat!("SELECT ", endpoint_columns!(), " FROM endpoints WHERE backend_id = $1 AND id = $2");
     ENDPOINTS_BY_ID = concat!("SELECT ", endpoint_columns!(), " FROM endpoints WHERE id ", among!("$1"));
-    ENDPOINTS_TO_TELL = concat!("SELECT backend_id, id FROM endpoints WHERE backend_id ", among!("$1"),
-                                " AND status = 'active' ORDER BY id");
     COUNT_ENDPOINTS = "SELECT count(*) FROM endpoints WHERE backend_id = $1";
     INSERT_ENDPOINT = "INSERT INTO endpoints \
                        (id, backend_id, url, status, created_at, secret, previous_secret, previous_until) \

@@ -9,8 +9,8 @@ use super::{BEGIN, Db, SqliteStore, ids, own};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::reading;
 use crate::adapters::storage::rows::outbox::{LeasedDelivery, LeasedNotice};
-use crate::adapters::storage::settle::Settled;
-use crate::domain::ids::DeliveryId;
+use crate::adapters::storage::settle::{Settled, SettledNotice};
+use crate::domain::ids::{ApprovalId, DeliveryId};
 use crate::ports::store::{DeliveryOutcome, StoreError};
 
 pub async fn notices(store: &SqliteStore, max: u32, lease: Duration) -> Result<Vec<LeasedNotice>, sqlx::Error> {
@@ -37,6 +37,34 @@ pub async fn deliveries(
         .bind(At(now + lease))
         .bind(ids(busy));
     query.fetch_all(&mut *writer).await
+}
+
+/// Settles all but failures, which give another notice its turn. Gives those that were settled.
+pub async fn settle_notices(store: &SqliteStore, settled: &[SettledNotice]) -> Result<Vec<Uuid>, sqlx::Error> {
+    let mut writer = store.write.lock().await;
+    let mut transaction: Transaction<'_, Db> = writer.begin_with(BEGIN).await?;
+    let mut done = Vec::with_capacity(settled.len());
+    for settled in settled {
+        let query = sqlx::query::<Db>(own::SETTLE_NOTICE)
+            .bind(settled.id)
+            .bind(settled.fence)
+            .bind(settled.status.as_str())
+            .bind(settled.tries)
+            .bind(settled.next_at)
+            .bind(settled.delivered_at);
+        if query.execute(&mut *transaction).await?.rows_affected() == 1 {
+            done.push(settled.id);
+        }
+    }
+    transaction.commit().await?;
+    Ok(done)
+}
+
+pub async fn past_hold(store: &SqliteStore, wanted: &[ApprovalId]) -> Result<Vec<ApprovalId>, StoreError> {
+    let wanted: Vec<Uuid> = wanted.iter().map(|id| id.uuid()).collect();
+    let query = sqlx::query_scalar::<Db, Uuid>(own::PAST_HOLD).bind(ids(&wanted)).bind(At(store.clock.0.now()));
+    let past = query.fetch_all(&store.reads).await.map_err(reading("approvals"))?;
+    Ok(past.into_iter().map(ApprovalId::from_uuid).collect())
 }
 
 pub async fn settle_deliveries(

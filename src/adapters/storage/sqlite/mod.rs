@@ -10,6 +10,13 @@ macro_rules! among {
         concat!("IN (SELECT unhex(value) FROM json_each(", $place, "))")
     };
 }
+/// The active endpoints of an approval's backend, as one text.
+macro_rules! endpoint_ids {
+    () => {
+        "(SELECT group_concat(lower(hex(e.id)), ',') FROM endpoints e WHERE e.backend_id = a.backend_id \
+         AND e.status = 'active') AS endpoints"
+    };
+}
 /// Nothing: the one writer keeps the whole file.
 macro_rules! for_update {
     () => {
@@ -33,6 +40,7 @@ use uuid::Uuid;
 use self::statements as own;
 use super::committer::Committer;
 use super::failure::{reading, unavailable};
+use super::handover::Handover;
 use super::rows::log::AuditRow;
 use super::seal::Seals;
 use crate::domain::audit::AuditEntry;
@@ -82,7 +90,7 @@ pub struct SqliteStore {
     seals: Seals,
     clock: DatabaseClock,
     committer: Committer,
-    outbox: Arc<Notify>,
+    handover: Arc<Handover>,
 }
 
 impl SqliteStore {
@@ -106,10 +114,10 @@ impl SqliteStore {
             .connect_lazy_with(options.pragma("query_only", "ON"));
         let seals = Seals::new(secrets);
         let clock = DatabaseClock(clock);
-        let outbox = Arc::new(Notify::new());
+        let handover = Arc::new(Handover::default());
         let writer = writer::SqliteWriter::new(Arc::clone(&write), seals.clone(), clock.clone());
-        let committer = Committer::start([writer], QUEUE, &outbox);
-        Ok(Self { reads, write, seals, clock, committer, outbox })
+        let committer = Committer::start([writer], QUEUE, &handover);
+        Ok(Self { reads, write, seals, clock, committer, handover })
     }
 
     /// Brings the tables up to date.
@@ -123,12 +131,26 @@ impl SqliteStore {
 
     /// Notified after every commit that left a notice or a delivery to send.
     pub fn outbox_signal(&self) -> Arc<Notify> {
-        Arc::clone(&self.outbox)
+        self.handover.signal()
+    }
+
+    /// From now on this node's senders take what its commits leave to send, without a search.
+    pub fn hand_over(&self) {
+        self.handover.open();
+    }
+
+    /// From now on what commits leave to send is for whoever looks first.
+    pub fn keep_to_record(&self) {
+        self.handover.shut();
     }
 
     /// Writes what is queued, and takes nothing more.
     pub async fn close(&self) {
+        self.handover.shut();
         self.committer.close().await;
+        if let Err(error) = shared::outbox::give_back(self).await {
+            tracing::warn!(error = %error, "some leases were not given back; they will end");
+        }
         self.reads.close().await;
     }
 
@@ -157,8 +179,8 @@ impl SqliteStore {
         &self.committer
     }
 
-    fn outbox(&self) -> &Notify {
-        &self.outbox
+    fn handover(&self) -> &Handover {
+        &self.handover
     }
 
     async fn database_now(&self) -> Result<Timestamp, StoreError> {

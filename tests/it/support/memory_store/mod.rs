@@ -179,9 +179,16 @@ impl Store for MemoryStore {
         Ok(self.record().claim_notices(max, lease, now))
     }
 
-    async fn settle_notice(&self, id: NoticeId, fence: i64, outcome: NoticeOutcome) -> Result<bool, StoreError> {
+    async fn settle_notices(&self, outcomes: &[(NoticeId, i64, NoticeOutcome)]) -> Result<Vec<NoticeId>, StoreError> {
         let now = self.clock.now();
-        Ok(self.record().settle_notice(id, fence, &outcome, now))
+        let mut record = self.record();
+        let settled = outcomes.iter().filter(|(id, fence, outcome)| record.settle_notice(*id, *fence, outcome, now));
+        Ok(settled.map(|(id, ..)| *id).collect())
+    }
+
+    async fn past_hold(&self, ids: &[ApprovalId]) -> Result<Vec<ApprovalId>, StoreError> {
+        let now = self.clock.now();
+        Ok(self.record().past_hold(ids, now))
     }
 
     async fn notice_bounced(&self, id: NoticeId) -> Result<bool, StoreError> {

@@ -56,7 +56,6 @@ impl Record {
         let row = self.approvals.get(&id)?;
         Some(Case {
             approval: row.approval.clone(),
-            channels: self.channels_of(row.approval.holder),
             endpoints: self.active_endpoints(row.approval.backend),
             receipt: row.receipt.clone(),
         })
@@ -96,6 +95,16 @@ impl Record {
             due.filter(|(at, id)| *at < before && after.is_none_or(|after| (*at, *id) > after)).collect();
         due.sort_unstable();
         due.into_iter().map(|(at, id)| (id, at)).take(limit as usize).collect()
+    }
+
+    pub fn past_hold(&self, ids: &[ApprovalId], now: Timestamp) -> Vec<ApprovalId> {
+        let is_past = |id: &&ApprovalId| {
+            let row = self.approvals.get(id);
+            row.is_some_and(
+                |row| matches!(row.approval.state, State::Cooling { cooling_until, .. } if cooling_until <= now),
+            )
+        };
+        ids.iter().filter(is_past).copied().collect()
     }
 
     pub fn list(&self, backend: BackendId, filter: &Filter, limit: u32) -> Vec<Approval> {
