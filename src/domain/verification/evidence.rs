@@ -1,0 +1,332 @@
+//! The evidence of one ceremony, recomputed: challenge from its preimage, client data, authenticator data, the
+//! passkey's signature and the device key's.
+//!
+//! Sources: WebAuthn L3 sections 5.8.1, 6.1 and 7.2; RFC 7518 section 6; RFC 7638 section 3. The order and length of
+//! the parts, and the tags, are written down a second time here on purpose.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+    UnparsedPublicKey,
+};
+use data_encoding::BASE64URL_NOPAD;
+use serde::Deserialize;
+use serde_json::Value;
+use std::time::Duration;
+
+use crate::domain::approval::Version;
+use crate::domain::details::Digest;
+use crate::domain::device::{Blob, DeviceKey, Thumbprint};
+use crate::domain::evidence::{Evidence, SignedAssertion};
+use crate::domain::ids::{ApprovalId, DeviceId, HolderId, LinkId};
+use crate::domain::linking::{ApprovePreimage, EnrolPreimage, Shown};
+use crate::domain::time::Timestamp;
+
+/// Flags of authenticator data (WebAuthn L3 section 6.1).
+const USER_PRESENT: u8 = 0x01;
+const USER_VERIFIED: u8 = 0x04;
+/// RP ID hash, flags, counter.
+const AUTHENTICATOR_DATA: usize = 37;
+/// Shortest nonce of a preimage, in bytes.
+const NONCE: usize = 16;
+
+/// Where the ceremonies took place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    pub rp_id: String,
+    /// Origin of the pages, as browsers write it.
+    pub origin: String,
+}
+
+/// What is wrong with a piece of evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    #[error("the evidence was made for another RP ID")]
+    RpId,
+    #[error("what was shown isn't what was signed")]
+    Shown,
+    #[error("the nonce is too short")]
+    Nonce,
+    #[error("the evidence names another credential than was signed")]
+    Credential,
+    #[error("the evidence names another device key than was signed")]
+    Thumbprint,
+    #[error("the client data doesn't read")]
+    ClientData,
+    #[error("the client data is of another ceremony")]
+    Type,
+    #[error("the challenge isn't what the preimage gives")]
+    Challenge,
+    #[error("the client data names another origin")]
+    Origin,
+    #[error("the ceremony took place in a frame of another origin")]
+    CrossOrigin,
+    #[error("the authenticator data is too short")]
+    AuthenticatorData,
+    #[error("the authenticator data is of another RP ID")]
+    RpIdHash,
+    #[error("nobody was there")]
+    UserPresence,
+    #[error("nobody was verified")]
+    UserVerification,
+    #[error("the public key doesn't read")]
+    PublicKey,
+    #[error("the passkey's signature is wrong")]
+    PasskeySignature,
+    #[error("the device key's signature is wrong")]
+    DeviceSignature,
+}
+
+/// What evidence shows once everything in it fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proven {
+    pub device: DeviceId,
+    pub challenge: Digest,
+    /// The two public keys together, to compare with those of the enrolment.
+    pub keys: Digest,
+    pub about: About,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    Approve { approval: ApprovalId, version: Version, digest: Digest, hold: Duration, expires_at: Timestamp },
+    Enrol { holder: HolderId, link: LinkId },
+}
+
+/// Recomputes one piece of evidence.
+///
+/// # Errors
+/// The first [`Flaw`].
+pub fn check(evidence: &Evidence, site: &Site) -> Result<Proven, Flaw> {
+    match evidence {
+        Evidence::Approve { device, preimage, shown, assertion, device_key, device_signature } => {
+            if shown_digest(shown) != preimage.shown {
+                return Err(Flaw::Shown);
+            }
+            let said = Said {
+                rp_id: &preimage.rp_id,
+                credential: &preimage.credential_id,
+                thumbprint: &preimage.thumbprint,
+                nonce: &preimage.nonce,
+                challenge: approve_challenge(preimage),
+                device_tag: b"countersign/devkey/approve/v1",
+            };
+            let keys = signatures(site, &said, assertion, device_key, device_signature)?;
+            let about = About::Approve {
+                approval: preimage.approval,
+                version: preimage.version,
+                digest: preimage.digest,
+                hold: preimage.hold,
+                expires_at: preimage.expires_at,
+            };
+            Ok(Proven { device: *device, challenge: said.challenge, keys, about })
+        }
+        Evidence::Enrol { device, preimage, assertion, device_key, device_signature } => {
+            let said = Said {
+                rp_id: &preimage.rp_id,
+                credential: &preimage.credential_id,
+                thumbprint: &preimage.thumbprint,
+                nonce: &preimage.nonce,
+                challenge: enrol_challenge(preimage),
+                device_tag: b"countersign/enrol/v1",
+            };
+            let keys = signatures(site, &said, assertion, device_key, device_signature)?;
+            let about = About::Enrol { holder: preimage.holder, link: preimage.link };
+            Ok(Proven { device: *device, challenge: said.challenge, keys, about })
+        }
+    }
+}
+
+/// What the two kinds of ceremony have in common.
+struct Said<'a> {
+    rp_id: &'a str,
+    credential: &'a Blob,
+    thumbprint: &'a Thumbprint,
+    nonce: &'a Blob,
+    challenge: Digest,
+    device_tag: &'static [u8],
+}
+
+/// Checks both signatures, and gives the digest of the two keys.
+fn signatures(
+    site: &Site,
+    said: &Said<'_>,
+    assertion: &SignedAssertion,
+    device_key: &DeviceKey,
+    device_signature: &Blob,
+) -> Result<Digest, Flaw> {
+    if said.rp_id != site.rp_id {
+        return Err(Flaw::RpId);
+    }
+    if said.nonce.0.len() < NONCE {
+        return Err(Flaw::Nonce);
+    }
+    if assertion.credential_id != *said.credential {
+        return Err(Flaw::Credential);
+    }
+    if thumbprint(device_key) != said.thumbprint.0 {
+        return Err(Flaw::Thumbprint);
+    }
+    client_data(&assertion.client_data_json.0, &said.challenge, &site.origin)?;
+    authenticator_data(&assertion.authenticator_data.0, &site.rp_id)?;
+    passkey(assertion)?;
+    let message = Parts::default().add(said.device_tag).add(said.challenge.bytes()).0;
+    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, device_key.bytes());
+    key.verify(&message, &device_signature.0).map_err(|_| Flaw::DeviceSignature)?;
+    let passkey = serde_json_canonicalizer::to_string(&assertion.public_key).map_err(|_| Flaw::PublicKey)?;
+    Ok(Parts::default().add(passkey.as_bytes()).add(device_key.bytes()).digest())
+}
+
+/// Parts after their lengths, each a big-endian `u32`.
+#[derive(Default)]
+struct Parts(Vec<u8>);
+
+impl Parts {
+    fn add(mut self, part: &[u8]) -> Self {
+        // A part of 4 GiB or more can't have been signed: its length has no form.
+        let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        self.0.extend(length.to_be_bytes());
+        self.0.extend(part);
+        self
+    }
+
+    fn digest(&self) -> Digest {
+        sha256(&self.0)
+    }
+}
+
+fn sha256(bytes: &[u8]) -> Digest {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    Digest::from_bytes(out)
+}
+
+fn shown_digest(shown: &Shown) -> Digest {
+    let list = |texts: &[String]| texts.iter().fold(Parts::default(), |parts, text| parts.add(text.as_bytes())).0;
+    Parts::default()
+        .add(b"countersign/shown/v1")
+        .add(shown.template.as_bytes())
+        .add(shown.language.as_bytes())
+        .add(&list(&shown.warnings))
+        .add(&list(&shown.answers))
+        .digest()
+}
+
+fn approve_challenge(said: &ApprovePreimage) -> Digest {
+    let hold = u64::try_from(said.hold.as_micros()).unwrap_or(u64::MAX);
+    Parts::default()
+        .add(b"countersign/approve/v1")
+        .add(said.rp_id.as_bytes())
+        .add(said.approval.bytes())
+        .add(&said.version.to_be_bytes())
+        .add(said.digest.bytes())
+        .add(&hold.to_be_bytes())
+        .add(said.shown.bytes())
+        .add(&said.credential_id.0)
+        .add(&said.thumbprint.0)
+        .add(&said.expires_at.micros().to_be_bytes())
+        .add(&said.nonce.0)
+        .digest()
+}
+
+fn enrol_challenge(said: &EnrolPreimage) -> Digest {
+    Parts::default()
+        .add(b"countersign/enrol/v1")
+        .add(said.rp_id.as_bytes())
+        .add(said.holder.bytes())
+        .add(said.link.bytes())
+        .add(&said.credential_id.0)
+        .add(&said.thumbprint.0)
+        .add(&said.nonce.0)
+        .digest()
+}
+
+fn thumbprint(key: &DeviceKey) -> [u8; 32] {
+    let (x, y) = key.bytes()[1..].split_at(32);
+    let (x, y) = (BASE64URL_NOPAD.encode(x), BASE64URL_NOPAD.encode(y));
+    *sha256(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes()).bytes()
+}
+
+/// The members that matter; a member that is there twice doesn't read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClientData {
+    #[serde(rename = "type")]
+    kind: String,
+    challenge: String,
+    origin: String,
+    // `null` isn't `false`, and would vanish in an `Option`.
+    #[serde(default = "no")]
+    cross_origin: Value,
+    #[serde(default = "no")]
+    top_origin: Value,
+}
+
+const fn no() -> Value {
+    Value::Bool(false)
+}
+
+fn client_data(json: &[u8], challenge: &Digest, origin: &str) -> Result<(), Flaw> {
+    let said: ClientData = serde_json::from_slice(json).map_err(|_| Flaw::ClientData)?;
+    if said.kind != "webauthn.get" {
+        return Err(Flaw::Type);
+    }
+    if said.challenge != BASE64URL_NOPAD.encode(challenge.bytes()) {
+        return Err(Flaw::Challenge);
+    }
+    if said.origin != origin {
+        return Err(Flaw::Origin);
+    }
+    if said.cross_origin != no() || said.top_origin != no() {
+        return Err(Flaw::CrossOrigin);
+    }
+    Ok(())
+}
+
+fn authenticator_data(data: &[u8], rp_id: &str) -> Result<(), Flaw> {
+    if data.len() < AUTHENTICATOR_DATA {
+        return Err(Flaw::AuthenticatorData);
+    }
+    if data[..32] != sha256(rp_id.as_bytes()).bytes()[..] {
+        return Err(Flaw::RpIdHash);
+    }
+    if data[32] & USER_PRESENT == 0 {
+        return Err(Flaw::UserPresence);
+    }
+    if data[32] & USER_VERIFIED == 0 {
+        return Err(Flaw::UserVerification);
+    }
+    Ok(())
+}
+
+/// A JSON Web Key of one of the two kinds that enrolment takes.
+#[derive(Deserialize)]
+#[serde(tag = "kty")]
+enum Jwk {
+    #[serde(rename = "EC")]
+    Ec { crv: String, x: String, y: String },
+    #[serde(rename = "RSA")]
+    Rsa { n: String, e: String },
+}
+
+fn passkey(assertion: &SignedAssertion) -> Result<(), Flaw> {
+    let decode = |text: &str| BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| Flaw::PublicKey);
+    let mut signed = assertion.authenticator_data.0.clone();
+    signed.extend(sha256(&assertion.client_data_json.0).bytes());
+    let wrong = |_| Flaw::PasskeySignature;
+    match Jwk::deserialize(&assertion.public_key).map_err(|_| Flaw::PublicKey)? {
+        Jwk::Ec { crv, x, y } => {
+            let (x, y) = (decode(&x)?, decode(&y)?);
+            if crv != "P-256" || x.len() != 32 || y.len() != 32 {
+                return Err(Flaw::PublicKey);
+            }
+            let point = [&[4][..], &x, &y].concat();
+            let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point);
+            key.verify(&signed, &assertion.signature.0).map_err(wrong)
+        }
+        Jwk::Rsa { n, e } => {
+            let key = RsaPublicKeyComponents { n: decode(&n)?, e: decode(&e)? };
+            key.verify(&RSA_PKCS1_2048_8192_SHA256, &signed, &assertion.signature.0).map_err(wrong)
+        }
+    }
+}
