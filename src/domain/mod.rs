@@ -19,6 +19,7 @@ pub mod linking;
 pub mod money;
 pub mod policy;
 pub mod receipt;
+pub mod staff;
 pub mod text;
 pub mod time;
 pub mod webhook;

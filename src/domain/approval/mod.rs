@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::backend::IdempotencyKey;
 use super::details::{Details, Digest};
 use super::device::Thumbprint;
-use super::ids::{ApprovalId, BackendId, ChannelId, DeviceId, HolderId, KeyId};
+use super::ids::{ApprovalId, BackendId, ChannelId, DeviceId, HolderId, KeyId, StaffId};
 use super::policy::{Assurance, Terms, Unproved};
 use super::time::Timestamp;
 
@@ -153,6 +153,8 @@ pub enum CancelReason {
     /// Stopped on the waiting page.
     InitiatorStopped,
     BackendCancelled,
+    /// Stopped by a staff member, who gave a reason.
+    StaffCancelled,
     /// No notice reached the holder before the hold's cap.
     Unreachable,
 }
@@ -182,6 +184,10 @@ pub enum Actor {
     Service,
     /// The operator's command line.
     Operator,
+    /// A staff member, signed in on the console.
+    Staff(StaffId),
+    /// The identity provider, which may end staff and nothing else.
+    Directory,
 }
 
 impl State {
@@ -251,6 +257,7 @@ impl CancelReason {
             Self::LinkStopped => "link_stopped",
             Self::InitiatorStopped => "initiator_stopped",
             Self::BackendCancelled => "backend_cancelled",
+            Self::StaffCancelled => "staff_cancelled",
             Self::Unreachable => "unreachable",
         }
     }

@@ -137,6 +137,7 @@ impl Viewer<'_> {
                     (CancelReason::LinkStopped, _) => Stopper::Link,
                     (CancelReason::InitiatorStopped, _) => Stopper::WaitingPage,
                     (CancelReason::BackendCancelled, _) => Stopper::Backend,
+                    (CancelReason::StaffCancelled, _) => Stopper::Staff,
                     (CancelReason::Unreachable, _) => Stopper::Unreachable,
                 },
                 approved: None,
