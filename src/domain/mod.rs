@@ -17,11 +17,14 @@ pub mod ids;
 pub mod link;
 pub mod linking;
 pub mod money;
+pub mod ocsf;
 pub mod policy;
 pub mod receipt;
+pub mod report;
 pub mod staff;
 pub mod text;
 pub mod time;
+pub mod verification;
 pub mod webhook;
 pub mod webhook_secret;
 

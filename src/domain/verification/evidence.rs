@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{
     UnparsedPublicKey,
 };
 use data_encoding::BASE64URL_NOPAD;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -18,8 +18,9 @@ use crate::domain::approval::Version;
 use crate::domain::details::Digest;
 use crate::domain::device::{Blob, DeviceKey, Thumbprint};
 use crate::domain::evidence::{Evidence, SignedAssertion};
-use crate::domain::ids::{ApprovalId, DeviceId, HolderId, LinkId};
+use crate::domain::ids::{ApprovalId, DeviceId, HolderId, LinkId, StaffId};
 use crate::domain::linking::{ApprovePreimage, EnrolPreimage, Shown};
+use crate::domain::staff::signing::{Signs, StaffPreimage};
 use crate::domain::time::Timestamp;
 
 /// Flags of authenticator data (WebAuthn L3 section 6.1).
@@ -30,12 +31,22 @@ const AUTHENTICATOR_DATA: usize = 37;
 /// Shortest nonce of a preimage, in bytes.
 const NONCE: usize = 16;
 
-/// Where the ceremonies took place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where ceremonies took place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Site {
     pub rp_id: String,
     /// Origin of the pages, as browsers write it.
     pub origin: String,
+}
+
+/// The two places at which ceremonies take place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sites {
+    pub holders: Site,
+    /// The console, if the deployment has one.
+    pub console: Option<Site>,
 }
 
 /// What is wrong with a piece of evidence.
@@ -75,39 +86,54 @@ pub enum Flaw {
     PasskeySignature,
     #[error("the device key's signature is wrong")]
     DeviceSignature,
+    #[error("the text that was signed isn't what its digest says")]
+    Signed,
+    #[error("there is no console here that staff could have signed at")]
+    NoConsole,
 }
 
 /// What evidence shows once everything in it fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proven {
-    pub device: DeviceId,
+    pub by: Signer,
     pub challenge: Digest,
-    /// The two public keys together, to compare with those of the enrolment.
+    /// The public keys together, to compare with those of the enrolment.
     pub keys: Digest,
     pub about: About,
+}
+
+/// Whose signature it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Signer {
+    Device(DeviceId),
+    Staff(StaffId),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
     Approve { approval: ApprovalId, version: Version, digest: Digest, hold: Duration, expires_at: Timestamp },
     Enrol { holder: HolderId, link: LinkId },
+    Staff { signs: Signs, object: [u8; 16], digest: Digest, expires_at: Timestamp },
 }
 
 /// Recomputes one piece of evidence.
 ///
 /// # Errors
 /// The first [`Flaw`].
-pub fn check(evidence: &Evidence, site: &Site) -> Result<Proven, Flaw> {
+pub fn check(evidence: &Evidence, sites: &Sites) -> Result<Proven, Flaw> {
+    let site = &sites.holders;
     match evidence {
         Evidence::Approve { device, preimage, shown, assertion, device_key, device_signature } => {
             if shown_digest(shown) != preimage.shown {
                 return Err(Flaw::Shown);
             }
             let said = Said {
-                rp_id: &preimage.rp_id,
-                credential: &preimage.credential_id,
+                ceremony: Ceremony {
+                    rp_id: &preimage.rp_id,
+                    credential: &preimage.credential_id,
+                    nonce: &preimage.nonce,
+                },
                 thumbprint: &preimage.thumbprint,
-                nonce: &preimage.nonce,
                 challenge: approve_challenge(preimage),
                 device_tag: b"countersign/devkey/approve/v1",
             };
@@ -119,30 +145,54 @@ pub fn check(evidence: &Evidence, site: &Site) -> Result<Proven, Flaw> {
                 hold: preimage.hold,
                 expires_at: preimage.expires_at,
             };
-            Ok(Proven { device: *device, challenge: said.challenge, keys, about })
+            Ok(Proven { by: Signer::Device(*device), challenge: said.challenge, keys, about })
         }
         Evidence::Enrol { device, preimage, assertion, device_key, device_signature } => {
             let said = Said {
-                rp_id: &preimage.rp_id,
-                credential: &preimage.credential_id,
+                ceremony: Ceremony {
+                    rp_id: &preimage.rp_id,
+                    credential: &preimage.credential_id,
+                    nonce: &preimage.nonce,
+                },
                 thumbprint: &preimage.thumbprint,
-                nonce: &preimage.nonce,
                 challenge: enrol_challenge(preimage),
                 device_tag: b"countersign/enrol/v1",
             };
             let keys = signatures(site, &said, assertion, device_key, device_signature)?;
             let about = About::Enrol { holder: preimage.holder, link: preimage.link };
-            Ok(Proven { device: *device, challenge: said.challenge, keys, about })
+            Ok(Proven { by: Signer::Device(*device), challenge: said.challenge, keys, about })
+        }
+        Evidence::Staff { staff, preimage, signed, assertion } => {
+            let site = sites.console.as_ref().ok_or(Flaw::NoConsole)?;
+            if sha256(signed.as_bytes()) != preimage.digest || *staff != preimage.staff {
+                return Err(Flaw::Signed);
+            }
+            let challenge = staff_challenge(preimage);
+            let ceremony = Ceremony { rp_id: &preimage.rp_id, credential: &preimage.credential_id, nonce: &preimage.nonce };
+            let keys = assertion_fits(site, &ceremony, &challenge, assertion)?.digest();
+            let object = preimage.object.0.as_slice().try_into().map_err(|_| Flaw::Signed)?;
+            let about = About::Staff {
+                signs: preimage.signs,
+                object,
+                digest: preimage.digest,
+                expires_at: preimage.expires_at,
+            };
+            Ok(Proven { by: Signer::Staff(*staff), challenge, keys, about })
         }
     }
 }
 
-/// What the two kinds of ceremony have in common.
-struct Said<'a> {
+/// What every kind of ceremony has in its preimage.
+struct Ceremony<'a> {
     rp_id: &'a str,
     credential: &'a Blob,
-    thumbprint: &'a Thumbprint,
     nonce: &'a Blob,
+}
+
+/// What the two kinds of ceremony on a holder's device have in common.
+struct Said<'a> {
+    ceremony: Ceremony<'a>,
+    thumbprint: &'a Thumbprint,
     challenge: Digest,
     device_tag: &'static [u8],
 }
@@ -155,26 +205,37 @@ fn signatures(
     device_key: &DeviceKey,
     device_signature: &Blob,
 ) -> Result<Digest, Flaw> {
-    if said.rp_id != site.rp_id {
-        return Err(Flaw::RpId);
-    }
-    if said.nonce.0.len() < NONCE {
-        return Err(Flaw::Nonce);
-    }
-    if assertion.credential_id != *said.credential {
-        return Err(Flaw::Credential);
-    }
+    let keys = assertion_fits(site, &said.ceremony, &said.challenge, assertion)?;
     if thumbprint(device_key) != said.thumbprint.0 {
         return Err(Flaw::Thumbprint);
     }
-    client_data(&assertion.client_data_json.0, &said.challenge, &site.origin)?;
-    authenticator_data(&assertion.authenticator_data.0, &site.rp_id)?;
-    passkey(assertion)?;
     let message = Parts::default().add(said.device_tag).add(said.challenge.bytes()).0;
     let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, device_key.bytes());
     key.verify(&message, &device_signature.0).map_err(|_| Flaw::DeviceSignature)?;
-    let passkey = serde_json_canonicalizer::to_string(&assertion.public_key).map_err(|_| Flaw::PublicKey)?;
-    Ok(Parts::default().add(passkey.as_bytes()).add(device_key.bytes()).digest())
+    Ok(keys.add(device_key.bytes()).digest())
+}
+
+/// Checks a passkey's signature over a challenge, and gives its public key as a part.
+fn assertion_fits(
+    site: &Site,
+    ceremony: &Ceremony<'_>,
+    challenge: &Digest,
+    assertion: &SignedAssertion,
+) -> Result<Parts, Flaw> {
+    if ceremony.rp_id != site.rp_id {
+        return Err(Flaw::RpId);
+    }
+    if ceremony.nonce.0.len() < NONCE {
+        return Err(Flaw::Nonce);
+    }
+    if assertion.credential_id != *ceremony.credential {
+        return Err(Flaw::Credential);
+    }
+    client_data(&assertion.client_data_json.0, challenge, &site.origin)?;
+    authenticator_data(&assertion.authenticator_data.0, &site.rp_id)?;
+    passkey(assertion)?;
+    let key = serde_json_canonicalizer::to_string(&assertion.public_key).map_err(|_| Flaw::PublicKey)?;
+    Ok(Parts::default().add(key.as_bytes()))
 }
 
 /// Parts after their lengths, each a big-endian `u32`.
@@ -237,6 +298,24 @@ fn enrol_challenge(said: &EnrolPreimage) -> Digest {
         .add(said.link.bytes())
         .add(&said.credential_id.0)
         .add(&said.thumbprint.0)
+        .add(&said.nonce.0)
+        .digest()
+}
+
+fn staff_challenge(said: &StaffPreimage) -> Digest {
+    let tag: &[u8] = match said.signs {
+        Signs::Enrol => b"countersign/staff/enrol/v1",
+        Signs::Change => b"countersign/staff/change/v1",
+        Signs::Override => b"countersign/staff/override/v1",
+    };
+    Parts::default()
+        .add(tag)
+        .add(said.rp_id.as_bytes())
+        .add(&said.object.0)
+        .add(said.digest.bytes())
+        .add(said.staff.bytes())
+        .add(&said.credential_id.0)
+        .add(&said.expires_at.micros().to_be_bytes())
         .add(&said.nonce.0)
         .digest()
 }
@@ -330,3 +409,6 @@ fn passkey(assertion: &SignedAssertion) -> Result<(), Flaw> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@
 //! `docs/audit.md`, so that others can do the same. May import: the types of `domain`.
 
 pub mod evidence;
-pub mod run;
+#[cfg(test)]
+mod kit;
+
 pub mod standing;
 pub mod tree;
