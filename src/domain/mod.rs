@@ -16,6 +16,7 @@ pub mod holder;
 pub mod ids;
 pub mod link;
 pub mod linking;
+pub mod log;
 pub mod money;
 pub mod ocsf;
 pub mod policy;
