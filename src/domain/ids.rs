@@ -122,6 +122,8 @@ ids! {
     StaffChangeId "stc" "staff change";
     /// One look of a staff member at a holder.
     ViewId "vew" "view";
+    /// A key of the identity provider.
+    DirectoryKeyId "dir" "directory key";
 }
 
 #[cfg(test)]

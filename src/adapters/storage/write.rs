@@ -132,7 +132,7 @@ impl Write {
                     | Effect::CountFailure { .. }
                     | Effect::CountTry { .. }
                     | Effect::EndLink { .. }
-            ),
+            ) || matches!(&**effect, Effect::Staff(effect) if effect.tightens()),
             Prepared::Noted | Prepared::Open { .. } => false,
         }
     }

@@ -9,6 +9,9 @@ mod holders;
 mod outbox;
 mod port;
 pub mod rare;
+mod staff;
+pub mod staff_statements;
+mod staff_writes;
 pub mod statements;
 
 use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, TheStore, ids};

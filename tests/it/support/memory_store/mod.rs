@@ -7,6 +7,7 @@
 mod check;
 mod read;
 mod record;
+mod staff;
 mod work;
 mod write;
 
