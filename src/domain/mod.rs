@@ -12,6 +12,7 @@ pub mod device;
 pub mod device_key;
 pub mod event;
 pub mod evidence;
+pub mod export;
 pub mod holder;
 pub mod ids;
 pub mod link;

@@ -178,11 +178,7 @@ pub fn event<'a>(seen: &Seen<'a>, origin: &'a str) -> Event<'a> {
         message: seen.kind,
         metadata: Metadata {
             version: SCHEMA,
-            product: Product {
-                name: "Countersign",
-                vendor_name: "Countersign",
-                version: env!("CARGO_PKG_VERSION"),
-            },
+            product: Product { name: "Countersign", vendor_name: "Countersign", version: env!("CARGO_PKG_VERSION") },
             uid: seen.id.to_string(),
             event_code: seen.kind,
             log_name: origin,

@@ -144,8 +144,28 @@ pub const KNOWN: &[(&str, Rule)] = &[
 
 /// First words of kinds about things that staff and operators manage.
 const THINGS: &[&str] = &[
-    "approval", "backend", "key", "holder", "channel", "device", "enrolment", "endpoint", "staff", "group", "role",
-    "case", "override", "session", "policy", "export", "report", "invite", "passkey", "scim", "log", "record",
+    "approval",
+    "backend",
+    "key",
+    "holder",
+    "channel",
+    "device",
+    "enrolment",
+    "endpoint",
+    "staff",
+    "group",
+    "role",
+    "case",
+    "override",
+    "session",
+    "policy",
+    "export",
+    "report",
+    "invite",
+    "passkey",
+    "scim",
+    "log",
+    "record",
 ];
 
 /// Last words, and what they do.

@@ -92,7 +92,11 @@ fn words_of_staff_and_overrides_have_a_class() {
     ] {
         let event = mapped(kind, Who::Operator, &[], Facts::new());
         is_valid(&event);
-        assert_eq!((event["class_uid"].as_u64(), event["activity_id"].as_u64()), (Some(class), Some(activity)), "{kind}");
+        assert_eq!(
+            (event["class_uid"].as_u64(), event["activity_id"].as_u64()),
+            (Some(class), Some(activity)),
+            "{kind}"
+        );
     }
 }
 

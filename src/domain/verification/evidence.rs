@@ -168,7 +168,8 @@ pub fn check(evidence: &Evidence, sites: &Sites) -> Result<Proven, Flaw> {
                 return Err(Flaw::Signed);
             }
             let challenge = staff_challenge(preimage);
-            let ceremony = Ceremony { rp_id: &preimage.rp_id, credential: &preimage.credential_id, nonce: &preimage.nonce };
+            let ceremony =
+                Ceremony { rp_id: &preimage.rp_id, credential: &preimage.credential_id, nonce: &preimage.nonce };
             let keys = assertion_fits(site, &ceremony, &challenge, assertion)?.digest();
             let object = preimage.object.0.as_slice().try_into().map_err(|_| Flaw::Signed)?;
             let about = About::Staff {

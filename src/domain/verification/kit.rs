@@ -13,9 +13,7 @@ use crate::domain::details::Digest;
 use crate::domain::device::{Blob, DeviceKey};
 use crate::domain::evidence::{Evidence, SignedAssertion};
 use crate::domain::ids::{ApprovalId, DeviceId, HolderId, LinkId, StaffId};
-use crate::domain::linking::{
-    ApprovePreimage, DEVICE_KEY_APPROVE, ENROL, EnrolPreimage, Shown, device_key_message,
-};
+use crate::domain::linking::{ApprovePreimage, DEVICE_KEY_APPROVE, ENROL, EnrolPreimage, Shown, device_key_message};
 use crate::domain::staff::signing::{Signs, StaffPreimage};
 use crate::domain::time::Timestamp;
 
@@ -46,8 +44,7 @@ pub struct Lies {
     pub challenge: Option<Digest>,
 }
 
-pub const HONEST: Lies =
-    Lies { kind: "webauthn.get", origin: ORIGIN, more: "", flags: 0x05, rp: RP, challenge: None };
+pub const HONEST: Lies = Lies { kind: "webauthn.get", origin: ORIGIN, more: "", flags: 0x05, rp: RP, challenge: None };
 
 fn pair(algorithm: &'static EcdsaSigningAlgorithm) -> EcdsaKeyPair {
     EcdsaKeyPair::generate(algorithm).unwrap()

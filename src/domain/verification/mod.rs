@@ -10,5 +10,6 @@ pub mod evidence;
 #[cfg(test)]
 mod kit;
 
+pub mod run;
 pub mod standing;
 pub mod tree;

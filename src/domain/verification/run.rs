@@ -20,9 +20,15 @@ pub const ERASED_ENTRIES: &str = "entries";
 /// Where something is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    Entry { index: u64, id: ChangeId },
+    Entry {
+        index: u64,
+        id: ChangeId,
+    },
     /// A checkpoint that doesn't fit the entries: one of those from `from` on isn't what was signed.
-    Checkpoint { size: u64, from: u64 },
+    Checkpoint {
+        size: u64,
+        from: u64,
+    },
     /// The export as a whole.
     Export,
 }
@@ -437,3 +443,6 @@ fn leaf(salt: &[u8], canonical: &str) -> Digest {
     leaf[1..].copy_from_slice(Digest::of(&bytes).bytes());
     Digest::of(&leaf)
 }
+
+#[cfg(test)]
+mod tests;

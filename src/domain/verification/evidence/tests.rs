@@ -121,8 +121,7 @@ fn a_swapped_key_is_found_whichever_it_is() {
 #[test]
 fn a_passkey_of_the_rsa_kind_verifies_too() {
     // The stored example of the adapter's own tests: a real ceremony of a platform with an RSA passkey.
-    let stored: Value =
-        serde_json::from_str(include_str!("../../../adapters/webauthn/stored_rs256_v1.json")).unwrap();
+    let stored: Value = serde_json::from_str(include_str!("../../../adapters/webauthn/stored_rs256_v1.json")).unwrap();
     let key = &stored["credential"]["cred"]["key"]["RSA"];
     let response = &stored["response"]["response"];
     let blob = |value: &Value| serde_json::from_value::<Blob>(value.clone()).unwrap();
