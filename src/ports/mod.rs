@@ -3,6 +3,7 @@
 //!
 //! May import: `domain`. The write path is [`change::Change`] and [`store::Store::commit`].
 
+pub mod audit;
 pub mod change;
 pub mod outward;
 pub mod secrets;

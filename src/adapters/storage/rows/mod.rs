@@ -2,6 +2,7 @@
 //! May import: `domain`, `ports`, sqlx, and the seals. The statements that fetch them are in `shared`.
 
 pub mod approval;
+pub mod audit;
 pub mod backend;
 pub mod channel;
 pub mod device;

@@ -4,6 +4,8 @@
 
 pub mod add;
 mod approvals;
+mod audit;
+pub mod audit_statements;
 mod backends;
 mod holders;
 mod outbox;
