@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod change;
+pub mod log;
 pub mod outward;
 pub mod secrets;
 pub mod staff;

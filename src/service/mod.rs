@@ -3,6 +3,7 @@
 //! May import: `domain` and `ports`. Never names an adapter and knows nothing of HTTP. The way of one transfer:
 //! [`request`] → [`watch`] → [`prompt`] → [`decide`] → [`release`] → [`redeem`]; on the side [`reject`], [`cancel`].
 
+pub mod audit;
 pub mod backends;
 pub mod browser;
 pub mod cancel;

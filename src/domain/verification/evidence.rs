@@ -97,9 +97,17 @@ pub enum Flaw {
 pub struct Proven {
     pub by: Signer,
     pub challenge: Digest,
-    /// The public keys together, to compare with those of the enrolment.
-    pub keys: Digest,
+    pub keys: Keys,
     pub about: About,
+}
+
+/// The public keys that signed, to compare with those of the enrolment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keys {
+    /// SHA-256 of the passkey's public key as canonical JSON.
+    pub passkey: Digest,
+    /// SHA-256 of the device key's point; staff have none.
+    pub device: Option<Digest>,
 }
 
 /// Whose signature it is.
@@ -170,7 +178,8 @@ pub fn check(evidence: &Evidence, sites: &Sites) -> Result<Proven, Flaw> {
             let challenge = staff_challenge(preimage);
             let ceremony =
                 Ceremony { rp_id: &preimage.rp_id, credential: &preimage.credential_id, nonce: &preimage.nonce };
-            let keys = assertion_fits(site, &ceremony, &challenge, assertion)?.digest();
+            let passkey = assertion_fits(site, &ceremony, &challenge, assertion)?;
+            let keys = Keys { passkey, device: None };
             let object = preimage.object.0.as_slice().try_into().map_err(|_| Flaw::Signed)?;
             let about = About::Staff {
                 signs: preimage.signs,
@@ -198,31 +207,31 @@ struct Said<'a> {
     device_tag: &'static [u8],
 }
 
-/// Checks both signatures, and gives the digest of the two keys.
+/// Checks both signatures, and gives both keys.
 fn signatures(
     site: &Site,
     said: &Said<'_>,
     assertion: &SignedAssertion,
     device_key: &DeviceKey,
     device_signature: &Blob,
-) -> Result<Digest, Flaw> {
-    let keys = assertion_fits(site, &said.ceremony, &said.challenge, assertion)?;
+) -> Result<Keys, Flaw> {
+    let passkey = assertion_fits(site, &said.ceremony, &said.challenge, assertion)?;
     if thumbprint(device_key) != said.thumbprint.0 {
         return Err(Flaw::Thumbprint);
     }
     let message = Parts::default().add(said.device_tag).add(said.challenge.bytes()).0;
     let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, device_key.bytes());
     key.verify(&message, &device_signature.0).map_err(|_| Flaw::DeviceSignature)?;
-    Ok(keys.add(device_key.bytes()).digest())
+    Ok(Keys { passkey, device: Some(sha256(device_key.bytes())) })
 }
 
-/// Checks a passkey's signature over a challenge, and gives its public key as a part.
+/// Checks a passkey's signature over a challenge, and gives the digest of its public key.
 fn assertion_fits(
     site: &Site,
     ceremony: &Ceremony<'_>,
     challenge: &Digest,
     assertion: &SignedAssertion,
-) -> Result<Parts, Flaw> {
+) -> Result<Digest, Flaw> {
     if ceremony.rp_id != site.rp_id {
         return Err(Flaw::RpId);
     }
@@ -236,7 +245,7 @@ fn assertion_fits(
     authenticator_data(&assertion.authenticator_data.0, &site.rp_id)?;
     passkey(assertion)?;
     let key = serde_json_canonicalizer::to_string(&assertion.public_key).map_err(|_| Flaw::PublicKey)?;
-    Ok(Parts::default().add(key.as_bytes()))
+    Ok(sha256(key.as_bytes()))
 }
 
 /// Parts after their lengths, each a big-endian `u32`.

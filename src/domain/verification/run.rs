@@ -3,13 +3,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::evidence::{self, About, Proven, Signer};
+use super::evidence::{self, About, Keys, Proven, Signer};
 use super::standing::{Before, Break, Standings};
 use super::tree::{Frontier, Misplaced};
 use crate::domain::audit::reading::{BadEntry, Reading};
 use crate::domain::details::Digest;
 use crate::domain::export::{CheckpointLine, End, EntryLine, EvidenceLine, FORMAT, Header, Line};
 use crate::domain::ids::ChangeId;
+use crate::domain::log::tree::Head;
 use crate::domain::log::{CheckpointError, LogKeys, NoteError, ProofError, TlogProof};
 use crate::domain::staff::signing::Signs;
 
@@ -94,6 +95,10 @@ pub enum Flaw {
     Size(#[source] Option<Misplaced>),
     #[error("nothing was ever signed about these entries")]
     Unsigned,
+    #[error("the log has {size} entries, and {known} were signed: it was rolled back")]
+    RolledBack { size: u64, known: u64 },
+    #[error("a tree of this size was signed that isn't this one: the log was rewritten")]
+    Rewritten,
 }
 
 /// The first thing that is wrong.
@@ -123,6 +128,8 @@ pub struct Summary {
 pub struct Verifier {
     /// Keys that the reader trusts; else those that the header names.
     keys: Option<LogKeys>,
+    /// Trees that were signed and are kept elsewhere.
+    known: Vec<Head>,
     run: Option<Run>,
     ended: Option<Summary>,
 }
@@ -131,13 +138,14 @@ struct Run {
     keys: LogKeys,
     header: Header,
     tree: Frontier,
+    known: Vec<Head>,
     /// Up to here the tree was signed.
     signed: u64,
     before: Before,
     ids: HashSet<ChangeId>,
     standings: Standings,
-    /// The two public keys of each enrolment.
-    enrolled: HashMap<Signer, Digest>,
+    /// The public keys of each enrolment.
+    enrolled: HashMap<Signer, Keys>,
     /// The entry whose evidence may come next.
     last: Option<Last>,
     first_erased: Option<Place>,
@@ -164,7 +172,30 @@ impl Verifier {
     /// `keys` are those that the reader got on a way of their own; without them the export is only checked against
     /// itself.
     pub const fn new(keys: Option<LogKeys>) -> Self {
-        Self { keys, run: None, ended: None }
+        Self { keys, known: Vec::new(), run: None, ended: None }
+    }
+
+    /// Trees that were signed and are kept elsewhere, such as the high-water mark: the log has to contain each. Those
+    /// that end before or after the exported part can't be compared.
+    #[must_use]
+    pub fn knowing(mut self, known: &[Head]) -> Self {
+        self.known = known.to_vec();
+        self
+    }
+
+    /// Takes an entry that waits for its place in the tree, with its evidence: it comes after the end, and what it says
+    /// counts.
+    ///
+    /// # Errors
+    /// [`Wrong`].
+    pub fn take_waiting(&mut self, entry: &EntryLine, evidence: Option<&EvidenceLine>) -> Result<(), Wrong> {
+        let run = self.run.as_mut().ok_or_else(|| export(Flaw::Header))?;
+        let place = Place::Entry { index: entry.index, id: entry.id };
+        run.read(entry, place).map_err(|flaw| Wrong { place, flaw })?;
+        if let Some(evidence) = evidence {
+            run.evidence(evidence)?;
+        }
+        run.close()
     }
 
     /// Takes the next line.
@@ -176,7 +207,9 @@ impl Verifier {
             return Err(export(Flaw::AfterEnd));
         }
         match (line, self.run.as_mut()) {
-            (Line::Header(header), None) => self.run = Some(Run::start(*header, self.keys.take())?),
+            (Line::Header(header), None) => {
+                self.run = Some(Run::start(*header, self.keys.take(), std::mem::take(&mut self.known))?);
+            }
             (Line::Header(_), Some(_)) | (_, None) => return Err(export(Flaw::Header)),
             (Line::Entry(entry), Some(run)) => run.entry(&entry)?,
             (Line::Evidence(evidence), Some(run)) => run.evidence(&evidence)?,
@@ -197,7 +230,7 @@ impl Verifier {
     }
 
     /// Keys by which somebody enrolled, by the evidence.
-    pub fn enrolled(&self, signer: Signer) -> Option<&Digest> {
+    pub fn enrolled(&self, signer: Signer) -> Option<&Keys> {
         self.run.as_ref().and_then(|run| run.enrolled.get(&signer))
     }
 
@@ -213,7 +246,7 @@ const fn export(flaw: Flaw) -> Wrong {
 }
 
 impl Run {
-    fn start(header: Header, trusted: Option<LogKeys>) -> Result<Self, Wrong> {
+    fn start(header: Header, trusted: Option<LogKeys>, known: Vec<Head>) -> Result<Self, Wrong> {
         if header.format != FORMAT {
             return Err(export(Flaw::Format));
         }
@@ -230,6 +263,7 @@ impl Run {
             before: if header.first == 0 { Before::Known } else { Before::Unknown },
             signed: tree.size(),
             tree,
+            known,
             header,
             ids: HashSet::new(),
             standings: Standings::default(),
@@ -252,16 +286,24 @@ impl Run {
     fn entry(&mut self, line: &EntryLine) -> Result<(), Wrong> {
         self.close()?;
         let place = Place::Entry { index: line.index, id: line.id };
+        if line.index != self.tree.size() {
+            return Err(Wrong { place, flaw: Flaw::OutOfOrder { expected: self.tree.size() } });
+        }
         self.read(line, place).map_err(|flaw| Wrong { place, flaw })?;
         self.tree.push(line.leaf_hash);
         self.counts.entries += 1;
-        Ok(())
+        self.is_what_is_known(self.tree.size())
+    }
+
+    /// Compares with the trees that are kept elsewhere.
+    fn is_what_is_known(&self, size: u64) -> Result<(), Wrong> {
+        let root = self.tree.root();
+        let other = self.known.iter().any(|head| head.size == size && head.root != root);
+        let place = Place::Checkpoint { size, from: self.signed };
+        if other { Err(Wrong { place, flaw: Flaw::Rewritten }) } else { Ok(()) }
     }
 
     fn read(&mut self, line: &EntryLine, place: Place) -> Result<(), Flaw> {
-        if line.index != self.tree.size() {
-            return Err(Flaw::OutOfOrder { expected: self.tree.size() });
-        }
         if !self.ids.insert(line.id) {
             return Err(Flaw::Repeated);
         }
@@ -410,6 +452,11 @@ impl Run {
         for subtree in &line.after {
             self.tree.put(*subtree).map_err(|e| export(Flaw::Size(Some(e))))?;
         }
+        let size = self.tree.size();
+        if let Some(known) = self.known.iter().map(|head| head.size).max().filter(|known| *known > size) {
+            return Err(export(Flaw::RolledBack { size, known }));
+        }
+        self.is_what_is_known(size)?;
         match &line.checkpoint {
             Some(last) => self.checkpoint(last)?,
             None if self.tree.size() == 0 => {}
