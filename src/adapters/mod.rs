@@ -5,6 +5,7 @@ pub mod channels;
 pub mod outbound;
 pub mod receipts;
 pub mod secrets;
+pub mod siem;
 pub mod storage;
 pub mod timing;
 pub mod webauthn;

@@ -41,6 +41,8 @@ pub struct File {
     holds: HoldsSection,
     #[serde(default)]
     limits: LimitsSection,
+    #[serde(default)]
+    siem: Vec<super::siem::SiemSection>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -224,6 +226,7 @@ pub fn check(file: File) -> Result<Config, Faults> {
         tries_per_minute: file.limits.tries_per_minute.unwrap_or(30),
         key_per_minute: file.limits.key_per_minute.unwrap_or(60_000),
     };
+    let siem = super::siem::check(file.siem, &mut faults);
     if [limits.notices_per_minute, limits.tries_per_minute, limits.key_per_minute].contains(&0) {
         faults.push(Fault("limits: every rate must be at least 1".into()));
     }
@@ -248,6 +251,7 @@ pub fn check(file: File) -> Result<Config, Faults> {
             new_device_hold,
             new_channel_hold,
             limits,
+            siem,
         }),
         _ => Err(Faults(faults)),
     }

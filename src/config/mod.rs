@@ -6,6 +6,7 @@
 
 pub mod file;
 pub mod policy;
+pub mod siem;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -50,6 +51,8 @@ pub struct Config {
     pub new_device_hold: std::time::Duration,
     pub new_channel_hold: std::time::Duration,
     pub limits: Limits,
+    /// Where security events go.
+    pub siem: Vec<siem::SiemSink>,
 }
 
 /// Who runs this.

@@ -8,6 +8,7 @@ pub mod change;
 pub mod log;
 pub mod outward;
 pub mod secrets;
+pub mod siem;
 pub mod staff;
 pub mod store;
 pub mod timing;

@@ -24,5 +24,6 @@ mod openapi;
 mod outward;
 mod redis_faults;
 mod servers_test;
+mod siem;
 mod sim;
 mod storage_sql;

@@ -91,6 +91,9 @@ pub struct Metadata<'a> {
     pub log_name: &'a str,
     /// Index of the leaf: without gaps, so that a missing event shows.
     pub sequence: u64,
+    /// Set when the text had to be left out to fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub profiles: &'static [&'static str],
 }
@@ -183,6 +186,7 @@ pub fn event<'a>(seen: &Seen<'a>, origin: &'a str) -> Event<'a> {
             event_code: seen.kind,
             log_name: origin,
             sequence: seen.index,
+            is_truncated: None,
             profiles: if disposition.is_some() { &["security_control"] } else { &[] },
         },
         actor: seen.reading.and_then(actor),

@@ -8,8 +8,9 @@
 
 pub mod evidence;
 #[cfg(test)]
-mod kit;
+mod samples;
 
 pub mod run;
 pub mod standing;
 pub mod tree;
+pub mod wrong;

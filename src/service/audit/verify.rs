@@ -13,8 +13,9 @@ use crate::domain::ids::{ApprovalId, ChangeId};
 use crate::domain::log::tree::{Head, TreeError};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::evidence::Signer;
-use crate::domain::verification::run::{Flaw, Place, Summary, Verifier, Wrong};
+use crate::domain::verification::run::{Summary, Verifier};
 use crate::domain::verification::standing::{Before, Standing};
+use crate::domain::verification::wrong::{Flaw, Place, Wrong};
 use crate::ports::audit::{SealedRow, SealedTable, StoredEntry};
 use crate::ports::store::StoreError;
 

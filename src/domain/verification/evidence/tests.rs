@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::kit::{HONEST, Lies, Phone, RP, sites};
+use super::super::samples::{HONEST, Lies, Phone, RP, sites};
 use super::*;
 
 fn made() -> (Phone, ApprovePreimage) {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::super::kit::{HONEST, Phone, sites};
+use super::super::samples::{HONEST, Phone, sites};
 use super::super::tree::{Subtree, covering};
 use super::*;
 use crate::domain::approval::Actor;
