@@ -14,7 +14,7 @@ pub mod store;
 pub mod timing;
 
 pub use change::{Change, Effect};
-pub use outward::{Ceremonies, ChannelSender, WebhookSender};
+pub use outward::{Ceremonies, ChannelSender, ConsoleCeremonies, WebhookSender};
 pub use secrets::{ReceiptSigner, Secrets};
 pub use staff::{StaffEffect, StaffStore};
 pub use store::{CommitError, Store, StoreError};

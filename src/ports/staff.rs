@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::store::StoreError;
 use crate::domain::details::Digest;
 use crate::domain::device::Blob;
-use crate::domain::ids::{DirectoryKeyId, HolderId, InviteId, SessionId, StaffChangeId, StaffId};
+use crate::domain::ids::{DirectoryKeyId, HolderId, InviteId, SessionId, StaffChangeId, StaffId, ViewId};
 use crate::domain::staff::change::StaffChange;
 use crate::domain::staff::directory::DirectoryKey;
 use crate::domain::staff::invite::Invite;
@@ -157,6 +157,7 @@ pub trait StaffStore: Send + Sync {
     /// The newest changes, `limit` at most.
     async fn changes(&self, limit: u32) -> Result<Vec<StaffChange>, StoreError>;
 
+    async fn view(&self, id: ViewId) -> Result<Option<View>, StoreError>;
     /// Who looked at a holder, newest first, `limit` at most.
     async fn views_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<View>, StoreError>;
     /// When staff last looked at a holder: a fact for rules.

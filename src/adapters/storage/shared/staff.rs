@@ -10,7 +10,7 @@ use crate::adapters::storage::rows::staff::{
 };
 use crate::domain::details::Digest;
 use crate::domain::device::Blob;
-use crate::domain::ids::{HolderId, SessionId, StaffChangeId, StaffId};
+use crate::domain::ids::{HolderId, SessionId, StaffChangeId, StaffId, ViewId};
 use crate::domain::staff::change::StaffChange;
 use crate::domain::staff::directory::DirectoryKey;
 use crate::domain::staff::invite::Invite;
@@ -101,6 +101,12 @@ impl StaffStore for TheStore {
         let query = sqlx::query_as::<Db, ChangeRow>(sql::STAFF_CHANGES).bind(i64::from(limit));
         let rows = query.fetch_all(self.reads()).await.map_err(reading(CHANGES))?;
         rows.into_iter().map(|row| row.read(self.seals())).collect()
+    }
+
+    async fn view(&self, id: ViewId) -> Result<Option<View>, StoreError> {
+        let query = sqlx::query_as::<Db, ViewRow>(sql::VIEW).bind(id.uuid());
+        let row = query.fetch_optional(self.reads()).await.map_err(reading(VIEWS))?;
+        row.map(ViewRow::read).transpose()
     }
 
     async fn views_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<View>, StoreError> {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use countersign::domain::details::Digest;
 use countersign::domain::device::Blob;
-use countersign::domain::ids::{DirectoryKeyId, HolderId, InviteId, SessionId, StaffChangeId, StaffId};
+use countersign::domain::ids::{
+    DirectoryKeyId, HolderId, InviteId, SessionId, StaffChangeId, StaffId, ViewId,
+};
 use countersign::domain::staff::change::StaffChange;
 use countersign::domain::staff::directory::DirectoryKey;
 use countersign::domain::staff::invite::Invite;
@@ -284,6 +286,10 @@ impl StaffStore for MemoryStore {
 
     async fn changes(&self, limit: u32) -> Result<Vec<StaffChange>, StoreError> {
         Ok(self.look(|record| record.staff.changes.values().rev().take(limit as usize).cloned().collect()))
+    }
+
+    async fn view(&self, id: ViewId) -> Result<Option<View>, StoreError> {
+        Ok(self.look(|record| record.staff.views.iter().find(|view| view.id == id).cloned()))
     }
 
     async fn views_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<View>, StoreError> {
