@@ -17,4 +17,5 @@ pub mod ports;
 pub mod service;
 pub mod telemetry;
 pub mod web;
+pub mod witness;
 pub mod workers;

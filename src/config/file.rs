@@ -41,10 +41,8 @@ pub struct File {
     holds: HoldsSection,
     #[serde(default)]
     limits: LimitsSection,
-<<<<<<< HEAD
     #[serde(default)]
     siem: Vec<super::siem::SiemSection>,
-=======
     console: Option<ConsoleSection>,
 }
 
@@ -53,7 +51,6 @@ pub struct File {
 struct ConsoleSection {
     url: Url,
     listen: SocketAddr,
->>>>>>> staff
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -265,11 +262,8 @@ pub fn check(file: File) -> Result<Config, Faults> {
             new_device_hold,
             new_channel_hold,
             limits,
-<<<<<<< HEAD
             siem,
-=======
             console: file.console.map(|section| Console { url: section.url, listen: section.listen }),
->>>>>>> staff
         }),
         _ => Err(Faults(faults)),
     }

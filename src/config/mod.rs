@@ -51,10 +51,8 @@ pub struct Config {
     pub new_device_hold: std::time::Duration,
     pub new_channel_hold: std::time::Duration,
     pub limits: Limits,
-<<<<<<< HEAD
     /// Where security events go.
     pub siem: Vec<siem::SiemSink>,
-=======
     /// Where staff work. Without it there is no console.
     pub console: Option<Console>,
 }
@@ -65,7 +63,6 @@ pub struct Console {
     /// Its host is the RP ID of staff's passkeys, which therefore work nowhere else.
     pub url: Url,
     pub listen: SocketAddr,
->>>>>>> staff
 }
 
 /// Who runs this.

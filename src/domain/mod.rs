@@ -29,6 +29,7 @@ pub mod time;
 pub mod verification;
 pub mod webhook;
 pub mod webhook_secret;
+pub mod witness;
 
 pub use ids::*;
 pub use time::Timestamp;

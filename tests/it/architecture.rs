@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cli", &["app", "config", "domain", "ports", "service"]),
     ("keys", &["adapters", "ports"]),
     ("authenticator", &["domain"]),
+    ("witness", &["domain"]),
     ("demo", &["domain", "ports", "service", "adapters", "config", "app", "authenticator"]),
 ];
 

@@ -27,3 +27,4 @@ mod servers_test;
 mod siem;
 mod sim;
 mod storage_sql;
+mod witness;

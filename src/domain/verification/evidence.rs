@@ -4,7 +4,10 @@
 //! Sources: WebAuthn L3 sections 5.8.1, 6.1 and 7.2; RFC 7518 section 6; RFC 7638 section 3. The order and length of
 //! the parts, and the tags, are written down a second time here on purpose.
 
-use aws_lc_rs::digest::{SHA256, digest};
+mod challenge;
+#[cfg(test)]
+mod tests;
+
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
     UnparsedPublicKey,
@@ -14,13 +17,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 
+use self::challenge::{Parts, approve_challenge, enrol_challenge, sha256, shown_digest, staff_challenge, thumbprint};
 use crate::domain::approval::Version;
 use crate::domain::details::Digest;
 use crate::domain::device::{Blob, DeviceKey, Thumbprint};
 use crate::domain::evidence::{Evidence, SignedAssertion};
 use crate::domain::ids::{ApprovalId, DeviceId, HolderId, LinkId, StaffId};
-use crate::domain::linking::{ApprovePreimage, EnrolPreimage, Shown};
-use crate::domain::staff::signing::{Signs, StaffPreimage};
+use crate::domain::staff::signing::Signs;
 use crate::domain::time::Timestamp;
 
 /// Flags of authenticator data (WebAuthn L3 section 6.1).
@@ -248,94 +251,6 @@ fn assertion_fits(
     Ok(sha256(key.as_bytes()))
 }
 
-/// Parts after their lengths, each a big-endian `u32`.
-#[derive(Default)]
-struct Parts(Vec<u8>);
-
-impl Parts {
-    fn add(mut self, part: &[u8]) -> Self {
-        // A part of 4 GiB or more can't have been signed: its length has no form.
-        let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
-        self.0.extend(length.to_be_bytes());
-        self.0.extend(part);
-        self
-    }
-
-    fn digest(&self) -> Digest {
-        sha256(&self.0)
-    }
-}
-
-fn sha256(bytes: &[u8]) -> Digest {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    Digest::from_bytes(out)
-}
-
-fn shown_digest(shown: &Shown) -> Digest {
-    let list = |texts: &[String]| texts.iter().fold(Parts::default(), |parts, text| parts.add(text.as_bytes())).0;
-    Parts::default()
-        .add(b"countersign/shown/v1")
-        .add(shown.template.as_bytes())
-        .add(shown.language.as_bytes())
-        .add(&list(&shown.warnings))
-        .add(&list(&shown.answers))
-        .digest()
-}
-
-fn approve_challenge(said: &ApprovePreimage) -> Digest {
-    let hold = u64::try_from(said.hold.as_micros()).unwrap_or(u64::MAX);
-    Parts::default()
-        .add(b"countersign/approve/v1")
-        .add(said.rp_id.as_bytes())
-        .add(said.approval.bytes())
-        .add(&said.version.to_be_bytes())
-        .add(said.digest.bytes())
-        .add(&hold.to_be_bytes())
-        .add(said.shown.bytes())
-        .add(&said.credential_id.0)
-        .add(&said.thumbprint.0)
-        .add(&said.expires_at.micros().to_be_bytes())
-        .add(&said.nonce.0)
-        .digest()
-}
-
-fn enrol_challenge(said: &EnrolPreimage) -> Digest {
-    Parts::default()
-        .add(b"countersign/enrol/v1")
-        .add(said.rp_id.as_bytes())
-        .add(said.holder.bytes())
-        .add(said.link.bytes())
-        .add(&said.credential_id.0)
-        .add(&said.thumbprint.0)
-        .add(&said.nonce.0)
-        .digest()
-}
-
-fn staff_challenge(said: &StaffPreimage) -> Digest {
-    let tag: &[u8] = match said.signs {
-        Signs::Enrol => b"countersign/staff/enrol/v1",
-        Signs::Change => b"countersign/staff/change/v1",
-        Signs::Override => b"countersign/staff/override/v1",
-    };
-    Parts::default()
-        .add(tag)
-        .add(said.rp_id.as_bytes())
-        .add(&said.object.0)
-        .add(said.digest.bytes())
-        .add(said.staff.bytes())
-        .add(&said.credential_id.0)
-        .add(&said.expires_at.micros().to_be_bytes())
-        .add(&said.nonce.0)
-        .digest()
-}
-
-fn thumbprint(key: &DeviceKey) -> [u8; 32] {
-    let (x, y) = key.bytes()[1..].split_at(32);
-    let (x, y) = (BASE64URL_NOPAD.encode(x), BASE64URL_NOPAD.encode(y));
-    *sha256(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes()).bytes()
-}
-
 /// The members that matter; a member that is there twice doesn't read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -419,6 +334,3 @@ fn passkey(assertion: &SignedAssertion) -> Result<(), Flaw> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::evidence::{self, About, Keys, Proven, Signer};
 use super::standing::{Before, Standings};
-use super::tree::Frontier;
+use super::tree::{Frontier, leaf};
 use super::wrong::{Flaw, Place, Wrong};
 use crate::domain::audit::reading::Reading;
 use crate::domain::details::Digest;
@@ -386,18 +386,6 @@ impl Run {
             root: self.tree.root(),
         })
     }
-}
-
-/// RFC 6962 section 2.1 over the salted commitment: both written down a second time here.
-fn leaf(salt: &[u8], canonical: &str) -> Digest {
-    let mut bytes = Vec::with_capacity(canonical.len() + 64);
-    for part in [b"countersign/audit/v1".as_slice(), salt, canonical.as_bytes()] {
-        bytes.extend(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
-        bytes.extend(part);
-    }
-    let mut leaf = [0; 33];
-    leaf[1..].copy_from_slice(Digest::of(&bytes).bytes());
-    Digest::of(&leaf)
 }
 
 #[cfg(test)]

@@ -102,11 +102,23 @@ fn node(left: &Digest, right: &Digest) -> Digest {
     Digest::of(&bytes)
 }
 
+/// RFC 6962 section 2.1 over the salted commitment: both written down a second time here.
+pub fn leaf(salt: &[u8], canonical: &str) -> Digest {
+    let mut bytes = Vec::with_capacity(canonical.len() + 64);
+    for part in [b"countersign/audit/v1".as_slice(), salt, canonical.as_bytes()] {
+        bytes.extend(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend(part);
+    }
+    let mut leaf = [0; 33];
+    leaf[1..].copy_from_slice(Digest::of(&bytes).bytes());
+    Digest::of(&leaf)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn leaf(at: u64) -> Digest {
+    fn some(at: u64) -> Digest {
         Digest::of(&at.to_be_bytes())
     }
 
@@ -114,7 +126,7 @@ mod tests {
     fn by_definition(from: u64, to: u64) -> Digest {
         match to - from {
             0 => Digest::of(b""),
-            1 => leaf(from),
+            1 => some(from),
             n => {
                 let mut k = 1;
                 while k * 2 < n {
@@ -130,7 +142,7 @@ mod tests {
         let mut tree = Frontier::default();
         for size in 0..130 {
             assert_eq!(tree.root(), by_definition(0, size), "{size}");
-            tree.push(leaf(size));
+            tree.push(some(size));
         }
     }
 
@@ -144,7 +156,7 @@ mod tests {
             for from in 0..size {
                 for to in from..=size {
                     let mut tree = Frontier::of(&subtrees(0, from)).unwrap();
-                    (from..to).for_each(|at| tree.push(leaf(at)));
+                    (from..to).for_each(|at| tree.push(some(at)));
                     subtrees(to, size).into_iter().for_each(|subtree| tree.put(subtree).unwrap());
                     assert_eq!((tree.size(), tree.root()), (size, by_definition(0, size)), "{from}..{to} of {size}");
                 }
@@ -155,9 +167,9 @@ mod tests {
     #[test]
     fn a_subtree_in_a_wrong_place_is_refused() {
         let mut tree = Frontier::default();
-        tree.push(leaf(0));
-        assert_eq!(tree.put(Subtree { level: 1, hash: leaf(1) }), Err(Misplaced(1)));
-        assert_eq!(tree.put(Subtree { level: 64, hash: leaf(1) }), Err(Misplaced(1)));
-        assert!(tree.put(Subtree { level: 0, hash: leaf(1) }).is_ok());
+        tree.push(some(0));
+        assert_eq!(tree.put(Subtree { level: 1, hash: some(1) }), Err(Misplaced(1)));
+        assert_eq!(tree.put(Subtree { level: 64, hash: some(1) }), Err(Misplaced(1)));
+        assert!(tree.put(Subtree { level: 0, hash: some(1) }).is_ok());
     }
 }

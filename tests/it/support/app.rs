@@ -133,10 +133,7 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
             tries_per_minute: options.tries_per_minute,
             key_per_minute: options.key_per_minute,
         },
-<<<<<<< HEAD
         siem: vec![],
-=======
         console: None,
->>>>>>> staff
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::samples::{HONEST, Lies, Phone, RP, sites};
 use super::*;
+use crate::domain::linking::ApprovePreimage;
 
 fn made() -> (Phone, ApprovePreimage) {
     let phone = Phone::new(1);
