@@ -9,7 +9,7 @@ use countersign::domain::ids::{BackendId, KeyId};
 use countersign::domain::text::Line;
 use countersign::service::{Profile, backends};
 use countersign::telemetry::{self, LogFormat};
-use countersign::{demo, keys};
+use countersign::{cli, demo, keys};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -66,6 +66,17 @@ enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
+    /// Receipts.
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+    /// After the database was restored to an earlier moment: cancel all that lives, and go on. Stop every node first.
+    Recover,
+}
+
+#[derive(Subcommand)]
+enum ReceiptCommand {
+    /// Check a receipt and its proof, without network and without database.
+    Verify(cli::receipt::Verify),
 }
 
 #[derive(Subcommand)]
@@ -127,6 +138,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             println!("{}", countersign::web::openapi::document().to_pretty_json()?);
             Ok(())
         }
+        Command::Receipt(ReceiptCommand::Verify(given)) => cli::receipt::verify(&given),
+        Command::Recover => cli::recover::run(&load()?).await,
     }
 }
 

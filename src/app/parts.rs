@@ -10,6 +10,8 @@ use crate::adapters::channels::email::{Email, EmailConfig, SmtpTls as MailTls};
 use crate::adapters::channels::inbox::Inbox;
 use crate::adapters::channels::web_push::WebPush;
 use crate::adapters::channels::web_push::vapid::Vapid;
+use crate::adapters::high_water::{FileMark, MemoryMark};
+use crate::adapters::log_key::{Ed25519Checkpoints, RetiredLogKey};
 use crate::adapters::outbound::host::HostPattern;
 use crate::adapters::outbound::{Outbound, OutboundConfig, PlainHttp};
 use crate::adapters::receipts::{Es256Receipts, RetiredKey};
@@ -22,7 +24,11 @@ use crate::adapters::webauthn::Webauthn;
 use crate::adapters::webhooks::Webhooks;
 use crate::config::{Config, SmtpTls, Storage};
 use crate::domain::channel::ChannelKind;
-use crate::ports::{ChannelSender, Clock, Entropy, Limits, Live, Secrets, Store, Timers, WebhookSender};
+use crate::ports::{
+    ChannelSender, CheckpointSigner as _, Clock, Entropy, Limits, Live, LogStore, MarkFile, Secrets, Store, Timers,
+    WebhookSender,
+};
+use crate::service::log::{HighWater, Log};
 use crate::service::{Context, Profile, Settings};
 use crate::workers::notices::Senders;
 
@@ -50,6 +56,14 @@ impl Record {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
             Self::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
+        }
+    }
+
+    /// The log's tree in it.
+    pub fn log(&self) -> Arc<dyn LogStore> {
+        match self {
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn LogStore>,
+            Self::Postgres(store) => Arc::clone(store) as Arc<dyn LogStore>,
         }
     }
 
@@ -125,6 +139,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         })
         .collect();
     let signer = Es256Receipts::new(config.keys.receipt_pem.expose_secret(), &retired).context("the receipt key")?;
+    let log = log(config, &record).await?;
     let outbound = Arc::new(outbound(config)?);
     // A channel that needs no server: for looking, and for a load that isn't about mail.
     let inbox = (config.profile != Profile::Production).then(|| Arc::new(Inbox::new()));
@@ -153,6 +168,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         secrets,
         signer: Arc::new(signer),
         settings: Arc::new(settings),
+        log,
     };
     Ok(Parts {
         cx,
@@ -164,6 +180,23 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         push_key,
         inbox,
     })
+}
+
+async fn log(config: &Config, record: &Record) -> anyhow::Result<Log> {
+    let retired: Vec<RetiredLogKey> = config
+        .keys
+        .log_retired
+        .iter()
+        .map(|old| RetiredLogKey { key: old.key.clone(), not_before: old.not_before, not_after: old.not_after })
+        .collect();
+    let pem = config.keys.log_pem.expose_secret();
+    let signer = Ed25519Checkpoints::new(config.log.origin.clone(), pem, &retired).context("the log's key")?;
+    let file: Arc<dyn MarkFile> = match &config.log.high_water {
+        Some(path) => Arc::new(FileMark::new(path.clone())),
+        None => Arc::new(MemoryMark::default()),
+    };
+    let mark = HighWater::open(file, signer.keys()).await.context("log.high_water")?;
+    Ok(Log { store: record.log(), signer: Arc::new(signer), mark: Arc::new(mark), wake: Arc::new(Notify::new()) })
 }
 
 type Timing = (Arc<dyn Timers>, Arc<dyn Limits>, Arc<dyn Live>);

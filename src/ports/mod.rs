@@ -4,12 +4,14 @@
 //! May import: `domain`. The write path is [`change::Change`] and [`store::Store::commit`].
 
 pub mod change;
+pub mod log;
 pub mod outward;
 pub mod secrets;
 pub mod store;
 pub mod timing;
 
 pub use change::{Change, Effect};
+pub use log::{CheckpointSigner, LogStore, MarkFile};
 pub use outward::{Ceremonies, ChannelSender, WebhookSender};
 pub use secrets::{ReceiptSigner, Secrets};
 pub use store::{CommitError, Store, StoreError};

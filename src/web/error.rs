@@ -78,6 +78,10 @@ impl Problem {
                 "Whether this was stored isn't known. Repeat it with the same Idempotency-Key, or read it again.",
             )
             .with(Extra::RetryAfter(SOON)),
+            Error::RolledBack(_) => Self::new(
+                Kind::LogRolledBack,
+                "Nothing is approved, released or redeemed until the operator has recovered the record.",
+            ),
             Error::Store(StoreError::Unavailable(_)) => {
                 Self::new(Kind::Unavailable, "Nothing was changed. Try again.").with(Extra::RetryAfter(SOON))
             }
@@ -144,6 +148,7 @@ fn log(error: &Error) {
         Error::Internal(_) | Error::Store(StoreError::Corrupt { .. }) | Error::Ceremony(CeremonyError::Internal(_)) => {
             tracing::error!(error = %chain(error), "a fault of our own")
         }
+        Error::RolledBack(_) => tracing::error!(error = %chain(error), "the log is not the one that was signed"),
         Error::Unknown(_) | Error::Store(StoreError::Unavailable(_)) => {
             tracing::warn!(error = %chain(error), "the store didn't do its part");
         }

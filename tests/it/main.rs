@@ -20,6 +20,7 @@ mod conformance_timing;
 mod demo;
 mod faults;
 mod flow;
+mod log;
 mod openapi;
 mod outward;
 mod redis_faults;

@@ -138,6 +138,7 @@ impl Viewer<'_> {
                     (CancelReason::InitiatorStopped, _) => Stopper::WaitingPage,
                     (CancelReason::BackendCancelled, _) => Stopper::Backend,
                     (CancelReason::Unreachable, _) => Stopper::Unreachable,
+                    (CancelReason::Recovered, _) => Stopper::Service,
                 },
                 approved: None,
             },

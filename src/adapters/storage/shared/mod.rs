@@ -6,12 +6,13 @@ pub mod add;
 mod approvals;
 mod backends;
 mod holders;
+mod log;
 mod outbox;
 mod port;
 pub mod rare;
 pub mod statements;
 
-use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, TheStore, ids};
+use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, LEAVES, TheStore, ids};
 use statements as sql;
 
 /// A connection of this backend.
