@@ -3,14 +3,13 @@
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use countersign::app::{self, Role};
-use countersign::cli;
 use countersign::config::Config;
 use countersign::domain::backend::{Scope, Scopes};
 use countersign::domain::ids::{BackendId, KeyId};
 use countersign::domain::text::Line;
 use countersign::service::{Profile, backends};
 use countersign::telemetry::{self, LogFormat};
-use countersign::{demo, keys};
+use countersign::{cli, demo, keys};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,6 +69,23 @@ enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
+    /// Receipts.
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+    /// After the database was restored to an earlier moment: cancel all that lives, and go on. Stop every node first.
+    Recover,
+    /// The audit log: check it, write it down, witness other logs.
+    #[command(subcommand)]
+    Audit(cli::audit::AuditCommand),
+    /// Reports from the audit log.
+    #[command(subcommand)]
+    Report(cli::report::ReportCommand),
+}
+
+#[derive(Subcommand)]
+enum ReceiptCommand {
+    /// Check a receipt and its proof, without network and without database.
+    Verify(cli::receipt::Verify),
 }
 
 #[derive(Subcommand)]
@@ -132,6 +148,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             println!("{}", countersign::web::openapi::document().to_pretty_json()?);
             Ok(())
         }
+        Command::Receipt(ReceiptCommand::Verify(given)) => cli::receipt::verify(&given),
+        Command::Recover => cli::recover::run(&load()?).await,
+        Command::Audit(command) => cli::audit::run(command, load).await,
+        Command::Report(command) => cli::report::run(&load()?, command).await,
     }
 }
 

@@ -2,4 +2,8 @@
 //!
 //! May import: everything but `demo`; it stands beside `main`, above `app`.
 
+pub mod audit;
+pub mod receipt;
+pub mod recover;
+pub mod report;
 pub mod staff;

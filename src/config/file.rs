@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::{Host, Url};
 
+use super::log::{self, LogSection};
 use super::policy::PolicySection;
 use super::{
-    Config, Console, Fault, Faults, Http, Keys, Limits, Master, Operator, Push, Retired, Smtp, SmtpTls, Storage, Tls,
-    secret_file,
+    Config, Console, Fault, Faults, Http, Keys, Limits, Master, Operator, Push, Retired, RetiredLog, Smtp, SmtpTls,
+    Storage, Tls, secret_file,
 };
 use crate::domain::Timestamp;
 use crate::domain::channel::NEW_CHANNEL_HOLD;
@@ -41,6 +42,8 @@ pub struct File {
     holds: HoldsSection,
     #[serde(default)]
     limits: LimitsSection,
+    #[serde(default)]
+    log: LogSection,
     #[serde(default)]
     siem: Vec<super::siem::SiemSection>,
     console: Option<ConsoleSection>,
@@ -111,6 +114,9 @@ struct KeysSection {
     receipt_file: PathBuf,
     #[serde(default)]
     retired: Vec<RetiredSection>,
+    log_file: Option<PathBuf>,
+    #[serde(default)]
+    log_retired: Vec<RetiredLog>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -242,8 +248,9 @@ pub fn check(file: File) -> Result<Config, Faults> {
         faults.push(Fault("limits: every rate must be at least 1".into()));
     }
     let issuer = file.operator.issuer.unwrap_or_else(|| file.http.public_url.origin().ascii_serialization());
-    match (storage, keys, policy) {
-        (Some(storage), Some(keys), Some(policy)) if faults.is_empty() => Ok(Config {
+    let named = log::check(file.log, &issuer, safe, &mut faults);
+    match (storage, keys, policy, named) {
+        (Some(storage), Some(keys), Some(policy), Some(log)) if faults.is_empty() => Ok(Config {
             profile,
             operator: Operator { name: file.operator.name, contact: file.operator.contact, issuer },
             http: Http {
@@ -264,6 +271,7 @@ pub fn check(file: File) -> Result<Config, Faults> {
             limits,
             siem,
             console: file.console.map(|section| Console { url: section.url, listen: section.listen }),
+            log,
         }),
         _ => Err(Faults(faults)),
     }
@@ -366,7 +374,9 @@ fn check_keys(keys: &KeysSection, faults: &mut Vec<Fault>) -> Option<Keys> {
             Some(Retired { public_pem, not_before: section.not_before, not_after: section.not_after })
         })
         .collect();
-    Some(Keys { master: master?, receipt_pem: receipt_pem?, retired: retired? })
+    let log_pem = take(faults, log::key(keys.log_file.as_deref()));
+    let log_retired = keys.log_retired.clone();
+    Some(Keys { master: master?, receipt_pem: receipt_pem?, retired: retired?, log_pem: log_pem?, log_retired })
 }
 
 fn master(path: &Path) -> Result<Master, Fault> {

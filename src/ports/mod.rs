@@ -14,6 +14,7 @@ pub mod store;
 pub mod timing;
 
 pub use change::{Change, Effect};
+pub use log::{CheckpointSigner, LogStore, MarkFile};
 pub use outward::{Ceremonies, ChannelSender, ConsoleCeremonies, WebhookSender};
 pub use secrets::{ReceiptSigner, Secrets};
 pub use staff::{StaffEffect, StaffStore};

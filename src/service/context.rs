@@ -5,6 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::error::Error;
+use super::log::Log;
 use crate::domain::approval::Actor;
 use crate::domain::audit::{AuditEntry, AuditEvent, Facts};
 use crate::domain::ids::ChangeId;
@@ -60,6 +61,7 @@ pub struct Context {
     pub secrets: Arc<dyn Secrets>,
     pub signer: Arc<dyn ReceiptSigner>,
     pub settings: Arc<Settings>,
+    pub log: Log,
     pub staff: Arc<dyn StaffStore>,
     /// Where staff work, if this deployment has a console.
     pub console: Option<Console>,

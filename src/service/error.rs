@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::log::RolledBack;
 use crate::domain::approval::transitions::Refusal;
 use crate::domain::backend::Scope;
 use crate::domain::link::LinkRefusal;
@@ -74,6 +75,9 @@ pub enum Error {
     /// Whether the change was stored isn't known.
     #[error("the outcome isn't known yet")]
     Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database is from before the log's high-water mark, or its log isn't the one that was signed.
+    #[error("the log isn't the one that was signed: {0}")]
+    RolledBack(#[from] RolledBack),
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Nobody is signed in on the console, or not any more.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Context, Error, commit};
 use crate::domain::approval::transitions::Due;
-use crate::domain::approval::{Actor, Approval};
+use crate::domain::approval::{Actor, Approval, Logged};
 use crate::domain::ids::ApprovalId;
 use crate::domain::time::Timestamp;
 use crate::ports::store::{CommitError, DueCase, StoreError};
@@ -31,6 +31,8 @@ pub enum Outcome {
 /// # Errors
 /// [`Error::Store`] when they can't be read: every timer must come back.
 pub async fn fall_due(cx: &Context, ids: &[ApprovalId]) -> Result<Vec<Outcome>, Error> {
+    // The mark is looked at before the record, because only the other way round could it be ahead of a sound one.
+    let mark = cx.log.mark.least();
     let cases = cx.store.due_cases(ids).await?;
     let mut found = Vec::with_capacity(cases.len());
     for case in cases {
@@ -41,14 +43,20 @@ pub async fn fall_due(cx: &Context, ids: &[ApprovalId]) -> Result<Vec<Outcome>, 
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(futures_util::future::join_all(found.into_iter().map(|case| one(cx, case))).await)
+    Ok(futures_util::future::join_all(found.into_iter().map(|case| one(cx, case, mark))).await)
 }
 
-async fn one(cx: &Context, case: DueCase) -> Outcome {
+async fn one(cx: &Context, case: DueCase, mark: u64) -> Outcome {
     let now = cx.now();
     let id = case.approval.id;
     let due_at = case.approval.due_at();
-    let transition = match case.approval.fall_due(case.told, now) {
+    // A database from before the mark releases nothing. Whether its log was signed says nothing about it either.
+    let logged = match case.logged {
+        Some(size) if size >= mark => Logged::Yes,
+        Some(_) | None => Logged::NotYet,
+    };
+    let waits_for_log = case.told.is_some() && logged == Logged::NotYet;
+    let transition = match case.approval.fall_due(case.told, logged, now) {
         Due::Never => return Outcome::Nothing(id),
         Due::Later(at) => {
             if let Err(error) = cx.timers.arm(&[(id, at)]).await {
@@ -56,7 +64,7 @@ async fn one(cx: &Context, case: DueCase) -> Outcome {
             }
             // A notice may have been delivered since the case was read, and have armed "now" before we armed "later"
             // over it. Whoever comes second must see the other, so the case is read once more.
-            if due_at.is_some_and(|due_at| due_at <= now) && is_told_by_now(cx, id).await {
+            if due_at.is_some_and(|due_at| due_at <= now) && !waits_for_log && is_told_by_now(cx, id).await {
                 return Outcome::Again(id);
             }
             return Outcome::Later(id, at);

@@ -105,6 +105,10 @@ impl Problem {
             }
             // Nothing says that there could be one.
             Error::NoConsole => not_found(),
+            Error::RolledBack(_) => Self::new(
+                Kind::LogRolledBack,
+                "Nothing is approved, released or redeemed until the operator has recovered the record.",
+            ),
             Error::Store(StoreError::Unavailable(_)) => {
                 Self::new(Kind::Unavailable, "Nothing was changed. Try again.").with(Extra::RetryAfter(SOON))
             }
@@ -171,6 +175,7 @@ fn log(error: &Error) {
         Error::Internal(_) | Error::Store(StoreError::Corrupt { .. }) | Error::Ceremony(CeremonyError::Internal(_)) => {
             tracing::error!(error = %chain(error), "a fault of our own")
         }
+        Error::RolledBack(_) => tracing::error!(error = %chain(error), "the log is not the one that was signed"),
         Error::Unknown(_) | Error::Store(StoreError::Unavailable(_)) => {
             tracing::warn!(error = %chain(error), "the store didn't do its part");
         }

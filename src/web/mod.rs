@@ -9,6 +9,7 @@ pub mod device;
 pub mod error;
 pub mod extract;
 pub mod guard;
+pub mod log;
 pub mod openapi;
 pub mod ops;
 pub mod pages;

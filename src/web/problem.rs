@@ -107,6 +107,8 @@ kinds! {
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong on our side";
     /// The change may have been stored. Repeating it with the same Idempotency-Key is safe.
     OutcomeUnknown "outcome-unknown" SERVICE_UNAVAILABLE "Whether it was done isn't known yet";
+    /// The database is from before its log's high-water mark. Only the operator can end this.
+    LogRolledBack "log-rolled-back" SERVICE_UNAVAILABLE "The record isn't the one that was signed";
     Unavailable "unavailable" SERVICE_UNAVAILABLE "The service can't do this right now";
 }
 

@@ -29,6 +29,9 @@ url = "sqlite:{at}/countersign.db"
 [keys]
 master_file = "{at}/master.key"
 receipt_file = "{at}/receipt.pem"
+log_file = "{at}/log.pem"
+[log]
+high_water = "{at}/high-water"
 [smtp]
 host = "mail.example"
 port = 587

@@ -129,6 +129,13 @@ pub enum StateName {
     Expired,
 }
 
+/// Whether the audit entry of the decision is in a signed checkpoint of the log, so that nobody can take it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logged {
+    Yes,
+    NotYet,
+}
+
 /// Proof that the holder was told on a way other than the device that approved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
@@ -157,6 +164,8 @@ pub enum CancelReason {
     StaffCancelled,
     /// No notice reached the holder before the hold's cap.
     Unreachable,
+    /// The database was restored to an earlier moment, and what it says isn't known to be so any more.
+    Recovered,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,6 +268,7 @@ impl CancelReason {
             Self::BackendCancelled => "backend_cancelled",
             Self::StaffCancelled => "staff_cancelled",
             Self::Unreachable => "unreachable",
+            Self::Recovered => "recovered",
         }
     }
 }

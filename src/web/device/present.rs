@@ -139,6 +139,7 @@ impl Viewer<'_> {
                     (CancelReason::BackendCancelled, _) => Stopper::Backend,
                     (CancelReason::StaffCancelled, _) => Stopper::Staff,
                     (CancelReason::Unreachable, _) => Stopper::Unreachable,
+                    (CancelReason::Recovered, _) => Stopper::Service,
                 },
                 approved: None,
             },

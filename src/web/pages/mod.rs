@@ -19,6 +19,7 @@ pub mod given;
 pub mod home;
 pub mod live;
 pub mod outcome;
+pub mod third_party;
 pub mod undecidable;
 pub mod waiting;
 mod way;

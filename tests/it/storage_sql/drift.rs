@@ -60,7 +60,7 @@ async fn both_databases_have_the_same_tables() {
     for (table, columns) in &on_postgres {
         assert_eq!(&on_sqlite[table], columns, "in table {table}");
     }
-    assert!(on_postgres.len() >= 14, "{:?}", on_postgres.keys());
+    assert!(on_postgres.len() >= 16, "{:?}", on_postgres.keys());
 }
 
 #[tokio::test]

@@ -51,6 +51,7 @@ type TheStore = PostgresStore;
 
 const BEGIN: &str = "BEGIN";
 const INSERT_AUDIT: &str = own::INSERT_AUDIT;
+const LEAVES: &str = own::LEAVES;
 
 /// A list of ids as one value.
 fn ids(list: &[Uuid]) -> Vec<Uuid> {

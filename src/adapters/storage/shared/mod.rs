@@ -8,6 +8,7 @@ mod audit;
 pub mod audit_statements;
 mod backends;
 mod holders;
+mod log;
 mod outbox;
 mod port;
 pub mod rare;
@@ -16,7 +17,7 @@ pub mod staff_statements;
 mod staff_writes;
 pub mod statements;
 
-use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, TheStore, ids};
+use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, LEAVES, TheStore, ids};
 use statements as sql;
 
 /// A connection of this backend.

@@ -12,8 +12,9 @@ use super::record::{ApprovalRow, DeliveryRow, NoticeRow, Record};
 /// Writes a change.
 pub fn change(record: &mut Record, change: Change, now: Timestamp) {
     let about = effect(record, change.effect, now);
+    let id = change.entry.id;
     record.entries.push(change.entry);
-    record.evidence.extend(change.evidence.map(|evidence| (about, evidence)));
+    record.evidence.extend(change.evidence.map(|evidence| (about, id, evidence)));
     for notice in change.notices {
         let status = match notice.turn {
             Turn::Now => NoticeStatus::Queued,
