@@ -11,8 +11,8 @@ use url::{Host, Url};
 use super::log::{self, LogSection};
 use super::policy::PolicySection;
 use super::{
-    Config, Console, Fault, Faults, Http, Keys, Limits, Master, Operator, Push, Retired, RetiredLog, Smtp, SmtpTls,
-    Storage, Tls, secret_file,
+    Config, Console, Fault, Faults, Http, Keys, Master, Operator, Push, Retired, RetiredLog, Smtp, SmtpTls, Storage,
+    Tls, secret_file,
 };
 use crate::domain::Timestamp;
 use crate::domain::channel::NEW_CHANNEL_HOLD;
@@ -41,19 +41,12 @@ pub struct File {
     #[serde(default)]
     holds: HoldsSection,
     #[serde(default)]
-    limits: LimitsSection,
+    limits: super::limits::LimitsSection,
     #[serde(default)]
     log: LogSection,
     #[serde(default)]
     siem: Vec<super::siem::SiemSection>,
-    console: Option<ConsoleSection>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConsoleSection {
-    url: Url,
-    listen: SocketAddr,
+    console: Option<Console>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -171,14 +164,6 @@ struct HoldsSection {
     new_channel_seconds: Option<u64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct LimitsSection {
-    notices_per_minute: Option<u32>,
-    tries_per_minute: Option<u32>,
-    key_per_minute: Option<u32>,
-}
-
 /// Reads the file, then the environment over it.
 ///
 /// # Errors
@@ -238,15 +223,8 @@ pub fn check(file: File) -> Result<Config, Faults> {
     };
     let new_device_hold = hold("new_device_seconds", file.holds.new_device_seconds, NEW_DEVICE_HOLD);
     let new_channel_hold = hold("new_channel_seconds", file.holds.new_channel_seconds, NEW_CHANNEL_HOLD);
-    let limits = Limits {
-        notices_per_minute: file.limits.notices_per_minute.unwrap_or(5),
-        tries_per_minute: file.limits.tries_per_minute.unwrap_or(30),
-        key_per_minute: file.limits.key_per_minute.unwrap_or(60_000),
-    };
+    let limits = super::limits::check(&file.limits, &mut faults);
     let siem = super::siem::check(file.siem, &mut faults);
-    if [limits.notices_per_minute, limits.tries_per_minute, limits.key_per_minute].contains(&0) {
-        faults.push(Fault("limits: every rate must be at least 1".into()));
-    }
     let issuer = file.operator.issuer.unwrap_or_else(|| file.http.public_url.origin().ascii_serialization());
     let named = log::check(file.log, &issuer, safe, &mut faults);
     match (storage, keys, policy, named) {
@@ -270,7 +248,7 @@ pub fn check(file: File) -> Result<Config, Faults> {
             new_channel_hold,
             limits,
             siem,
-            console: file.console.map(|section| Console { url: section.url, listen: section.listen }),
+            console: file.console,
             log,
         }),
         _ => Err(Faults(faults)),

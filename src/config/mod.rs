@@ -5,6 +5,7 @@
 //! own; only their paths are in the configuration.
 
 pub mod file;
+mod limits;
 mod log;
 pub mod policy;
 pub mod siem;
@@ -62,7 +63,8 @@ pub struct Config {
 }
 
 /// The console: an origin and a listener of its own.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Console {
     /// Its host is the RP ID of staff's passkeys, which therefore work nowhere else.
     pub url: Url,

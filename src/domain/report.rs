@@ -96,8 +96,11 @@ impl Reader {
         let subject = entry.object_of("stf").map(str::to_owned);
         let counted = self.range.holds(entry.at);
         if about_access {
-            // What these entries say about an employer, they say about the person whose access changes.
-            if let (Some(subject), Some(employer)) = (&subject, entry.fact("employer")) {
+            // `employer` is that of whoever acts; the entry names another person's employer beside it.
+            let own = entry.actor.kind != "staff" || entry.actor.id == subject;
+            let named = entry.fact("new_employer").or_else(|| entry.fact("ended_employer"));
+            let employer = named.or_else(|| entry.fact("employer").filter(|_| own));
+            if let (Some(subject), Some(employer)) = (&subject, employer) {
                 self.employers.insert(subject.clone(), employer.to_owned());
             }
             if counted {
@@ -109,7 +112,7 @@ impl Reader {
         if !counted || comes_or_goes(&entry.kind) {
             return;
         }
-        let said = entry.fact("employer").filter(|_| !about_access).map(str::to_owned);
+        let said = entry.fact("employer").map(str::to_owned);
         let employer = said.or_else(|| self.employers.get(actor).cloned());
         let (counts, people) = self.line(employer);
         counts.privileged_actions += 1;
@@ -150,9 +153,19 @@ fn share(part: u64, whole: u64) -> f64 {
     u32::try_from(ten_thousandths).map_or(0.0, |parts| f64::from(parts) / 10_000.0)
 }
 
-/// Whether an entry tells of a change in what a person of staff may do.
+/// Whether an entry tells of a change in what a person of staff may do. What was only proposed or tried is none.
 fn is_access_change(kind: &str) -> bool {
-    kind.starts_with("staff.") && !comes_or_goes(kind) && !matches!(kind, "staff.viewed" | "staff.listed")
+    const CHANGES: [&str; 8] = [
+        "staff.added",
+        "staff.changed",
+        "staff.extended",
+        "staff.founder_invited",
+        "staff.invited_from_host",
+        "staff.joined",
+        "staff.ended",
+        "staff_change.carried_out",
+    ];
+    CHANGES.contains(&kind)
 }
 
 fn comes_or_goes(kind: &str) -> bool {
@@ -217,18 +230,24 @@ mod tests {
         }
     }
 
+    fn ended(seconds: i64, by: &str, employer: &str, who: &str, whose: &str) -> Reading {
+        let mut ended = entry(seconds, "staff.ended", Some(by), &[who], Some(employer));
+        ended.facts.insert("ended_employer".into(), whose.into());
+        ended
+    }
+
     fn report() -> ThirdParty {
         let mut reader = Reader::new(Range { from: at(100), to: at(200) });
         for entry in [
-            entry(1, "staff.added", Some("stf_admin"), &["stf_admin"], Some("in-house")),
-            entry(2, "staff.added", Some("stf_admin"), &["stf_kim"], Some("Callcentre, Inc.")),
+            entry(1, "staff.founder_invited", None, &["stf_admin"], Some("in-house")),
+            entry(2, "staff.joined", Some("stf_kim"), &["stf_kim"], Some("Callcentre, Inc.")),
             entry(99, "holder.revealed", Some("stf_kim"), &["hld_1"], Some("Callcentre, Inc.")),
             entry(100, "holder.viewed", Some("stf_kim"), &["hld_1"], None),
             entry(101, "holder.revealed", Some("stf_kim"), &["hld_1"], Some("Callcentre, Inc.")),
             entry(102, "override.requested", Some("stf_kim"), &["ovr_1"], Some("Callcentre, Inc.")),
             entry(103, "override.signed", Some("stf_admin"), &["ovr_1"], Some("in-house")),
             entry(104, "staff.signed_in", Some("stf_kim"), &["stf_kim"], Some("Callcentre, Inc.")),
-            entry(105, "staff.ended", Some("stf_admin"), &["stf_kim"], Some("Callcentre, Inc.")),
+            ended(105, "stf_admin", "in-house", "stf_kim", "Callcentre, Inc."),
             entry(106, "holder.viewed", Some("stf_ghost"), &["hld_1"], None),
             entry(107, "approval.released", None, &["apr_1"], None),
             entry(200, "holder.viewed", Some("stf_admin"), &["hld_1"], Some("in-house")),

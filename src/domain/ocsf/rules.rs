@@ -139,6 +139,13 @@ pub const KNOWN: &[(&str, Rule)] = &[
     ("holder.frozen", found(Severity::High, Some(Blocked))),
     ("row.forged", found(Severity::Critical, Some(Blocked))),
     ("row.corrupt", found(Severity::High, Some(Blocked))),
+    ("staff.joined", done(Enroll)),
+    ("staff.founder_invited", Rule { severity: Severity::Medium, ..done(Create) }),
+    ("staff.invited_from_host", Rule { severity: Severity::Medium, ..done(Create) }),
+    ("staff.code_right", signed(Session::Preauth)),
+    ("staff.code_wrong", refused(PREAUTH, Severity::Low)),
+    ("holder.view_refused", refused(Class::Entity(Read), Severity::Medium)),
+    ("holder.erased", Rule { severity: Severity::Medium, ..done(Delete) }),
     ("log.shrunk", found(Severity::Critical, Some(Blocked))),
 ];
 
@@ -175,6 +182,7 @@ const DEEDS: &[(&str, Rule)] = &[
     ("opened", done(Create)),
     ("invited", done(Create)),
     ("requested", done(Create)),
+    ("proposed", done(Create)),
     ("viewed", done(Read)),
     ("read", done(Read)),
     ("looked_up", done(Read)),
