@@ -173,6 +173,8 @@ const THINGS: &[&str] = &[
     "scim",
     "log",
     "record",
+    "staff_change",
+    "directory_key",
 ];
 
 /// Last words, and what they do.
