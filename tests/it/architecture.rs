@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("app", &["domain", "ports", "service", "workers", "web", "adapters", "config", "telemetry"]),
     ("keys", &["adapters", "ports"]),
     ("authenticator", &["domain"]),
+    ("cli", &["domain", "ports", "service", "adapters", "config", "app"]),
     ("demo", &["domain", "ports", "service", "adapters", "config", "app", "authenticator"]),
 ];
 
