@@ -13,6 +13,9 @@ use crate::ports::store::{CommitError, DueCase, StoreError};
 /// Clocks further apart than this: the node releases nothing and says so.
 pub use crate::domain::approval::transitions::MAX_SKEW;
 
+/// When an approval in a database that was rolled back is looked at again.
+const ROLLED_BACK: Duration = Duration::from_secs(5);
+
 /// What became of one approval that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -59,6 +62,8 @@ async fn one(cx: &Context, case: DueCase, mark: u64) -> Outcome {
     let transition = match case.approval.fall_due(case.told, logged, now) {
         Due::Never => return Outcome::Nothing(id),
         Due::Later(at) => {
+            // Nothing but the operator ends this; it isn't looked at twenty times a second until then.
+            let at = if case.logged.is_some_and(|size| size < mark) { now + ROLLED_BACK } else { at };
             if let Err(error) = cx.timers.arm(&[(id, at)]).await {
                 tracing::warn!(error = %error, "a timer could not be set; the sweep will");
             }

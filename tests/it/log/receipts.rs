@@ -165,7 +165,9 @@ async fn the_command_line_verifies_a_receipt_offline() {
     assert!(verify(&[&given, "--jwks", &jwks, "--log-keys", &log_keys, "--age", "archived"]).status.success());
 
     let other = VerifierKey { public: [9; 32], ..keys.keys[0].key.clone() }.to_string();
-    let bad_jws = file("bad.jws", &format!("{}A", &jws[..jws.len() - 1]));
+    let (rest, signature) = jws.rsplit_once('.').unwrap();
+    let mirrored: String = signature.chars().rev().collect();
+    let bad_jws = file("bad.jws", &format!("{rest}.{mirrored}"));
     let of_other = format!("--audience=bkd_{}", "0".repeat(32));
     for (arguments, why) in [
         (vec![given.as_str(), "--jwks", &jwks, "--log-key", &other, "--age", "archived"], "known key"),
@@ -182,4 +184,30 @@ async fn the_command_line_verifies_a_receipt_offline() {
         let said = String::from_utf8(bad.stderr).unwrap();
         assert!(!bad.status.success() && said.contains(why), "{arguments:?} said {said}");
     }
+}
+
+/// The program that docs/audit.md gives to people who don't want to trust our tool.
+#[tokio::test]
+async fn the_program_in_the_documentation_verifies_a_receipt() {
+    let world = World::new().await;
+    redeemed(&world, "u-0").await;
+    let (_, receipt) = redeemed(&world, "u-1").await;
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.md")).unwrap();
+    let (_, rest) = page.split_once("```python\n").unwrap();
+    let (program, _) = rest.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let key = world.cx.log.signer.keys().keys[0].key.clone();
+    let run = |receipt: &Receipt, key: &VerifierKey| {
+        let claims = folder.path().join("claims.json");
+        std::fs::write(&claims, json!(receipt).to_string()).unwrap();
+        Command::new("/usr/bin/python3").args(["-c", program]).arg(&claims).arg(key.to_string()).output().unwrap()
+    };
+    let good = run(&receipt, &key);
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    let mut other = receipt.clone();
+    other.proof.salt = Blob(vec![0; 16]);
+    assert!(!run(&other, &key).status.success(), "another salt");
+    assert!(!run(&with_tlog(&receipt, |proof| proof.index -= 1), &key).status.success(), "another index");
+    let stranger = VerifierKey { public: [9; 32], ..key.clone() };
+    assert!(!run(&receipt, &stranger).status.success(), "another key");
 }
