@@ -15,7 +15,7 @@ mod wire;
 use clap::{Parser, ValueEnum};
 use std::time::Duration;
 
-use figures::{Extent, creates, flat, footprint, lifecycle, timers, webhook};
+use figures::{Extent, creates, flat, footprint, lifecycle, log, timers, webhook};
 use stack::Backing;
 
 /// Measures the release build.
@@ -45,6 +45,8 @@ enum Figure {
     Flat,
     /// From a decision to its webhook.
     Webhook,
+    /// Audited appends, time to a signed checkpoint, and the size of a proof.
+    Log,
     All,
 }
 
@@ -65,6 +67,9 @@ async fn main() -> anyhow::Result<()> {
         }
         if wanted(Figure::Webhook) {
             webhook::run(backing, extent).await?;
+        }
+        if wanted(Figure::Log) {
+            log::run(backing, extent).await?;
         }
     }
     if wanted(Figure::Timers) {

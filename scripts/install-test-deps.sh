@@ -17,6 +17,10 @@ has_compose() { docker compose version || docker-compose version; }
 # The system's interpreter, because that is the one the tests start: another one earlier in PATH doesn't see
 # Debian's packages.
 has_aiosmtpd() { /usr/bin/python3 -c 'import aiosmtpd'; }
+has_pip() { has_pymerkle || /usr/bin/python3 -m pip --version; }
+# An implementation of the log's tree that isn't ours and isn't Rust. Debian has none, so it lies beside the tests.
+python_extra=$(cd "$(dirname "$0")/.." && pwd)/tests/.python
+has_pymerkle() { PYTHONPATH=$python_extra /usr/bin/python3 -c 'import pymerkle'; }
 
 # check | Debian package | what it is, for other systems
 needs=(
@@ -31,6 +35,7 @@ needs=(
     "chromedriver|chromium-driver|ChromeDriver of the same version, as chromedriver in PATH"
     "compose|docker-compose|docker compose (only its 'config' command is used; no engine)"
     "aiosmtpd|python3-aiosmtpd|the Python package aiosmtpd, for /usr/bin/python3"
+    "pip|python3-pip|pip, for /usr/bin/python3"
 )
 
 missing() {
@@ -41,9 +46,9 @@ missing() {
 }
 
 mapfile -t absent < <(missing)
-[[ ${#absent[@]} -eq 0 ]] && exit 0
+[[ ${#absent[@]} -eq 0 ]] && has_pymerkle >/dev/null 2>&1 && exit 0
 
-if command -v apt-get >/dev/null; then
+if [[ ${#absent[@]} -ne 0 ]] && command -v apt-get >/dev/null; then
     as_root=()
     if [[ $EUID -ne 0 ]]; then
         as_root=(sudo -n)
@@ -77,4 +82,11 @@ if [[ ${#absent[@]} -ne 0 ]]; then
     echo "install-test-deps: the tests need, and this machine lacks:" >&2
     printf '%s\n' "${absent[@]}" | while IFS='|' read -r _ _ what; do echo "  - $what" >&2; done
     exit 1
+fi
+
+if ! has_pymerkle >/dev/null 2>&1; then
+    echo "install-test-deps: installing pymerkle into tests/.python"
+    PIP_ROOT_USER_ACTION=ignore /usr/bin/python3 -m pip install --quiet --no-deps --upgrade --target "$python_extra" \
+        pymerkle==7.0.0 cachetools==5.5.2
+    has_pymerkle
 fi

@@ -8,11 +8,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::adapters::receipts;
 use crate::adapters::timing::OsEntropy;
+use crate::adapters::{log_key, receipts};
 use crate::ports::Entropy;
 
-/// Makes `master.key`, `receipt.pem` and `vapid.pem`, readable by their owner only.
+/// Makes `master.key`, `receipt.pem`, `log.pem` and `vapid.pem`, readable by their owner only.
 ///
 /// # Errors
 /// When a file exists, or can't be written.
@@ -23,6 +23,7 @@ pub fn make(folder: &Path) -> anyhow::Result<()> {
     let files = [
         ("master.key", format!("{master}\n")),
         ("receipt.pem", receipts::generate_pem()?),
+        ("log.pem", log_key::generate_pem(&entropy.bytes())?),
         ("vapid.pem", receipts::generate_pem()?),
     ];
     for (name, text) in files {
@@ -37,7 +38,9 @@ pub fn make(folder: &Path) -> anyhow::Result<()> {
         println!("{}", path.display());
     }
     let at = folder.display();
-    println!("\n[keys]\nmaster_file = \"{at}/master.key\"\nreceipt_file = \"{at}/receipt.pem\"");
+    println!(
+        "\n[keys]\nmaster_file = \"{at}/master.key\"\nreceipt_file = \"{at}/receipt.pem\"\nlog_file = \"{at}/log.pem\""
+    );
     println!("\n[push]\nvapid_file = \"{at}/vapid.pem\"\ncontact = \"mailto:you@example.org\"");
     Ok(())
 }

@@ -8,6 +8,7 @@
 pub mod adapters;
 pub mod app;
 pub mod authenticator;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod domain;
@@ -16,4 +17,5 @@ pub mod ports;
 pub mod service;
 pub mod telemetry;
 pub mod web;
+pub mod witness;
 pub mod workers;

@@ -9,7 +9,7 @@ use countersign::domain::ids::{BackendId, KeyId};
 use countersign::domain::text::Line;
 use countersign::service::{Profile, backends};
 use countersign::telemetry::{self, LogFormat};
-use countersign::{demo, keys};
+use countersign::{cli, demo, keys};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +57,9 @@ enum Command {
     /// Backends and their API keys.
     #[command(subcommand)]
     Backend(BackendCommand),
+    /// Staff: invite from the host, and the identity provider's keys.
+    #[command(subcommand)]
+    Staff(cli::staff::StaffCommand),
     /// Make the key files of a new deployment in a folder. Existing files are left alone.
     Keys { folder: PathBuf },
     /// Ask a running service, on its listener for operations, whether it is ready; for container health checks.
@@ -66,6 +69,23 @@ enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
+    /// Receipts.
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+    /// After the database was restored to an earlier moment: cancel all that lives, and go on. Stop every node first.
+    Recover,
+    /// The audit log: check it, write it down, witness other logs.
+    #[command(subcommand)]
+    Audit(cli::audit::AuditCommand),
+    /// Reports from the audit log.
+    #[command(subcommand)]
+    Report(cli::report::ReportCommand),
+}
+
+#[derive(Subcommand)]
+enum ReceiptCommand {
+    /// Check a receipt and its proof, without network and without database.
+    Verify(cli::receipt::Verify),
 }
 
 #[derive(Subcommand)]
@@ -121,12 +141,17 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Backend(command) => backend(&load()?, command).await,
+        Command::Staff(command) => cli::staff::run(&load()?, command).await,
         Command::Keys { folder } => keys::make(&folder),
         Command::Healthcheck { address } => keys::healthcheck(address),
         Command::Openapi => {
             println!("{}", countersign::web::openapi::document().to_pretty_json()?);
             Ok(())
         }
+        Command::Receipt(ReceiptCommand::Verify(given)) => cli::receipt::verify(&given),
+        Command::Recover => cli::recover::run(&load()?).await,
+        Command::Audit(command) => cli::audit::run(command, load).await,
+        Command::Report(command) => cli::report::run(&load()?, command).await,
     }
 }
 

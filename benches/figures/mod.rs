@@ -4,6 +4,7 @@ pub mod creates;
 pub mod flat;
 pub mod footprint;
 pub mod lifecycle;
+pub mod log;
 pub mod pgbench;
 pub mod timers;
 pub mod webhook;

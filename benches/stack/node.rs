@@ -48,6 +48,7 @@ public_url = "http://localhost:{port}"
 [keys]
 master_file = "{keys}/master.key"
 receipt_file = "{keys}/receipt.pem"
+log_file = "{keys}/log.pem"
 [outbound]
 allow = ["127.0.0.0/8"]
 [policy]

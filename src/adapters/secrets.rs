@@ -30,11 +30,13 @@ pub struct MasterSecrets {
     cancel_link: hmac::Key,
     wait_link: hmac::Key,
     enrol_code: hmac::Key,
+    invite_code: hmac::Key,
     address: LessSafeKey,
     webhook_secret: LessSafeKey,
     page: LessSafeKey,
     prompt: LessSafeKey,
     enrolment: LessSafeKey,
+    console: LessSafeKey,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -50,11 +52,13 @@ impl MasterSecrets {
             cancel_link: tag_key(&prk, "tag/cancel-link")?,
             wait_link: tag_key(&prk, "tag/wait-link")?,
             enrol_code: tag_key(&prk, "tag/enrol-code")?,
+            invite_code: tag_key(&prk, "tag/invite-code")?,
             address: box_key(&prk, "box/address")?,
             webhook_secret: box_key(&prk, "box/webhook-secret")?,
             page: box_key(&prk, "box/page")?,
             prompt: box_key(&prk, "box/prompt")?,
             enrolment: box_key(&prk, "box/enrolment")?,
+            console: box_key(&prk, "box/console")?,
             entropy,
         })
     }
@@ -65,6 +69,7 @@ impl MasterSecrets {
             TagKey::CancelLink => &self.cancel_link,
             TagKey::WaitLink => &self.wait_link,
             TagKey::EnrolCode => &self.enrol_code,
+            TagKey::InviteCode => &self.invite_code,
         }
     }
 
@@ -75,6 +80,7 @@ impl MasterSecrets {
             BoxKey::Page => &self.page,
             BoxKey::Prompt => &self.prompt,
             BoxKey::Enrolment => &self.enrolment,
+            BoxKey::Console => &self.console,
         }
     }
 }
@@ -146,9 +152,16 @@ mod tests {
 
     use super::*;
 
-    const TAGS: [TagKey; 4] = [TagKey::Row, TagKey::CancelLink, TagKey::WaitLink, TagKey::EnrolCode];
-    const BOXES: [BoxKey; 5] =
-        [BoxKey::Address, BoxKey::WebhookSecret, BoxKey::Page, BoxKey::Prompt, BoxKey::Enrolment];
+    const TAGS: [TagKey; 5] =
+        [TagKey::Row, TagKey::CancelLink, TagKey::WaitLink, TagKey::EnrolCode, TagKey::InviteCode];
+    const BOXES: [BoxKey; 6] = [
+        BoxKey::Address,
+        BoxKey::WebhookSecret,
+        BoxKey::Page,
+        BoxKey::Prompt,
+        BoxKey::Enrolment,
+        BoxKey::Console,
+    ];
 
     /// Counts, so that every nonce differs and every run is the same.
     #[derive(Default)]

@@ -13,8 +13,8 @@ use url::Url;
 
 use crate::adapters::channels::inbox::Inbox;
 use crate::config::Config;
-use crate::service::Context;
-use crate::workers::{ClockGate, deliveries, notices, sweep, timers};
+use crate::service::{Context, log};
+use crate::workers::{ClockGate, deliveries, notices, sequencer, siem, sweep, timers};
 
 pub use parts::{Parts, Record, open, open_record};
 
@@ -72,10 +72,21 @@ pub async fn start(
     if let Err(error) = sweep::sweep(&cx, &gate).await {
         tracing::warn!(error = %error, "the first sweep could not be finished");
     }
+    // Before anything is answered, too: a restored database is known from the start.
+    if let Err(error) = log::look(&cx).await {
+        tracing::error!(error = %error, "the log could not be compared with its high-water mark");
+    }
+    if !role.works() {
+        spawn(&mut tasks, sequencer::follow(cx.clone(), stop.clone()));
+    }
     if role.works() {
+        spawn(&mut tasks, sequencer::run(cx.clone(), stop.clone()));
         spawn(&mut tasks, timers::run(cx.clone(), gate.clone(), stop.clone()));
         spawn(&mut tasks, sweep::run(cx.clone(), gate.clone(), stop.clone()));
         spawn(&mut tasks, notices::run(cx.clone(), parts.senders.clone(), parts.notices_wake.clone(), stop.clone()));
+        for sink in parts.sinks.clone() {
+            spawn(&mut tasks, siem::run(parts.stream(), sink, stop.clone()));
+        }
         let webhooks = deliveries::run(cx.clone(), parts.webhooks.clone(), parts.deliveries_wake.clone(), stop.clone());
         spawn(&mut tasks, webhooks);
         parts.record.hand_over();
@@ -85,6 +96,7 @@ pub async fn start(
                 parts.record.outbox_signal(),
                 parts.notices_wake.clone(),
                 parts.deliveries_wake.clone(),
+                cx.log.wake.clone(),
                 stop.clone(),
             ),
         );
@@ -99,6 +111,11 @@ pub async fn start(
     };
     if role.serves() {
         let server = listen::public(&site, listener, config.http.tls.as_ref())?;
+        listen::run(&mut tasks, server, stop.clone());
+    }
+    if let Some(console) = config.console.as_ref().filter(|_| role.serves()) {
+        let listener = TcpListener::bind(console.listen)?;
+        let server = listen::console(&site, listener, config.http.tls.as_ref())?;
         listen::run(&mut tasks, server, stop.clone());
     }
     if let Some(address) = config.http.ops_listen {
@@ -116,11 +133,12 @@ fn spawn(tasks: &mut JoinSet<anyhow::Result<()>>, work: impl Future<Output = ()>
     });
 }
 
-/// One signal of the store wakes both senders.
+/// One signal of the store wakes both senders, and the log.
 async fn fan_out(
     from: Arc<tokio::sync::Notify>,
     notices: Arc<tokio::sync::Notify>,
     deliveries: Arc<tokio::sync::Notify>,
+    log: Arc<tokio::sync::Notify>,
     stop: CancellationToken,
 ) {
     loop {
@@ -128,6 +146,7 @@ async fn fan_out(
             () = from.notified() => {
                 notices.notify_one();
                 deliveries.notify_one();
+                log.notify_one();
             }
             () = stop.cancelled() => return,
         }

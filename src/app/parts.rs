@@ -10,21 +10,34 @@ use crate::adapters::channels::email::{Email, EmailConfig, SmtpTls as MailTls};
 use crate::adapters::channels::inbox::Inbox;
 use crate::adapters::channels::web_push::WebPush;
 use crate::adapters::channels::web_push::vapid::Vapid;
+use crate::adapters::high_water::{FileMark, MemoryMark};
+use crate::adapters::log_key::{Ed25519Checkpoints, RetiredLogKey};
 use crate::adapters::outbound::host::HostPattern;
 use crate::adapters::outbound::{Outbound, OutboundConfig, PlainHttp};
 use crate::adapters::receipts::{Es256Receipts, RetiredKey};
 use crate::adapters::secrets::MasterSecrets;
+use crate::adapters::siem::{FileSink, StdoutSink, WebhookSink};
 use crate::adapters::storage::postgres::{PostgresOptions, PostgresStore};
 use crate::adapters::storage::sqlite::SqliteStore;
 use crate::adapters::timing::redis::{Redis, RedisSettings, Topology};
 use crate::adapters::timing::{MemoryLimits, MemoryLive, MemoryTimers, OsEntropy, SystemClock};
 use crate::adapters::webauthn::Webauthn;
 use crate::adapters::webhooks::Webhooks;
+use crate::config::siem::SiemTarget;
 use crate::config::{Config, SmtpTls, Storage};
 use crate::domain::channel::ChannelKind;
-use crate::ports::{ChannelSender, Clock, Entropy, Limits, Live, Secrets, Store, Timers, WebhookSender};
-use crate::service::{Context, Profile, Settings};
+use crate::domain::verification::evidence::{Site, Sites};
+use crate::ports::audit::{AuditStore, CursorStore};
+use crate::ports::siem::EventSink;
+use crate::ports::{
+    ChannelSender, CheckpointSigner as _, Clock, Entropy, Limits, Live, LogStore, MarkFile, Secrets, StaffStore, Store,
+    Timers, WebhookSender,
+};
+use crate::service::audit;
+use crate::service::log::{HighWater, Log};
+use crate::service::{Console, Context, Profile, Settings};
 use crate::workers::notices::Senders;
+use crate::workers::siem::Stream;
 
 /// Everything that a running service is made of.
 pub struct Parts {
@@ -36,6 +49,50 @@ pub struct Parts {
     pub deliveries_wake: Arc<Notify>,
     pub push_key: Option<String>,
     pub inbox: Option<Arc<Inbox>>,
+    /// Where security events go.
+    pub sinks: Vec<Arc<dyn EventSink>>,
+}
+
+impl Parts {
+    /// The record as it is read again by those who check it.
+    ///
+    /// # Errors
+    /// When an origin names no host.
+    pub fn audit(&self, config: &Config) -> anyhow::Result<audit::Record> {
+        let site = |url: &url::Url| {
+            let rp_id = url.host_str().context("an origin names no host")?.to_owned();
+            anyhow::Ok(Site { rp_id, origin: url.origin().ascii_serialization() })
+        };
+        let console = config.console.as_ref().map(|console| site(&console.url)).transpose()?;
+        Ok(audit::Record {
+            audit: self.record.audit().0,
+            log: self.record.log(),
+            staff: self.record.staff(),
+            keys: self.cx.log.signer.keys().clone(),
+            sites: Sites { holders: site(&config.http.public_url)?, console },
+        })
+    }
+
+    /// What sinks are told of.
+    pub fn stream(&self) -> Stream {
+        let (audit, cursors) = self.record.audit();
+        let origin = self.cx.log.signer.keys().origin.to_string();
+        Stream { audit, log: self.record.log(), cursors, origin }
+    }
+}
+
+fn sinks(config: &Config, outbound: &Arc<Outbound>) -> Vec<Arc<dyn EventSink>> {
+    let sink = |sink: &crate::config::siem::SiemSink| -> Arc<dyn EventSink> {
+        let name = sink.name.clone();
+        match &sink.to {
+            SiemTarget::Stdout => Arc::new(StdoutSink),
+            SiemTarget::File(path) => Arc::new(FileSink::new(name, path.clone())),
+            SiemTarget::Webhook { url, authorization } => {
+                Arc::new(WebhookSink::new(name, url.clone(), authorization.clone(), Arc::clone(outbound)))
+            }
+        }
+    };
+    config.siem.iter().map(sink).collect()
 }
 
 /// The record, whichever database keeps it.
@@ -50,6 +107,34 @@ impl Record {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
             Self::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
+        }
+    }
+
+    /// The part of it that is about staff.
+    pub fn staff(&self) -> Arc<dyn StaffStore> {
+        match self {
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn StaffStore>,
+            Self::Postgres(store) => Arc::clone(store) as Arc<dyn StaffStore>,
+        }
+    }
+
+    /// Reads for those who check, and how far sinks were told.
+    pub fn audit(&self) -> (Arc<dyn AuditStore>, Arc<dyn CursorStore>) {
+        match self {
+            Self::Sqlite(store) => {
+                (Arc::clone(store) as Arc<dyn AuditStore>, Arc::clone(store) as Arc<dyn CursorStore>)
+            }
+            Self::Postgres(store) => {
+                (Arc::clone(store) as Arc<dyn AuditStore>, Arc::clone(store) as Arc<dyn CursorStore>)
+            }
+        }
+    }
+
+    /// The log's tree in it.
+    pub fn log(&self) -> Arc<dyn LogStore> {
+        match self {
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn LogStore>,
+            Self::Postgres(store) => Arc::clone(store) as Arc<dyn LogStore>,
         }
     }
 
@@ -141,10 +226,20 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         })
         .collect();
     let signer = Es256Receipts::new(config.keys.receipt_pem.expose_secret(), &retired).context("the receipt key")?;
+    let log = log(config, &record).await?;
     let outbound = Arc::new(outbound(config)?);
     // A channel that needs no server: for looking, and for a load that isn't about mail.
     let inbox = (config.profile != Profile::Production).then(|| Arc::new(Inbox::new()));
     let (senders, push_key) = channels(config, &outbound, &clock, inbox.as_ref())?;
+    let console = match &config.console {
+        Some(console) => {
+            let host = console.url.host_str().context("console.url names no host")?;
+            let name = format!("{} console", config.operator.name);
+            let ceremonies = Arc::new(Webauthn::new(host, &console.url, &name)?);
+            Some(Console { url: console.url.clone(), ceremonies })
+        }
+        None => None,
+    };
     let settings = Settings {
         profile: config.profile,
         operator: config.operator.name.clone(),
@@ -169,17 +264,38 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         secrets,
         signer: Arc::new(signer),
         settings: Arc::new(settings),
+        staff: record.staff(),
+        console,
+        log,
     };
     Ok(Parts {
         cx,
         record,
         senders,
+        sinks: sinks(config, &outbound),
         webhooks: Arc::new(Webhooks::new(outbound)),
         notices_wake: Arc::new(Notify::new()),
         deliveries_wake: Arc::new(Notify::new()),
         push_key,
         inbox,
     })
+}
+
+async fn log(config: &Config, record: &Record) -> anyhow::Result<Log> {
+    let retired: Vec<RetiredLogKey> = config
+        .keys
+        .log_retired
+        .iter()
+        .map(|old| RetiredLogKey { key: old.key.clone(), not_before: old.not_before, not_after: old.not_after })
+        .collect();
+    let pem = config.keys.log_pem.expose_secret();
+    let signer = Ed25519Checkpoints::new(config.log.origin.clone(), pem, &retired).context("the log's key")?;
+    let file: Arc<dyn MarkFile> = match &config.log.high_water {
+        Some(path) => Arc::new(FileMark::new(path.clone())),
+        None => Arc::new(MemoryMark::default()),
+    };
+    let mark = HighWater::open(file, signer.keys()).await.context("log.high_water")?;
+    Ok(Log { store: record.log(), signer: Arc::new(signer), mark: Arc::new(mark), wake: Arc::new(Notify::new()) })
 }
 
 type Timing = (Arc<dyn Timers>, Arc<dyn Limits>, Arc<dyn Live>);

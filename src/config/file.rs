@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::{Host, Url};
 
+use super::log::{self, LogSection};
 use super::policy::PolicySection;
 use super::{
-    Config, Fault, Faults, Http, Keys, Limits, Master, Operator, Push, Retired, Smtp, SmtpTls, Storage, Tls,
-    secret_file,
+    Config, Console, Fault, Faults, Http, Keys, Master, Operator, Push, Retired, RetiredLog, Smtp, SmtpTls, Storage,
+    Tls, secret_file,
 };
 use crate::domain::Timestamp;
 use crate::domain::channel::NEW_CHANNEL_HOLD;
@@ -40,7 +41,12 @@ pub struct File {
     #[serde(default)]
     holds: HoldsSection,
     #[serde(default)]
-    limits: LimitsSection,
+    limits: super::limits::LimitsSection,
+    #[serde(default)]
+    log: LogSection,
+    #[serde(default)]
+    siem: Vec<super::siem::SiemSection>,
+    console: Option<Console>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -101,6 +107,9 @@ struct KeysSection {
     receipt_file: PathBuf,
     #[serde(default)]
     retired: Vec<RetiredSection>,
+    log_file: Option<PathBuf>,
+    #[serde(default)]
+    log_retired: Vec<RetiredLog>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -155,14 +164,6 @@ struct HoldsSection {
     new_channel_seconds: Option<u64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct LimitsSection {
-    notices_per_minute: Option<u32>,
-    tries_per_minute: Option<u32>,
-    key_per_minute: Option<u32>,
-}
-
 /// Reads the file, then the environment over it.
 ///
 /// # Errors
@@ -193,7 +194,10 @@ pub fn check(file: File) -> Result<Config, Faults> {
         ProfileName::Bench => Profile::Bench,
     };
     let safe = profile == Profile::Production;
-    check_origin(&file.http.public_url, safe, &mut faults);
+    check_origin("http.public_url", &file.http.public_url, safe, &mut faults);
+    if let Some(console) = &file.console {
+        check_console(&console.url, &file.http.public_url, safe, &mut faults);
+    }
     let tls = check_tls(&file.http, &mut faults);
     let storage = check_storage(&file.storage, file.redis, &mut faults);
     let keys = check_keys(&file.keys, &mut faults);
@@ -219,17 +223,12 @@ pub fn check(file: File) -> Result<Config, Faults> {
     };
     let new_device_hold = hold("new_device_seconds", file.holds.new_device_seconds, NEW_DEVICE_HOLD);
     let new_channel_hold = hold("new_channel_seconds", file.holds.new_channel_seconds, NEW_CHANNEL_HOLD);
-    let limits = Limits {
-        notices_per_minute: file.limits.notices_per_minute.unwrap_or(5),
-        tries_per_minute: file.limits.tries_per_minute.unwrap_or(30),
-        key_per_minute: file.limits.key_per_minute.unwrap_or(60_000),
-    };
-    if [limits.notices_per_minute, limits.tries_per_minute, limits.key_per_minute].contains(&0) {
-        faults.push(Fault("limits: every rate must be at least 1".into()));
-    }
+    let limits = super::limits::check(&file.limits, &mut faults);
+    let siem = super::siem::check(file.siem, &mut faults);
     let issuer = file.operator.issuer.unwrap_or_else(|| file.http.public_url.origin().ascii_serialization());
-    match (storage, keys, policy) {
-        (Some(storage), Some(keys), Some(policy)) if faults.is_empty() => Ok(Config {
+    let named = log::check(file.log, &issuer, safe, &mut faults);
+    match (storage, keys, policy, named) {
+        (Some(storage), Some(keys), Some(policy), Some(log)) if faults.is_empty() => Ok(Config {
             profile,
             operator: Operator { name: file.operator.name, contact: file.operator.contact, issuer },
             http: Http {
@@ -248,6 +247,9 @@ pub fn check(file: File) -> Result<Config, Faults> {
             new_device_hold,
             new_channel_hold,
             limits,
+            siem,
+            console: file.console,
+            log,
         }),
         _ => Err(Faults(faults)),
     }
@@ -262,18 +264,26 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn check_origin(url: &Url, safe: bool, faults: &mut Vec<Fault>) {
+/// A passkey is bound to a host, and a cookie too: staff and holders must not share one.
+fn check_console(url: &Url, public_url: &Url, safe: bool, faults: &mut Vec<Fault>) {
+    check_origin("console.url", url, safe, faults);
+    if url.host() == public_url.host() {
+        faults.push(Fault("console.url: the console needs a host of its own, not that of http.public_url".into()));
+    }
+}
+
+fn check_origin(name: &str, url: &Url, safe: bool, faults: &mut Vec<Fault>) {
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        faults.push(Fault("http.public_url: give an origin only, such as https://approve.example".into()));
+        faults.push(Fault(format!("{name}: give an origin only, such as https://approve.example")));
     }
     if matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)) | None) {
-        faults.push(Fault("http.public_url: passkeys need a host name, not an address".into()));
+        faults.push(Fault(format!("{name}: passkeys need a host name, not an address")));
     }
     if safe && url.scheme() != "https" {
-        faults.push(Fault("http.public_url: must be https; passkeys and cookies are worth nothing without it".into()));
+        faults.push(Fault(format!("{name}: must be https; passkeys and cookies are worth nothing without it")));
     }
     if !safe && !is_loopback(url) {
-        faults.push(Fault("profile: demo and bench refuse a public origin; use http://localhost".into()));
+        faults.push(Fault(format!("{name}: the profiles demo and bench refuse a public origin; use http://localhost")));
     }
 }
 
@@ -342,7 +352,9 @@ fn check_keys(keys: &KeysSection, faults: &mut Vec<Fault>) -> Option<Keys> {
             Some(Retired { public_pem, not_before: section.not_before, not_after: section.not_after })
         })
         .collect();
-    Some(Keys { master: master?, receipt_pem: receipt_pem?, retired: retired? })
+    let log_pem = take(faults, log::key(keys.log_file.as_deref()));
+    let log_retired = keys.log_retired.clone();
+    Some(Keys { master: master?, receipt_pem: receipt_pem?, retired: retired?, log_pem: log_pem?, log_retired })
 }
 
 fn master(path: &Path) -> Result<Master, Fault> {

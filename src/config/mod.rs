@@ -5,14 +5,19 @@
 //! own; only their paths are in the configuration.
 
 pub mod file;
+mod limits;
+mod log;
 pub mod policy;
+pub mod siem;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
+use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use url::Url;
 
+use crate::domain::log::{Origin, VerifierKey};
 use crate::domain::policy::Policy;
 use crate::service::Profile;
 
@@ -50,6 +55,28 @@ pub struct Config {
     pub new_device_hold: std::time::Duration,
     pub new_channel_hold: std::time::Duration,
     pub limits: Limits,
+    pub log: LogSettings,
+    /// Where security events go.
+    pub siem: Vec<siem::SiemSink>,
+    /// Where staff work. Without it there is no console.
+    pub console: Option<Console>,
+}
+
+/// The console: an origin and a listener of its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    /// Its host is the RP ID of staff's passkeys, which therefore work nowhere else.
+    pub url: Url,
+    pub listen: SocketAddr,
+}
+
+/// The audit log's name, and where its high-water mark is kept.
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    pub origin: Origin,
+    /// Nothing in a deployment that is only for looking: then the mark ends with the process.
+    pub high_water: Option<PathBuf>,
 }
 
 /// Who runs this.
@@ -95,6 +122,20 @@ pub struct Keys {
     pub receipt_pem: SecretString,
     /// Public keys that signed earlier receipts: (PEM, valid until as RFC 3339).
     pub retired: Vec<Retired>,
+    /// PKCS#8 PEM of the key that signs the log's checkpoints.
+    pub log_pem: SecretString,
+    /// Keys that signed earlier checkpoints.
+    pub log_retired: Vec<RetiredLog>,
+}
+
+/// A key of the log that signs no more.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetiredLog {
+    #[serde(rename = "public_key")]
+    pub key: VerifierKey,
+    pub not_before: crate::domain::Timestamp,
+    pub not_after: crate::domain::Timestamp,
 }
 
 /// A receipt key that signs no more.

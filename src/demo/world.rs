@@ -13,12 +13,15 @@ use url::Url;
 use super::exchange::receipt::Trust;
 use super::exchange::{Around, Contract, Exchange, Letter};
 use super::{MASTER, http};
-use crate::adapters::receipts;
+use crate::adapters::timing::OsEntropy;
+use crate::adapters::{log_key, receipts};
 use crate::app::{self, Role, Running};
-use crate::config::{Config, Http, Keys, Limits, Master, Operator, Storage};
+use crate::config::{Config, Http, Keys, Limits, LogSettings, Master, Operator, Storage};
 use crate::domain::backend::{Scope, Scopes};
+use crate::domain::log::Origin;
 use crate::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use crate::domain::text::Line;
+use crate::ports::Entropy;
 use crate::ports::outward::Message;
 use crate::service::{Context, Profile, backends};
 
@@ -110,6 +113,7 @@ fn listen(port: Port) -> anyhow::Result<TcpListener> {
 
 fn config(pace: Pace, listener: &TcpListener, folder: &Path) -> anyhow::Result<Config> {
     let listen = listener.local_addr()?;
+    let entropy: &dyn Entropy = &OsEntropy;
     let base = Tier {
         unit: None,
         from: None,
@@ -133,6 +137,8 @@ fn config(pace: Pace, listener: &TcpListener, folder: &Path) -> anyhow::Result<C
             master: Master(*MASTER),
             receipt_pem: SecretString::from(receipts::generate_pem()?),
             retired: Vec::new(),
+            log_pem: SecretString::from(log_key::generate_pem(&entropy.bytes())?),
+            log_retired: Vec::new(),
         },
         smtp: None,
         push: None,
@@ -143,6 +149,9 @@ fn config(pace: Pace, listener: &TcpListener, folder: &Path) -> anyhow::Result<C
         new_channel_hold: Duration::ZERO,
         // One person, one address and one key do in a minute what many do in production.
         limits: Limits { notices_per_minute: 600, tries_per_minute: 600, key_per_minute: 60_000 },
+        siem: vec![],
+        console: None,
+        log: LogSettings { origin: Origin::of_issuer(ISSUER)?, high_water: Some(folder.join("high-water")) },
     })
 }
 

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::device::{Blob, DeviceKey};
-use super::ids::DeviceId;
+use super::ids::{DeviceId, StaffId};
 use super::linking::{ApprovePreimage, EnrolPreimage, Shown};
+use super::staff::signing::StaffPreimage;
 
 /// A WebAuthn assertion as it arrived (WebAuthn L3 section 5.2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,5 +37,14 @@ pub enum Evidence {
         assertion: SignedAssertion,
         device_key: DeviceKey,
         device_signature: Blob,
+    },
+    /// A staff member's signature with their passkey: over a change of staff, over an override, or at the end of making
+    /// the passkey.
+    Staff {
+        staff: StaffId,
+        preimage: StaffPreimage,
+        /// The canonical JSON whose SHA-256 the preimage carries as its digest.
+        signed: String,
+        assertion: SignedAssertion,
     },
 }

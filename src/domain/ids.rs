@@ -112,6 +112,18 @@ ids! {
     DeliveryId "whd" "webhook delivery";
     /// One stored change; also the id of its audit entry.
     ChangeId "chg" "change";
+    /// One person at the operator of the service.
+    StaffId "stf" "staff member";
+    /// One sign-in of a staff member.
+    SessionId "ses" "session";
+    /// A one-use link by which a staff member makes a passkey.
+    InviteId "inv" "invite";
+    /// A change of staff that waits for two admins.
+    StaffChangeId "stc" "staff change";
+    /// One look of a staff member at a holder.
+    ViewId "vew" "view";
+    /// A key of the identity provider.
+    DirectoryKeyId "dir" "directory key";
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! The receipt: a signed statement that one approval was redeemed, with what its executor must compare with its own
-//! order. Until the audit tree is built it carries no proof and says `v0`.
+//! order, and with the proof that the decision is in the audit log. Who has it needs nothing else to check it.
 
 use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, Distinct, State};
+use super::audit::{commitment, leaf_hash};
 use super::details::{Digest, Subject, TransferId};
+use super::device::Blob;
+use super::event::EventKind;
 use super::ids::{ApprovalId, BackendId, DeviceId};
+use super::log::{Checkpoint, LogKeys, ProofError, TlogProof};
 use super::policy::Assurance;
 use super::time::Timestamp;
 
@@ -41,6 +45,71 @@ pub struct Receipt {
     pub released_at: Timestamp,
     pub redeemed_at: Timestamp,
     pub version: u32,
+    pub proof: ReceiptProof,
+}
+
+/// The entry of the decision, and its place in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptProof {
+    /// Canonical JSON of the audit entry.
+    pub entry: String,
+    /// What the entry's commitment is salted with.
+    pub salt: Blob,
+    /// C2SP tlog-proof: index, inclusion path, and checkpoint with its signatures.
+    pub tlog: String,
+}
+
+/// Why a receipt's proof proves nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum BadProof {
+    #[error("the salt isn't 16 bytes")]
+    Salt,
+    #[error("the entry doesn't read back")]
+    Entry(#[source] serde_json::Error),
+    #[error("the entry is about something else: its {0} isn't the receipt's")]
+    OtherEntry(&'static str),
+    #[error(transparent)]
+    Log(#[from] ProofError),
+}
+
+/// What of an entry has to agree with the receipt.
+#[derive(Deserialize)]
+struct Approved {
+    kind: String,
+    object: Vec<String>,
+    facts: std::collections::BTreeMap<String, String>,
+}
+
+impl ReceiptProof {
+    /// Checks that the entry is the decision on this approval, with this digest and challenge, and that the log has
+    /// it. `at` is when the receipt was issued.
+    ///
+    /// # Errors
+    /// [`BadProof`].
+    pub fn verify(
+        &self,
+        approval: ApprovalId,
+        digest: &Digest,
+        challenge: &Digest,
+        keys: &LogKeys,
+        at: Timestamp,
+    ) -> Result<Checkpoint, BadProof> {
+        let entry: Approved = serde_json::from_str(&self.entry).map_err(BadProof::Entry)?;
+        let fact = |name: &str, value: String| entry.facts.get(name) == Some(&value);
+        let agrees = [
+            ("kind", entry.kind == EventKind::Cooling.as_str()),
+            ("approval", entry.object.first() == Some(&approval.to_string())),
+            ("digest", fact("digest", digest.to_string())),
+            ("challenge", fact("challenge", challenge.to_string())),
+        ];
+        if let Some((what, _)) = agrees.iter().find(|(_, agrees)| !agrees) {
+            return Err(BadProof::OtherEntry(what));
+        }
+        let salt: &[u8; 16] = self.salt.0.as_slice().try_into().map_err(|_| BadProof::Salt)?;
+        let leaf = leaf_hash(&commitment(salt, self.entry.as_bytes()));
+        let proof: TlogProof = self.tlog.parse()?;
+        Ok(proof.verify(&leaf, keys, at)?)
+    }
 }
 
 /// The device that decided.
@@ -54,8 +123,17 @@ pub struct ReceiptDevice {
 }
 
 impl Receipt {
+    /// Checks the proof against what the rest of the receipt says.
+    ///
+    /// # Errors
+    /// [`BadProof`].
+    pub fn verify_proof(&self, keys: &LogKeys) -> Result<Checkpoint, BadProof> {
+        let at = Timestamp::from_micros(self.iat.saturating_mul(1_000_000));
+        self.proof.verify(self.jti, &self.digest, &self.device.challenge, keys, at)
+    }
+
     /// The receipt of a redeemed approval; `None` of any other.
-    pub fn of(approval: &Approval, issuer: &str) -> Option<Self> {
+    pub fn of(approval: &Approval, issuer: &str, proof: ReceiptProof) -> Option<Self> {
         let State::Redeemed { decision, released_at, redeemed_at, .. } = &approval.state else {
             return None;
         };
@@ -66,7 +144,7 @@ impl Receipt {
             jti: approval.id,
             iat: redeemed_at.seconds(),
             exp: (*redeemed_at + LIFE).seconds(),
-            v: "v0".to_owned(),
+            v: "v1".to_owned(),
             subject: transfer.subject.clone(),
             transfer_id: transfer.transfer_id.clone(),
             digest: approval.digest(),
@@ -86,6 +164,7 @@ impl Receipt {
             released_at: *released_at,
             redeemed_at: *redeemed_at,
             version: approval.version,
+            proof,
         })
     }
 }

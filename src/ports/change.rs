@@ -13,6 +13,7 @@ use crate::domain::ids::{DeviceId, EndpointId, KeyId, LinkId};
 use crate::domain::link::EnrolLink;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Delivery, Endpoint};
+use crate::ports::staff::StaffEffect;
 
 /// One write, all of it or nothing. Its id is the id of its audit entry: when the answer to COMMIT is lost, that id is
 /// looked up.
@@ -72,6 +73,8 @@ pub enum Effect {
     AddKey(ApiKey),
     /// Revokes a key. Condition: it wasn't revoked.
     RevokeKey { key: KeyId, at: Timestamp },
+    /// What concerns staff.
+    Staff(Box<StaffEffect>),
 }
 
 /// The device that signed, to be checked again in the same commit.

@@ -3,14 +3,20 @@
 //!
 //! May import: `domain`. The write path is [`change::Change`] and [`store::Store::commit`].
 
+pub mod audit;
 pub mod change;
+pub mod log;
 pub mod outward;
 pub mod secrets;
+pub mod siem;
+pub mod staff;
 pub mod store;
 pub mod timing;
 
 pub use change::{Change, Effect};
-pub use outward::{Ceremonies, ChannelSender, WebhookSender};
+pub use log::{CheckpointSigner, LogStore, MarkFile};
+pub use outward::{Ceremonies, ChannelSender, ConsoleCeremonies, WebhookSender};
 pub use secrets::{ReceiptSigner, Secrets};
+pub use staff::{StaffEffect, StaffStore};
 pub use store::{CommitError, Store, StoreError};
 pub use timing::{Clock, Entropy, Limits, Live, Timers};

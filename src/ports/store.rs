@@ -96,6 +96,9 @@ pub struct DueCase {
     /// The first notice of its cooling-off that counts as having told the holder: delivered at or after the decision,
     /// on a channel whose `counts_from` isn't later than the delivery, and that doesn't live on the deciding device.
     pub told: Option<Told>,
+    /// How many leaves the log's newest checkpoint has, once it holds the entry of the decision. It may be
+    /// missing where nobody was told, because nothing else waits for it.
+    pub logged: Option<u64>,
     pub endpoints: Vec<EndpointId>,
 }
 

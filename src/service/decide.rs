@@ -4,7 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 
-use super::{Browser, Context, Error, commit, notify, prompt};
+use super::{Browser, Context, Error, commit, log, notify, prompt};
 use crate::domain::approval::transitions::{Deciding, Refusal};
 use crate::domain::approval::{Actor, Approval};
 use crate::domain::audit::Facts;
@@ -83,6 +83,7 @@ pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Sig
         }
     };
 
+    log::ensure_whole(cx).await?;
     let transition = approval.approve(&who, challenge, now)?;
     let notices = notify::cooling(cx, &transition.approval, &channels, now);
     let evidence = Evidence::Approve {

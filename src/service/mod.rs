@@ -3,6 +3,7 @@
 //! May import: `domain` and `ports`. Never names an adapter and knows nothing of HTTP. The way of one transfer:
 //! [`request`] → [`watch`] → [`prompt`] → [`decide`] → [`release`] → [`redeem`]; on the side [`reject`], [`cancel`].
 
+pub mod audit;
 pub mod backends;
 pub mod browser;
 pub mod cancel;
@@ -15,17 +16,20 @@ pub mod error;
 pub mod holders;
 pub mod invite;
 pub mod links;
+pub mod log;
 pub mod notify;
 pub mod prompt;
 pub mod read;
+pub mod recover;
 pub mod redeem;
 pub mod reject;
 pub mod release;
 pub mod request;
+pub mod staff;
 pub mod subscribe;
 pub mod view;
 pub mod watch;
 
 pub use browser::Browser;
-pub use context::{Context, Profile, Settings};
+pub use context::{Console, Context, Profile, Settings};
 pub use error::Error;

@@ -2,7 +2,7 @@
 //! of the way.
 
 use super::request::caller_has;
-use super::{Context, Error, commit};
+use super::{Context, Error, commit, log};
 use crate::domain::approval::transitions::Refusal;
 use crate::domain::approval::{Actor, Approval, State};
 use crate::domain::backend::{Caller, IdempotencyKey, Scope};
@@ -22,7 +22,7 @@ pub struct Redeemed {
 ///
 /// # Errors
 /// [`Refusal::OtherDigest`], [`Refusal::OtherKey`], [`Refusal::TimeOver`] and [`Refusal::State`] as
-/// [`Error::Refused`].
+/// [`Error::Refused`]; [`Error::RolledBack`] when the log isn't the one that was signed.
 pub async fn redeem(
     cx: &Context,
     caller: &Caller,
@@ -56,7 +56,8 @@ pub async fn redeem(
                 return Err(refusal.into());
             }
         };
-        let claims = Receipt::of(&transition.approval, &cx.settings.issuer)
+        let proof = log::proof_of(cx, &transition.approval).await?;
+        let claims = Receipt::of(&transition.approval, &cx.settings.issuer, proof)
             .ok_or_else(|| Error::internal("a redeem without a receipt"))?;
         let receipt = cx.signer.sign(&claims).map_err(Error::internal)?;
         let with =

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use super::{Context, Error, commit};
 use crate::domain::approval::transitions::Due;
-use crate::domain::approval::{Actor, Approval};
+use crate::domain::approval::{Actor, Approval, Logged};
 use crate::domain::ids::ApprovalId;
 use crate::domain::time::Timestamp;
 use crate::ports::store::{CommitError, DueCase, StoreError};
 
 /// Clocks further apart than this: the node releases nothing and says so.
 pub use crate::domain::approval::transitions::MAX_SKEW;
+
+/// When an approval in a database that was rolled back is looked at again.
+const ROLLED_BACK: Duration = Duration::from_secs(5);
 
 /// What became of one approval that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub enum Outcome {
 /// # Errors
 /// [`Error::Store`] when they can't be read: every timer must come back.
 pub async fn fall_due(cx: &Context, ids: &[ApprovalId]) -> Result<Vec<Outcome>, Error> {
+    // The mark is looked at before the record, because only the other way round could it be ahead of a sound one.
+    let mark = cx.log.mark.least();
     let cases = cx.store.due_cases(ids).await?;
     let mut found = Vec::with_capacity(cases.len());
     for case in cases {
@@ -41,7 +46,7 @@ pub async fn fall_due(cx: &Context, ids: &[ApprovalId]) -> Result<Vec<Outcome>, 
             Err(error) => return Err(error.into()),
         }
     }
-    let looked = futures_util::future::join_all(found.into_iter().map(|case| one(cx, case))).await;
+    let looked = futures_util::future::join_all(found.into_iter().map(|case| one(cx, case, mark))).await;
     Ok(follow_up(cx, looked).await)
 }
 
@@ -60,14 +65,23 @@ enum Ripe {
     No,
 }
 
-async fn one(cx: &Context, case: DueCase) -> Looked {
+async fn one(cx: &Context, case: DueCase, mark: u64) -> Looked {
     let now = cx.now();
     let id = case.approval.id;
     let due_at = case.approval.due_at();
-    let transition = match case.approval.fall_due(case.told, now) {
+    // A database from before the mark releases nothing. Whether its log was signed says nothing about it either.
+    let logged = match case.logged {
+        Some(size) if size >= mark => Logged::Yes,
+        Some(_) | None => Logged::NotYet,
+    };
+    let waits_for_log = case.told.is_some() && logged == Logged::NotYet;
+    let transition = match case.approval.fall_due(case.told, logged, now) {
         Due::Never => return Looked::Nothing(id),
         Due::Later(at) => {
-            let ripe = if due_at.is_some_and(|due_at| due_at <= now) { Ripe::Yes } else { Ripe::No };
+            // Nothing but the operator ends this; it isn't looked at twenty times a second until then.
+            let at = if case.logged.is_some_and(|size| size < mark) { now + ROLLED_BACK } else { at };
+            let is_due = due_at.is_some_and(|due_at| due_at <= now);
+            let ripe = if is_due && !waits_for_log { Ripe::Yes } else { Ripe::No };
             return Looked::Later(id, at, ripe);
         }
         Due::Now(transition) => *transition,

@@ -4,10 +4,12 @@
 //! call one use case, write the answer. `error` alone turns errors into something said outside.
 
 pub mod api;
+pub mod console;
 pub mod device;
 pub mod error;
 pub mod extract;
 pub mod guard;
+pub mod log;
 pub mod openapi;
 pub mod ops;
 pub mod pages;

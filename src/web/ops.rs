@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 
-use crate::service::Context;
+use crate::service::{Context, Error, log};
 use crate::workers::ClockGate;
 
 #[derive(Serialize)]
@@ -34,6 +34,9 @@ pub async fn readyz(cx: web::Data<Context>, gate: web::Data<ClockGate>) -> HttpR
     }
     if !gate.is_open() {
         degraded.push("clock");
+    }
+    if matches!(log::ensure_whole(&cx).await, Err(Error::RolledBack(_))) {
+        degraded.push("log");
     }
     let status = if degraded.is_empty() { "ready" } else { "degraded" };
     HttpResponse::Ok().json(Ready { status, degraded })

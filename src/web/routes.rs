@@ -3,14 +3,17 @@
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, get, post};
 
-use super::device::{assets, cancel, decide, enrol, failure, home, link, live, prompt, push, reject, show, waiting};
-use super::{api, guard, ops};
+use super::device::{assets, cancel, decide, enrol, failure, home, link, live, prompt, push, reject, show, views, waiting};
+use super::{api, guard, log, ops};
 
 /// Registers every route.
 pub fn configure(cfg: &mut ServiceConfig) {
     api::configure(cfg);
     cfg.service(web::resource("/healthz").route(get().to(ops::healthz)))
         .service(web::resource("/readyz").route(get().to(ops::readyz)))
+        .service(web::resource("/log/checkpoint").route(get().to(log::checkpoint::handle)))
+        .service(web::resource("/log/keys").route(get().to(log::keys::handle)))
+        .service(web::resource("/log/tile/{tile:.+}").route(get().to(log::tile::handle)))
         .service(web::resource("/static/{file}").route(get().to(assets::file)))
         .service(web::resource("/sw.js").route(get().to(assets::service_worker)))
         .service(web::resource("/manifest.webmanifest").route(get().to(assets::manifest)))
@@ -40,6 +43,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
                 .service(web::resource("/e/{token}/prove").route(post().to(enrol::prove)))
                 .service(web::resource("/e/{token}/finish").route(post().to(enrol::finish)))
                 .service(web::resource("/e/{token}/decline").route(post().to(enrol::decline)))
+                .service(web::resource("/views").route(get().to(views::show)))
                 .service(web::resource("/push/key").route(get().to(push::key)))
                 .service(web::resource("/push/subscribe").route(post().to(push::subscribe)))
                 .default_service(web::route().to(failure::not_found)),

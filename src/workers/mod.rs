@@ -5,6 +5,8 @@
 
 pub mod deliveries;
 pub mod notices;
+pub mod sequencer;
+pub mod siem;
 pub mod sweep;
 pub mod timers;
 

@@ -29,6 +29,9 @@ url = "sqlite:{at}/countersign.db"
 [keys]
 master_file = "{at}/master.key"
 receipt_file = "{at}/receipt.pem"
+log_file = "{at}/log.pem"
+[log]
+high_water = "{at}/high-water"
 [smtp]
 host = "mail.example"
 port = 587
@@ -112,12 +115,44 @@ fn only_the_two_supported_combinations_are_taken() {
 }
 
 #[test]
+fn a_configuration_from_before_the_log_says_what_is_missing() {
+    let folder = folder();
+    let at = folder.path().display();
+    let old = safe(folder.path())
+        .replace(&format!("log_file = \"{at}/log.pem\"\n"), "")
+        .replace(&format!("[log]\nhigh_water = \"{at}/high-water\"\n"), "");
+    let faults = load(folder.path(), &old).unwrap_err();
+    for needed in ["keys.log_file", "countersign keys", "log.high_water"] {
+        assert!(faults.contains(needed), "{needed} isn't in:\n{faults}");
+    }
+    assert_eq!(faults.lines().count(), 3, "{faults}");
+}
+
+#[test]
+fn the_log_is_named_after_the_issuer_or_as_the_operator_says() {
+    let folder = folder();
+    let config = load(folder.path(), &safe(folder.path())).unwrap();
+    assert_eq!(config.log.origin.as_str(), "approve.harbour.example/log");
+    let named = safe(folder.path()).replace("[log]\n", "[log]\norigin = \"harbour.example/audit-2\"\n");
+    assert_eq!(load(folder.path(), &named).unwrap().log.origin.as_str(), "harbour.example/audit-2");
+    let bad = safe(folder.path()).replace("[log]\n", "[log]\norigin = \"harbour bank\"\n");
+    assert!(load(folder.path(), &bad).unwrap_err().contains("log.origin"));
+    // A retired key, as `/log/keys` shows it.
+    let pem = fs::read_to_string(folder.path().join("log.pem")).unwrap();
+    let key = countersign::adapters::log_key::public_key(&pem, config.log.origin).unwrap();
+    let times = "not_before = \"2025-01-01T00:00:00Z\"\nnot_after = \"2026-01-01T00:00:00Z\"";
+    let retired = format!("{}[[keys.log_retired]]\npublic_key = \"{key}\"\n{times}\n", safe(folder.path()));
+    assert_eq!(load(folder.path(), &retired).unwrap().keys.log_retired[0].key, key);
+}
+
+#[test]
 fn the_composed_configuration_is_taken() {
     let folder = folder();
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/countersign.toml")).unwrap();
     for (name, like) in [
         ("master_key", "master.key"),
         ("receipt_key", "receipt.pem"),
+        ("log_key", "log.pem"),
         ("vapid_key", "vapid.pem"),
         ("postgres_password", "password"),
         ("redis_password", "password"),

@@ -7,9 +7,10 @@ use data_encoding::BASE64URL_NOPAD;
 use super::*;
 use crate::domain::approval::Distinct;
 use crate::domain::details::Digest;
+use crate::domain::device::Blob;
 use crate::domain::ids::{ApprovalId, DeviceId};
 use crate::domain::policy::Assurance;
-use crate::domain::receipt::ReceiptDevice;
+use crate::domain::receipt::{ReceiptDevice, ReceiptProof};
 
 const ISSUER: &str = "https://approve.example";
 const NOW: Timestamp = Timestamp::from_micros(1_795_271_520_000_000);
@@ -25,7 +26,7 @@ fn receipt() -> Receipt {
         jti: ApprovalId::new(Timestamp::EPOCH, [2; 10]),
         iat: NOW.seconds(),
         exp: NOW.seconds() + 3600,
-        v: "v0".to_owned(),
+        v: "v1".to_owned(),
         subject: serde_json::from_value(json!("holder-1")).unwrap(),
         transfer_id: serde_json::from_value(json!("transfer-1")).unwrap(),
         digest: Digest::of(b"details"),
@@ -45,6 +46,7 @@ fn receipt() -> Receipt {
         released_at: NOW,
         redeemed_at: NOW,
         version: 4,
+        proof: ReceiptProof { entry: "{}".to_owned(), salt: Blob(vec![7; 16]), tlog: String::new() },
     }
 }
 

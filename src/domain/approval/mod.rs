@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::backend::IdempotencyKey;
 use super::details::{Details, Digest};
 use super::device::Thumbprint;
-use super::ids::{ApprovalId, BackendId, ChannelId, DeviceId, HolderId, KeyId};
+use super::ids::{ApprovalId, BackendId, ChannelId, DeviceId, HolderId, KeyId, StaffId};
 use super::policy::{Assurance, Terms, Unproved};
 use super::time::Timestamp;
 
@@ -129,6 +129,13 @@ pub enum StateName {
     Expired,
 }
 
+/// Whether the audit entry of the decision is in a signed checkpoint of the log, so that nobody can take it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logged {
+    Yes,
+    NotYet,
+}
+
 /// Proof that the holder was told on a way other than the device that approved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
@@ -153,8 +160,12 @@ pub enum CancelReason {
     /// Stopped on the waiting page.
     InitiatorStopped,
     BackendCancelled,
+    /// Stopped by a staff member, who gave a reason.
+    StaffCancelled,
     /// No notice reached the holder before the hold's cap.
     Unreachable,
+    /// The database was restored to an earlier moment, and what it says isn't known to be so any more.
+    Recovered,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,6 +193,10 @@ pub enum Actor {
     Service,
     /// The operator's command line.
     Operator,
+    /// A staff member, signed in on the console.
+    Staff(StaffId),
+    /// The identity provider, which may end staff and nothing else.
+    Directory,
 }
 
 impl State {
@@ -251,7 +266,9 @@ impl CancelReason {
             Self::LinkStopped => "link_stopped",
             Self::InitiatorStopped => "initiator_stopped",
             Self::BackendCancelled => "backend_cancelled",
+            Self::StaffCancelled => "staff_cancelled",
             Self::Unreachable => "unreachable",
+            Self::Recovered => "recovered",
         }
     }
 }

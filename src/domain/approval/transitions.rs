@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    Actor, Approval, CancelReason, Decision, ExpireReason, RejectReason, State, StateName, Told, Version, Watcher,
+    Actor, Approval, CancelReason, Decision, ExpireReason, Logged, RejectReason, State, StateName, Told, Version,
+    Watcher,
 };
 use crate::domain::backend::IdempotencyKey;
 use crate::domain::details::{Details, Digest};
@@ -16,6 +17,9 @@ use crate::domain::time::Timestamp;
 
 /// How far a node's clock and the database's may lie apart (design section 2).
 pub const MAX_SKEW: Duration = Duration::from_secs(2);
+
+/// After this it is looked again whether the log has signed a decision; it signs every fraction of a second.
+pub const LOG_WAIT: Duration = Duration::from_millis(50);
 
 /// A transition that the rules allow. It takes effect only when it is stored by compare-and-set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,8 +251,8 @@ impl Approval {
     }
 
     /// What a timer has to do now. `told` is a notice that reached the holder after the approval, on a way other than
-    /// the device that approved.
-    pub fn fall_due(self, told: Option<Told>, now: Timestamp) -> Due {
+    /// the device that approved. `logged` is whether the log has signed the decision: a release waits for that.
+    pub fn fall_due(self, told: Option<Told>, logged: Logged, now: Timestamp) -> Due {
         match &self.state {
             State::Pending if now >= self.expires_at => {
                 let guard = Guard { not_before: Some(self.expires_at), before: None };
@@ -258,6 +262,7 @@ impl Approval {
             State::Cooling { decision, cooling_until } if now >= *cooling_until => {
                 let given_up_at = decision.approved_at + self.terms.hold_cap;
                 match told.filter(|told| told.delivered_at >= decision.approved_at) {
+                    Some(_) if logged == Logged::NotYet => Due::Later(now + LOG_WAIT),
                     Some(told) => {
                         let guard = Guard { not_before: Some(*cooling_until), before: None };
                         let redeem_until = now + self.terms.redeem_within;

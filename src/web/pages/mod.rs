@@ -8,6 +8,7 @@
 
 pub mod cancel;
 pub mod clocktext;
+pub mod console;
 pub mod deal;
 pub mod device;
 pub mod ends;
@@ -18,6 +19,7 @@ pub mod given;
 pub mod home;
 pub mod live;
 pub mod outcome;
+pub mod third_party;
 pub mod undecidable;
 pub mod waiting;
 mod way;

@@ -8,6 +8,7 @@ use countersign::domain::link::LinkRefusal;
 use countersign::ports::outward::CeremonyError;
 use countersign::ports::store::StoreError;
 use countersign::service::Error;
+use countersign::service::log::RolledBack;
 use countersign::web::problem::{Kind, Problem};
 use std::time::Duration;
 
@@ -74,6 +75,7 @@ fn every_error_has_its_problem_and_no_inside() {
         Error::invalid("field", "must be otherwise"),
         Error::TooFast(Duration::from_millis(2_500)),
         Error::Conflict,
+        Error::RolledBack(RolledBack::Smaller { size: 1, mark: 2 }),
         Error::Unknown(inside()),
         Error::Store(StoreError::Unavailable(inside())),
         Error::Store(StoreError::Corrupt { table: "approvals", id: id(), source: inside() }),

@@ -24,7 +24,8 @@ use countersign::domain::link::{ENROL_LINK_LIFE, EnrolLink};
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::text::Line;
 use countersign::domain::{ApprovalId, BackendId, ChangeId, ChannelId, DeviceId, KeyId, LinkId, Timestamp};
-use countersign::ports::{Change, Effect, Entropy, Secrets, Store};
+use countersign::ports::{Change, Effect, Entropy, LogStore, Secrets, StaffStore, Store};
+use countersign::service::log::{self, Log};
 use countersign::service::{Context, Profile, Settings, backends};
 use countersign::web::device::push::PushKey;
 use countersign::web::extract::TrustedProxies;
@@ -35,7 +36,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::call::{Answer, Call};
+use crate::support::approved;
 use crate::support::clock::ManualClock;
+use crate::support::log::log_at_once;
 use crate::support::memory_store::MemoryStore;
 
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -108,11 +111,16 @@ impl Stage {
                 Some(Arc::new(sqlite))
             }
         };
-        let store: Arc<dyn Store> = match &sqlite {
-            Some(sqlite) => Arc::clone(sqlite) as Arc<dyn Store>,
+        let (store, log): (Arc<dyn Store>, Arc<dyn LogStore>) = match &sqlite {
+            Some(sqlite) => (sqlite.clone(), sqlite.clone()),
+            None => (memory.clone(), memory.clone()),
+        };
+        let staff: Arc<dyn StaffStore> = match &sqlite {
+            Some(sqlite) => Arc::clone(sqlite) as Arc<dyn StaffStore>,
             None => memory.clone(),
         };
-        let cx = context(&setup, &clock, store, secrets);
+        let mut cx = context(&setup, &clock, store, log_at_once(log), secrets);
+        cx.staff = staff;
         let new = backends::add(&cx, Line::parse("Harbour").unwrap(), Scopes::of(&Scope::ALL)).await.unwrap();
         let (at, server) = serve(cx.clone(), setup.proxies);
         let key = new.secret.reveal().to_owned();
@@ -282,7 +290,18 @@ impl Stage {
             event: EventKind::Cooling,
             guard: Guard::default(),
         };
-        self.apply(Effect::Transition { transition: Box::new(transition), proof: None, receipt: None }).await;
+        let effect = Effect::Transition { transition: Box::new(transition), proof: None, receipt: None };
+        match next.state.decision() {
+            Some(decision) => {
+                let now = self.cx.now();
+                let mut change =
+                    Change::new(approved::entry(self.cx.id(ChangeId::new, now), now, &next, decision), effect);
+                change.evidence = Some(approved::evidence(&next, decision));
+                self.cx.store.commit(change).await.unwrap();
+                while log::turn(&self.cx).await.unwrap() > 0 {}
+            }
+            None => self.apply(effect).await,
+        }
         self.cx.live.publish(&[(id, next.version)]).await;
         let view = countersign::service::view::ApprovalView::of(&next).unwrap();
         serde_json::to_value(view).unwrap()
@@ -301,7 +320,13 @@ impl Drop for Stage {
     }
 }
 
-fn context(setup: &Setup, clock: &Arc<ManualClock>, store: Arc<dyn Store>, secrets: Arc<dyn Secrets>) -> Context {
+fn context(
+    setup: &Setup,
+    clock: &Arc<ManualClock>,
+    store: Arc<dyn Store>,
+    log: Log,
+    secrets: Arc<dyn Secrets>,
+) -> Context {
     let public_url: url::Url = "http://localhost".parse().unwrap();
     let base = Tier {
         unit: None,
@@ -335,6 +360,9 @@ fn context(setup: &Setup, clock: &Arc<ManualClock>, store: Arc<dyn Store>, secre
         secrets,
         signer: Arc::new(Es256Receipts::new(&generate_pem().unwrap(), &[]).unwrap()),
         settings: Arc::new(settings),
+        staff: Arc::new(MemoryStore::new(clock.clone())),
+        console: None,
+        log,
     }
 }
 

@@ -30,6 +30,13 @@ async fn queued(world: &World, approval: &Approval, channel: &Channel) -> Notice
     change.notices[0].id
 }
 
+impl World {
+    /// The holder is told of the approval's decision on the mailbox, now.
+    pub async fn told_now(&self, approval: &Approval) {
+        delivered(self, approval, &self.mailbox, self.now).await;
+    }
+}
+
 async fn told(world: &World, approval: &Approval) -> Option<Told> {
     let cases = world.store.due_cases(&[approval.id]).await.unwrap();
     cases[0].as_ref().unwrap().told.clone()

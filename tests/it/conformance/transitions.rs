@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign::domain::ApprovalId;
 use countersign::domain::approval::transitions::{Deciding, Due, Guard, Transition};
-use countersign::domain::approval::{Actor, Approval};
+use countersign::domain::approval::{Actor, Approval, Logged};
 use countersign::domain::details::Digest;
 use countersign::domain::device::Thumbprint;
 use countersign::ports::change::DeviceProof;
@@ -35,7 +35,7 @@ async fn reads_back(world: &World, approval: &Approval) {
 }
 
 fn due(approval: &Approval, world: &World) -> Transition {
-    match approval.clone().fall_due(Some(world.told(20 * MINUTE)), world.now) {
+    match approval.clone().fall_due(Some(world.told(20 * MINUTE)), Logged::Yes, world.now) {
         Due::Now(done) => *done,
         other => panic!("{other:?}"),
     }

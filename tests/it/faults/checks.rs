@@ -119,6 +119,23 @@ const RULES: &[(&str, &str)] = &[
         ),
     ),
     (
+        "each signed tree has the entries of the one before and those placed since, none lost and none twice",
+        "SELECT format('%s after %s', c.size, c.previous) FROM log_checkpoints c \
+         LEFT JOIN log_checkpoints b ON b.size = c.previous WHERE (b.size IS NULL AND c.previous <> 0) \
+         OR c.size - c.previous <> (SELECT count(*) FROM audit a WHERE a.place <= c.place \
+         AND a.place > coalesce(b.place, -1))",
+    ),
+    (
+        "nothing is released before a stored checkpoint has its decision",
+        with_steps!(
+            "SELECT format('%s', r.approval_id) FROM steps r \
+             JOIN steps d ON d.approval_id = r.approval_id AND d.kind = 'approval.approved' \
+             JOIN audit u ON u.id = d.change_id WHERE r.kind = 'approval.released' \
+             AND NOT EXISTS (SELECT 1 FROM log_checkpoints c WHERE c.place >= u.place \
+             AND pg_xact_commit_timestamp(c.xmin) <= r.stored_at)"
+        ),
+    ),
+    (
         "what is redeemed has a receipt, and nothing else has",
         "SELECT format('%s is %s', id, state) FROM approvals WHERE (state = 'redeemed') <> (receipt IS NOT NULL)",
     ),

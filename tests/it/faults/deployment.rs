@@ -126,6 +126,7 @@ url = "{redis}"
 [keys]
 master_file = "{at}/master.key"
 receipt_file = "{at}/receipt.pem"
+log_file = "{at}/log.pem"
 [smtp]
 host = "127.0.0.1"
 port = {smtp}

@@ -114,6 +114,9 @@ url = "{redis}"
 [keys]
 master_file = "{at}/master.key"
 receipt_file = "{at}/receipt.pem"
+log_file = "{at}/log.pem"
+[log]
+high_water = "{at}/high-water"
 [smtp]
 host = "mail.harbour.example"
 port = 587

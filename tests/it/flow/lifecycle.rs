@@ -47,7 +47,7 @@ async fn released_after_the_hold_and_redeemed_once() {
     let now = countersign::ports::Clock::now(world.clock.as_ref());
     let expected = Expected { issuer: "https://approve.example", audience: world.caller.backend, now };
     let receipt = verify_receipt(&keys, &taken.receipt, expected).unwrap();
-    assert_eq!((receipt.digest, receipt.jti, receipt.v.as_str()), (digest, id, "v0"));
+    assert_eq!((receipt.digest, receipt.jti, receipt.v.as_str()), (digest, id, "v1"));
     assert_eq!((receipt.amount.as_str(), receipt.unit.as_str()), ("12500.00", "EUR"));
 }
 

@@ -20,11 +20,12 @@ use countersign::domain::policy::{Asked, Assurance, Floors, Policy, Tier, Unprov
 use countersign::domain::text::Line;
 use countersign::domain::{ApprovalId, Timestamp};
 use countersign::ports::outward::{Message, SendError};
-use countersign::ports::{ChannelSender, Clock, Entropy, Secrets};
+use countersign::ports::{ChannelSender, Clock, Entropy, Secrets, Store};
 use countersign::service::decide::Signed;
+use countersign::service::log::Log;
 use countersign::service::watch::{Mark, PresentedKey};
 use countersign::service::{
-    Browser, Context, Error, Profile, Settings, backends, decide, enrol, holders, invite, prompt, request, watch,
+    Browser, Context, Error, Profile, Settings, backends, decide, enrol, holders, invite, log, prompt, request, watch,
 };
 use countersign::workers::notices::Senders;
 use countersign::workers::{ClockGate, notices, timers};
@@ -32,6 +33,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::support::clock::ManualClock;
+use crate::support::log::log_at_once;
 use crate::support::memory_store::MemoryStore;
 
 pub const HOLD: Duration = Duration::from_secs(900);
@@ -78,6 +80,13 @@ pub struct World {
     pub origin: Url,
 }
 
+/// A record, its log, and the clock of the node.
+pub struct Kit {
+    pub store: Arc<dyn Store>,
+    pub log: Log,
+    pub clock: Arc<ManualClock>,
+}
+
 /// One device's browser with its cookie.
 pub struct Phone {
     pub soft: SoftBrowser,
@@ -91,8 +100,19 @@ impl World {
 
     pub async fn with(unproved: Unproved, assurance: Assurance, new_device_hold: Duration) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::parse_rfc3339("2026-11-21T14:00:00Z").unwrap()));
+        let store = Arc::new(MemoryStore::new(clock.clone()));
+        let log = log_at_once(store.clone());
+        let kit = Kit { store: store.clone(), log, clock };
+        let mut world = Self::over(kit, unproved, assurance, new_device_hold).await;
+        world.cx.staff = store;
+        world
+    }
+
+    /// As [`World::with`], over another record.
+    pub async fn over(kit: Kit, unproved: Unproved, assurance: Assurance, new_device_hold: Duration) -> Self {
+        let Kit { store, log, clock } = kit;
         let ticking: Arc<dyn Clock> = clock.clone();
-        let store = Arc::new(MemoryStore::new(ticking.clone()));
+        let staff: Arc<dyn countersign::ports::StaffStore> = Arc::new(MemoryStore::new(ticking.clone()));
         let origin: Url = "https://approve.example".parse().unwrap();
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let secrets: Arc<dyn Secrets> = Arc::new(MasterSecrets::new(&[7; 32], entropy.clone()).unwrap());
@@ -114,6 +134,7 @@ impl World {
         let cx = Context {
             clock: ticking.clone(),
             entropy,
+            log,
             store,
             timers: Arc::new(MemoryTimers::new(ticking.clone())),
             limits: Arc::new(MemoryLimits::new(ticking)),
@@ -122,6 +143,8 @@ impl World {
             secrets,
             signer: Arc::new(Es256Receipts::new(&generate_pem().unwrap(), &[]).unwrap()),
             settings: Arc::new(settings),
+            staff,
+            console: None,
         };
         let key = backends::add(&cx, Line::parse("Harbour").unwrap(), Scopes::of(&Scope::ALL)).await.unwrap();
         let caller = backends::authenticate(&cx, key.secret.reveal()).await.unwrap();
@@ -143,6 +166,7 @@ impl World {
     pub async fn settle(&self) {
         for _ in 0..20 {
             let sent = notices::turn(&self.cx, &self.senders).await.unwrap();
+            while log::turn(&self.cx).await.unwrap() > 0 {}
             let fired = timers::turn(&self.cx, &self.gate).await.unwrap();
             if sent + fired == 0 {
                 return;

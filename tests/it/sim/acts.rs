@@ -18,7 +18,7 @@ use countersign::service::prompt::Prompt;
 use countersign::service::redeem::Redeemed;
 use countersign::service::request::{Answered, Request};
 use countersign::service::watch::{Mark, PresentedKey};
-use countersign::service::{Context, Error, cancel, decide, prompt, redeem, reject, request, watch};
+use countersign::service::{Context, Error, cancel, decide, log, prompt, redeem, reject, request, watch};
 use countersign::workers::{deliveries, notices, sweep, timers};
 
 use super::cast::Cast;
@@ -96,6 +96,7 @@ pub enum Act {
     Notices,
     Webhooks,
     Sweep,
+    Sequence,
 }
 
 /// What came of it.
@@ -123,7 +124,12 @@ impl Act {
             | Self::StopByInitiator { approval, .. }
             | Self::StopByBackend { approval, .. }
             | Self::Redeem { approval, .. } => Some(*approval),
-            Self::Request { .. } | Self::Timers { .. } | Self::Notices | Self::Webhooks | Self::Sweep => None,
+            Self::Request { .. }
+            | Self::Timers { .. }
+            | Self::Notices
+            | Self::Webhooks
+            | Self::Sweep
+            | Self::Sequence => None,
         }
     }
 
@@ -211,7 +217,7 @@ pub fn begin(node: &Node, cast: &mut Cast, known: &Known, act: &Act) -> Doing {
                 answer(redeemed, |redeemed| Answer::Redeemed(Box::new(redeemed)))
             })
         }
-        Act::Timers { .. } | Act::Notices | Act::Webhooks | Act::Sweep => work(cx, node, act),
+        Act::Timers { .. } | Act::Notices | Act::Webhooks | Act::Sweep | Act::Sequence => work(cx, node, act),
     }
 }
 
@@ -229,6 +235,10 @@ fn work(cx: Context, node: &Node, act: &Act) -> Doing {
         }),
         Act::Webhooks => Box::pin(async move {
             let _ = deliveries::turn(&cx, &hook).await;
+            Answer::Worked
+        }),
+        Act::Sequence => Box::pin(async move {
+            let _ = log::turn(&cx).await;
             Answer::Worked
         }),
         _ => Box::pin(async move {

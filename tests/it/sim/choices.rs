@@ -152,10 +152,11 @@ impl Run {
 
     fn work(&mut self) {
         let node = self.chance.below(self.nodes.len());
-        let act = match self.chance.below(10) {
+        let act = match self.chance.below(13) {
             0..=3 => Act::Timers { trusts_its_clock: self.nodes[node].gate.is_open() },
             4..=6 => Act::Notices,
             7 => Act::Webhooks,
+            10..=12 => Act::Sequence,
             _ => Act::Sweep,
         };
         self.start(node, act);
@@ -331,13 +332,16 @@ impl Run {
             self.rounds(2, Duration::from_secs(12))?;
             self.check_nothing_is_late()?;
         }
+        // The last of what happened is signed, too.
+        self.finish(0, Act::Sequence)?;
         self.check_end()
     }
 
     fn rounds(&mut self, count: usize, every: Duration) -> Result<(), Broken> {
         for _ in 0..count {
             self.clock.advance(every);
-            for act in [Act::Sweep, Act::Timers { trusts_its_clock: true }, Act::Notices, Act::Webhooks] {
+            let timers = Act::Timers { trusts_its_clock: true };
+            for act in [Act::Sweep, Act::Sequence, timers, Act::Notices, Act::Webhooks] {
                 self.finish(0, act)?;
             }
             self.finish(1, Act::Timers { trusts_its_clock: true })?;

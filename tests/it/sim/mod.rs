@@ -12,6 +12,7 @@ mod checks;
 mod choices;
 mod clocks;
 mod faults;
+mod log;
 mod outside;
 mod passkeys;
 mod run;

@@ -21,11 +21,13 @@ use super::chance::{Chance, SeededEntropy};
 use super::checks::{Broken, Checks};
 use super::clocks::Skewed;
 use super::faults::{Faults, Plant};
+use super::log::NodeLog;
 use super::outside::{Carrier, Hook, Limiter, NoNews, PlainSigner, Post, SharedTimers};
 use super::passkeys::{AnyPasskey, SimulatedCeremonies};
 use super::store::{Log, NodeStore};
 use super::tasks::{Task, TaskId};
 use crate::support::clock::ManualClock;
+use crate::support::log::log_at_once;
 use crate::support::memory_store::MemoryStore;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -170,6 +172,10 @@ impl Run {
                     secrets: Arc::clone(&secrets),
                     signer: Arc::new(PlainSigner),
                     settings: Arc::clone(&settings),
+                    // Staff have no part in this world.
+                    staff: Arc::new(MemoryStore::new(Arc::clone(&clock) as _)),
+                    console: None,
+                    log: log_at_once(Arc::new(NodeLog { inner: Arc::clone(&store), faults: Arc::clone(&faults) })),
                 },
                 clock: node_clock,
                 gate: ClockGate::default(),

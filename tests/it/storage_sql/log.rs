@@ -2,11 +2,12 @@
 //! saw misses no entry.
 
 use countersign::adapters::storage::postgres::Committers;
-use countersign::ports::{Change, Effect};
+use countersign::ports::{Change, Effect, LogStore as _};
 use sqlx::{Connection, PgConnection};
 
 use super::make;
 use crate::conformance::world::World;
+use crate::log::work::drain;
 
 /// Ids of the entries after a place, and the last place.
 async fn after(world: &World, place: Option<i64>) -> (Vec<countersign::domain::ChangeId>, Option<i64>) {
@@ -43,6 +44,44 @@ async fn an_entry_that_is_committed_late_is_not_missed() {
     assert_eq!((entries.len(), entries[1]), (2, early.entry.id), "the one that began first comes first");
     let next = noted(&world).await;
     assert_eq!(after(&world, last).await.0, [next.entry.id]);
+}
+
+/// As above, for the tree: an entry of a transaction that began first and ends last is placed, once.
+#[tokio::test]
+async fn an_entry_that_is_committed_late_gets_its_place_in_the_tree() {
+    let server = make::server();
+    let store = make::postgres_at(&server.url("postgres"), Committers::One).await;
+    let world = World::build(std::sync::Arc::clone(&store) as std::sync::Arc<dyn countersign::ports::Store>).await;
+    drain(&*store, 1_000).await;
+    let before = store.newest().await.unwrap().unwrap();
+
+    // Two transactions that run at once, each with an entry; the one that began first ends last.
+    let mut one = PgConnection::connect(&server.url("postgres")).await.unwrap();
+    let mut first = one.begin().await.unwrap();
+    let mut other = PgConnection::connect(&server.url("postgres")).await.unwrap();
+    let mut second = other.begin().await.unwrap();
+    let copy = "INSERT INTO audit (place, id, at, kind, salt, canonical, leaf_hash)
+                SELECT pg_current_xact_id()::text::bigint << 20, gen_random_uuid(), at, kind, salt, canonical,
+                       sha256(gen_random_uuid()::text::bytea)
+                FROM audit LIMIT 1 RETURNING leaf_hash";
+    let leaf_of_first: Vec<u8> = sqlx::query_scalar(copy).fetch_one(&mut *first).await.unwrap();
+    let leaf_of_second: Vec<u8> = sqlx::query_scalar(copy).fetch_one(&mut *second).await.unwrap();
+    noted(&world).await;
+    second.commit().await.unwrap();
+    drain(&*store, 1_000).await;
+    assert_eq!(
+        store.newest().await.unwrap().unwrap(),
+        before,
+        "nothing is placed beyond a transaction that still runs"
+    );
+    first.commit().await.unwrap();
+    drain(&*store, 1).await;
+    let after = store.newest().await.unwrap().unwrap();
+    assert_eq!(after.head.size, before.head.size + 3);
+    let leaves = store.leaves_after(Some(before.place), 10).await.unwrap();
+    let ends: Vec<&[u8]> = leaves.iter().map(|(_, leaf)| leaf.bytes().as_slice()).collect();
+    assert_eq!((ends.len(), ends[0], ends[1]), (3, leaf_of_first.as_slice(), leaf_of_second.as_slice()));
+    assert_eq!(drain(&*store, 1_000).await, (0, 0), "and once only");
 }
 
 /// A dump that is restored into a new cluster, where transactions are counted from the beginning again.

@@ -2,8 +2,9 @@
 //! to; a dropped one is stopped by its token.
 
 use countersign::app::{self, Role, Running};
-use countersign::config::{Config, Http, Keys, Limits, Master, Operator, Storage};
+use countersign::config::{Config, Http, Keys, Limits, LogSettings, Master, Operator, Storage};
 use countersign::domain::backend::{Scope, Scopes};
+use countersign::domain::log::Origin;
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::text::Line;
 use countersign::service::{Profile, backends};
@@ -121,6 +122,10 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
             master: Master(options.master),
             receipt_pem: SecretString::from(countersign::adapters::receipts::generate_pem().expect("a key")),
             retired: vec![],
+            log_pem: SecretString::from(
+                countersign::adapters::log_key::generate_pem(b"a log key for tests: thirty-two!").expect("a key"),
+            ),
+            log_retired: vec![],
         },
         smtp: None,
         push: None,
@@ -133,5 +138,8 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
             tries_per_minute: options.tries_per_minute,
             key_per_minute: options.key_per_minute,
         },
+        siem: vec![],
+        console: None,
+        log: LogSettings { origin: Origin::parse("localhost/log").expect("a name"), high_water: None },
     }
 }

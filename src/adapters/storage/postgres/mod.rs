@@ -61,6 +61,7 @@ type TheStore = PostgresStore;
 
 const BEGIN: &str = "BEGIN";
 const INSERT_AUDIT: &str = own::INSERT_AUDIT;
+const LEAVES: &str = own::LEAVES;
 
 /// A list of ids as one value.
 fn ids(list: &[Uuid]) -> Vec<Uuid> {
@@ -150,7 +151,7 @@ impl PostgresStore {
 
     /// Every statement that this backend uses, with its name.
     pub fn statements() -> Vec<(&'static str, &'static str)> {
-        [shared::statements::ALL, own::ALL].concat()
+        [shared::statements::ALL, shared::staff_statements::ALL, shared::audit_statements::ALL, own::ALL].concat()
     }
 
     fn reads(&self) -> &Pool<Db> {

@@ -2,12 +2,14 @@
 //! May import: `domain`, `ports`, sqlx, and the seals. The statements that fetch them are in `shared`.
 
 pub mod approval;
+pub mod audit;
 pub mod backend;
 pub mod channel;
 pub mod device;
 pub mod holder;
 pub mod log;
 pub mod outbox;
+pub mod staff;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

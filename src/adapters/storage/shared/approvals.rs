@@ -46,6 +46,7 @@ impl CaseRow {
 struct ToldRow {
     approval_id: Uuid,
     told_at: At,
+    logged: Option<i64>,
     #[sqlx(flatten)]
     channel: ChannelRow,
 }
@@ -125,15 +126,15 @@ pub async fn due_cases(store: &TheStore, asked: &[ApprovalId]) -> Result<Vec<Res
     let cases = rows.into_iter().map(|row| {
         let endpoints = row.endpoints()?;
         let approval = row.approval.read(store.seals())?;
-        let told = told.remove(&approval.id.uuid());
-        Ok(DueCase { approval, told, endpoints })
+        let (told, logged) = told.remove(&approval.id.uuid()).unzip();
+        Ok(DueCase { approval, told, logged: logged.flatten(), endpoints })
     });
     Ok(cases.collect())
 }
 
 /// The first notice of each approval that counts as having told the holder. One on a channel with a wrong seal doesn't
 /// count: then nobody was told, which at worst ends an approval that should have been released.
-async fn told(store: &TheStore, wanted: &[Uuid]) -> Result<HashMap<Uuid, Told>, StoreError> {
+async fn told(store: &TheStore, wanted: &[Uuid]) -> Result<HashMap<Uuid, (Told, Option<u64>)>, StoreError> {
     let query = sqlx::query_as::<Db, ToldRow>(sql::TOLD).bind(ids(wanted));
     let rows = query.fetch_all(store.reads()).await.map_err(reading("notices"))?;
     let mut first = HashMap::new();
@@ -141,7 +142,8 @@ async fn told(store: &TheStore, wanted: &[Uuid]) -> Result<HashMap<Uuid, Told>, 
         match row.channel.read(store.seals()) {
             Ok(channel) => {
                 let told = Told { channel: channel.id, delivered_at: row.told_at.into() };
-                first.entry(row.approval_id).or_insert(told);
+                let logged = row.logged.and_then(|size| u64::try_from(size).ok());
+                first.entry(row.approval_id).or_insert((told, logged));
             }
             Err(error) => tracing::error!(%error, "a channel that seems to have told a holder isn't believed"),
         }

@@ -4,14 +4,20 @@
 
 pub mod add;
 mod approvals;
+mod audit;
+pub mod audit_statements;
 mod backends;
 mod holders;
+mod log;
 pub mod outbox;
 mod port;
 pub mod rare;
+mod staff;
+pub mod staff_statements;
+mod staff_writes;
 pub mod statements;
 
-use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, TheStore, ids};
+use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, LEAVES, TheStore, ids};
 use statements as sql;
 
 /// A connection of this backend.

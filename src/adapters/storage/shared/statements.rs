@@ -134,7 +134,13 @@ crate::adapters::storage::statements! {
                   AND (due_at, id) > ($2, $3) ORDER BY due_at, id LIMIT $4";
     LIVE_COUNTS = "SELECT state, count(*) AS number FROM approvals WHERE due_at IS NOT NULL GROUP BY state";
     // The notices that count as having told the holder of a decision, with their channels.
-    TOLD = concat!("SELECT a.id AS approval_id, n.delivered_at AS told_at, ", channel_columns!(), " FROM approvals a \
+    // With it, how far the log is signed, if that is past the entry of the decision.
+    TOLD = concat!("SELECT a.id AS approval_id, n.delivered_at AS told_at, \
+                    CASE WHEN EXISTS (SELECT 1 FROM evidence e JOIN audit u ON u.id = e.change_id \
+                    WHERE e.approval_id = a.id AND u.kind = 'approval.approved' \
+                    AND u.place <= (SELECT max(l.place) FROM log_checkpoints l)) \
+                    THEN (SELECT max(l.size) FROM log_checkpoints l) END AS logged, ",
+                    channel_columns!(), " FROM approvals a \
                     JOIN notices n ON n.about_id = a.id JOIN channels c ON c.id = n.channel_id \
                     WHERE a.id ", among!("$1"), " AND a.state = 'cooling' AND n.about_kind = 'approval' \
                     AND n.purpose = 'cooling' AND n.status = 'delivered' AND n.delivered_at >= a.approved_at \
@@ -200,4 +206,24 @@ crate::adapters::storage::statements! {
     // What is only ever added to.
     INSERT_EVIDENCE = "INSERT INTO evidence (change_id, approval_id, body, created_at) VALUES ($1, $2, $3, $4)";
     STORED = "SELECT count(*) FROM audit WHERE id = $1";
+
+    // The tree.
+    NEWEST_CHECKPOINT = "SELECT size, place, root, note, signed_at FROM log_checkpoints ORDER BY size DESC LIMIT 1";
+    CHECKPOINTS = "SELECT size, place, root, note, signed_at FROM log_checkpoints WHERE size > $1 \
+                   ORDER BY size LIMIT $2";
+    TILE = "SELECT hashes FROM log_tiles WHERE level = $1 AND number = $2";
+    // Nothing is added unless the tree has the size that the batch goes on from, and nobody else goes on from there.
+    ADD_CHECKPOINT = "INSERT INTO log_checkpoints (size, previous, place, root, note, signed_at) \
+                      SELECT $1, $2, $3, $4, $5, $6 FROM (SELECT coalesce(max(size), 0) AS size FROM log_checkpoints) n \
+                      WHERE n.size = $2 ON CONFLICT DO NOTHING";
+    PUT_TILE = "INSERT INTO log_tiles (level, number, hashes) VALUES ($1, $2, $3) \
+                ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes";
+    ENTRY = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE id = $1";
+    APPROVE_ENTRY = "SELECT u.place, u.id, u.at, u.kind, u.salt, u.canonical, u.leaf_hash FROM evidence e \
+                     JOIN audit u ON u.id = e.change_id WHERE e.approval_id = $1 AND u.kind = 'approval.approved' \
+                     ORDER BY u.place LIMIT 1";
+    // The size before its batch, and how many entries of the batch come before it.
+    LEAF_INDEX = "SELECT c.previous + (SELECT count(*) FROM audit u WHERE u.place < $1 AND u.place > \
+                  coalesce((SELECT b.place FROM log_checkpoints b WHERE b.size = c.previous), $2)) \
+                  FROM log_checkpoints c WHERE c.place >= $1 ORDER BY c.place LIMIT 1";
 }

@@ -59,6 +59,7 @@ type TheStore = SqliteStore;
 /// Takes the right to write at once, so that no transaction fails because another one wrote after it had read.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const INSERT_AUDIT: &str = own::INSERT_AUDIT;
+const LEAVES: &str = own::LEAVES;
 
 /// How long a writer waits for another process that holds the file, such as the command line's.
 const BUSY: Duration = Duration::from_secs(5);
@@ -156,7 +157,7 @@ impl SqliteStore {
 
     /// Every statement that this backend uses, with its name.
     pub fn statements() -> Vec<(&'static str, &'static str)> {
-        [shared::statements::ALL, own::ALL].concat()
+        [shared::statements::ALL, shared::staff_statements::ALL, shared::audit_statements::ALL, own::ALL].concat()
     }
 
     fn reads(&self) -> &Pool<Db> {

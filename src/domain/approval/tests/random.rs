@@ -142,7 +142,7 @@ fn take(approval: Approval, step: &Step, now: Timestamp) -> Result<Option<Transi
         Step::Reject => approval.reject(Actor::Unknown, now).map(Some),
         Step::Cancel => approval.cancel(CancelReason::BackendCancelled, Actor::Backend(redeem_key()), now).map(Some),
         Step::Extend(by) => approval.extend(now + *by, now).map(Some),
-        Step::FallDue(told) => match approval.fall_due(told.map(|ago| told_at(now - ago)), now) {
+        Step::FallDue(told) => match approval.fall_due(told.map(|ago| told_at(now - ago)), Logged::Yes, now) {
             Due::Now(transition) => Ok(Some(*transition)),
             Due::Later(_) | Due::Never => Ok(None),
         },
@@ -225,7 +225,7 @@ fn check_not_stuck(mut approval: Approval) -> Result<(), TestCaseError> {
         prop_assert_eq!(approval.due_at().is_none(), approval.state.name().is_final());
         let Some(at) = approval.due_at() else { return Ok(()) };
         let at = approval.given_up_at().map_or(at, |given_up| at.max(given_up));
-        let Due::Now(done) = approval.clone().fall_due(None, at) else {
+        let Due::Now(done) = approval.clone().fall_due(None, Logged::Yes, at) else {
             return Err(TestCaseError::fail(format!("stuck: {approval:?}")));
         };
         approval = done.approval;

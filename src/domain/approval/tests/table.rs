@@ -45,7 +45,7 @@ fn cell(before: &Approval, found: Result<Transition, Refusal>) -> Cell {
 }
 
 fn due(before: &Approval, told: Option<Told>, now: Timestamp) -> Cell {
-    match before.clone().fall_due(told, now) {
+    match before.clone().fall_due(told, Logged::Yes, now) {
         Due::Now(transition) => cell(before, Ok(*transition)),
         Due::Later(at) => Later(at),
         Due::Never => Never,

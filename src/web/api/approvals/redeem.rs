@@ -13,8 +13,14 @@ use crate::web::api::answer::{self, Answer};
 use crate::web::extract::{Authenticated, Body, Fields, IdempotencyHeader, Key, NoQuery};
 use crate::web::problem::{Kind, Problem};
 
-pub const PROBLEMS: &[Kind] =
-    &[Kind::DigestMismatch, Kind::AlreadyRedeemed, Kind::Expired, Kind::Conflict, Kind::OutcomeUnknown];
+pub const PROBLEMS: &[Kind] = &[
+    Kind::DigestMismatch,
+    Kind::AlreadyRedeemed,
+    Kind::Expired,
+    Kind::Conflict,
+    Kind::OutcomeUnknown,
+    Kind::LogRolledBack,
+];
 
 /// What is about to be executed.
 #[derive(Debug, ToSchema)]

@@ -51,7 +51,7 @@ impl Checks {
             (Act::Prompt { .. }, Answer::Prompted(_)) => {
                 must(stored == 0, LOST, || "a prompt moved something".to_owned())
             }
-            (Act::Timers { .. } | Act::Notices | Act::Webhooks | Act::Sweep, Answer::Worked) => Ok(()),
+            (Act::Timers { .. } | Act::Notices | Act::Webhooks | Act::Sweep | Act::Sequence, Answer::Worked) => Ok(()),
             (act, answer) => Err(Broken { rule: LOST, what: format!("{act:?} answered {answer:?}") }),
         }
     }

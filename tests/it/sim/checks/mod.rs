@@ -43,6 +43,8 @@ pub const STUCK: &str = "7 nothing is stuck";
 pub const ENTITLED: &str = "8 only who may do it does it";
 pub const SECRET: &str = "9 no secret in the log";
 pub const LOST: &str = "10 nothing acknowledged is lost";
+/// Design section 5.
+pub const LOG: &str = "the log has every entry once, and only grows";
 /// Design section 2, "Nobody is surprised".
 pub const TOLD: &str = "the holder was told";
 /// Design section 2 and 8: versions, caps, unique transfers.

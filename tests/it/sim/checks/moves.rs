@@ -16,7 +16,7 @@ use super::super::acts::{Act, Hand};
 use super::super::passkeys::evidence_fits;
 use super::super::run::Run;
 use super::super::store::Stored;
-use super::{Broken, Checks, EARLY, ENTITLED, EVIDENCE, FINAL, Life, ONCE, ORDER, STOPPED, TOLD, WHOLE, must};
+use super::{Broken, Checks, EARLY, ENTITLED, EVIDENCE, FINAL, LOG, Life, ONCE, ORDER, STOPPED, TOLD, WHOLE, must};
 
 /// How far a node's clock may be off (design section 2).
 const MAX_SKEW: Duration = Duration::from_secs(2);
@@ -241,7 +241,12 @@ fn consequences(run: &Run, stored: &Stored, transition: &Transition, life: &mut 
     let countersign::ports::Effect::Transition { receipt, .. } = &change.effect else {
         return Err(Broken { rule: WHOLE, what: "not a transition".to_owned() });
     };
-    let issuer = &run.nodes[0].cx.settings.issuer;
-    let expected = Receipt::of(after, issuer).and_then(|receipt| serde_json::to_string(&receipt).ok());
-    must(receipt.is_some() == redeems && *receipt == expected, ONCE, || format!("the receipt says {receipt:?}"))
+    must(receipt.is_some() == redeems, ONCE, || format!("{:?} has the receipt {receipt:?}", after.state))?;
+    let Some(receipt) = receipt else { return Ok(()) };
+    let cx = &run.nodes[0].cx;
+    let read: Receipt = serde_json::from_str(receipt).expect("the claims of a receipt");
+    let expected = Receipt::of(after, &cx.settings.issuer, read.proof.clone());
+    must(expected.as_ref() == Some(&read), ONCE, || format!("the receipt says {receipt}"))?;
+    let proved = read.verify_proof(cx.log.signer.keys());
+    must(proved.is_ok(), LOG, || format!("the receipt proves nothing: {proved:?}"))
 }

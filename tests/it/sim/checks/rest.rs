@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use countersign::domain::approval::State;
 use countersign::domain::channel::NoticeStatus;
+use countersign::domain::log::{Edge, Tiles};
 use countersign::domain::webhook::{Cause, DeliveryStatus};
 use countersign::ports::Clock;
 
 use super::super::run::Run;
-use super::{Broken, Checks, LOST, SECRET, STUCK, WHOLE, must};
+use super::{Broken, Checks, LOG, LOST, SECRET, STUCK, WHOLE, must};
+use crate::support::memory_store::Record;
 
 /// A sweep, a timer's lease, and the tick in which both are seen.
 const SLACK: Duration = Duration::from_secs(20);
@@ -65,6 +67,7 @@ impl Checks {
                     must(sent == [DeliveryStatus::Delivered], LOST, || format!("version {version} of {id}: {sent:?}"))?;
                 }
             }
+            tree(record)?;
             let queued = record.notices.values().find(|row| row.status == NoticeStatus::Queued);
             must(queued.is_none(), STUCK, || format!("a notice waits for ever: {queued:?}"))?;
             let secrets = secrets(run);
@@ -75,6 +78,21 @@ impl Checks {
             Ok(())
         })
     }
+}
+
+/// That the log has every entry once, in the order of the record, and that every signed tree is a beginning of the next.
+fn tree(record: &Record) -> Result<(), Broken> {
+    let mut edge = Edge::read(0, &Tiles::default()).expect("the edge of nothing");
+    let mut entries = record.entries.iter();
+    for signed in &record.checkpoints {
+        let more = usize::try_from(signed.head.size - edge.size()).expect("few entries");
+        let leaves: Vec<_> = entries.by_ref().take(more).map(|entry| entry.leaf_hash).collect();
+        edge.append(&leaves);
+        let root = edge.root().expect("a root");
+        must(edge.size() == signed.head.size && root == signed.head.root, LOG, || format!("{signed:?} isn't {root}"))?;
+    }
+    let left = entries.count();
+    must(left == 0, LOG, || format!("{left} entries have no place"))
 }
 
 /// Addresses, cookies, marks, links and prompts: what must not be in the log.

@@ -85,6 +85,7 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
         }
         Effect::AddKey(key) => unique(key_is_free(record, key), Unique::Other),
         Effect::RevokeKey { key, .. } => holds(record.keys.get(key).is_some_and(|key| key.revoked_at.is_none())),
+        Effect::Staff(effect) => super::staff::check(&record.staff, effect, now),
     }
 }
 

@@ -5,8 +5,10 @@
 //! deliveries; this file joins them to the port.
 
 mod check;
+mod log;
 mod read;
 mod record;
+mod staff;
 mod work;
 mod write;
 
@@ -156,8 +158,8 @@ impl Store for MemoryStore {
 
     async fn evidence(&self, approval: ApprovalId) -> Result<Vec<Evidence>, StoreError> {
         let record = self.record();
-        let of_it = record.evidence.iter().filter(|(about, _)| *about == Some(approval));
-        Ok(of_it.map(|(_, evidence)| evidence.clone()).collect())
+        let of_it = record.evidence.iter().filter(|(about, ..)| *about == Some(approval));
+        Ok(of_it.map(|(.., evidence)| evidence.clone()).collect())
     }
 
     async fn due_cases(&self, ids: &[ApprovalId]) -> Result<Vec<Result<DueCase, StoreError>>, StoreError> {

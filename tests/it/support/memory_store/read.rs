@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign::domain::approval::{Approval, State, StateName, Told};
+use countersign::domain::audit::AuditEntry;
 use countersign::domain::backend::{IdempotencyKey, Remembered};
 use countersign::domain::channel::{About, Channel, NoticeStatus, Purpose};
 use countersign::domain::details::Subject;
@@ -63,7 +64,24 @@ impl Record {
 
     pub fn due_case(&self, id: ApprovalId) -> Option<DueCase> {
         let approval = self.approvals.get(&id)?.approval.clone();
-        Some(DueCase { told: self.told(&approval), endpoints: self.active_endpoints(approval.backend), approval })
+        let told = self.told(&approval);
+        let logged = self.logged(id);
+        Some(DueCase { told, logged, endpoints: self.active_endpoints(approval.backend), approval })
+    }
+
+    /// Size of the newest checkpoint, if it has the entry of the decision.
+    fn logged(&self, id: ApprovalId) -> Option<u64> {
+        let newest = self.checkpoints.last()?.head.size;
+        let index = self.approve_entry(id)?;
+        ((index as u64) < newest).then_some(newest)
+    }
+
+    /// Which entry is that of the decision on an approval.
+    pub fn approve_entry(&self, id: ApprovalId) -> Option<usize> {
+        let about_it = self.evidence.iter().filter(|(about, ..)| *about == Some(id));
+        let changes: Vec<_> = about_it.map(|(_, change, _)| *change).collect();
+        let decides = |entry: &AuditEntry| entry.kind == "approval.approved" && changes.contains(&entry.id);
+        self.entries.iter().position(decides)
     }
 
     /// The first notice that counts as having told the holder of a decision.

@@ -10,11 +10,14 @@ use countersign::domain::device::Device;
 use countersign::domain::evidence::Evidence;
 use countersign::domain::holder::Holder;
 use countersign::domain::link::EnrolLink;
+use countersign::domain::log::Tiles;
 use countersign::domain::webhook::{Delivery, DeliveryStatus, Endpoint};
 use countersign::domain::{
-    ApprovalId, BackendId, ChannelId, DeliveryId, DeviceId, EndpointId, HolderId, KeyId, LinkId, NoticeId, Timestamp,
+    ApprovalId, BackendId, ChangeId, ChannelId, DeliveryId, DeviceId, EndpointId, HolderId, KeyId, LinkId, NoticeId,
+    Timestamp,
 };
 use countersign::ports::change::NewChannel;
+use countersign::ports::log::Signed;
 
 /// Everything that is stored.
 #[derive(Debug, Default)]
@@ -31,12 +34,16 @@ pub struct Record {
     pub notices: BTreeMap<NoticeId, NoticeRow>,
     pub endpoints: BTreeMap<EndpointId, Endpoint>,
     pub deliveries: BTreeMap<DeliveryId, DeliveryRow>,
-    /// With the approval that it is about; evidence of an enrolment is about none.
-    pub evidence: Vec<(Option<ApprovalId>, Evidence)>,
+    /// With the approval that it is about and the change that brought it; evidence of an enrolment is about none.
+    pub evidence: Vec<(Option<ApprovalId>, ChangeId, Evidence)>,
     /// In the order in which they were stored; the first has the number 1.
     pub entries: Vec<AuditEntry>,
+    /// The log's checkpoints, smallest first, and its tiles.
+    pub checkpoints: Vec<Signed>,
+    pub tiles: Tiles,
     /// The last fence that was handed out.
     pub fence: i64,
+    pub staff: super::staff::StaffRecord,
 }
 
 #[derive(Debug, Clone)]

@@ -11,9 +11,10 @@ use super::record::{ApprovalRow, DeliveryRow, NoticeRow, Record};
 
 /// Writes a change.
 pub fn change(record: &mut Record, change: Change, now: Timestamp) {
-    let about = effect(record, change.effect);
+    let about = effect(record, change.effect, now);
+    let id = change.entry.id;
     record.entries.push(change.entry);
-    record.evidence.extend(change.evidence.map(|evidence| (about, evidence)));
+    record.evidence.extend(change.evidence.map(|evidence| (about, id, evidence)));
     for notice in change.notices {
         let status = match notice.turn {
             Turn::Now => NoticeStatus::Queued,
@@ -41,7 +42,7 @@ pub fn change(record: &mut Record, change: Change, now: Timestamp) {
 }
 
 /// Writes the effect; gives the approval that evidence of this change is about.
-fn effect(record: &mut Record, effect: Effect) -> Option<ApprovalId> {
+fn effect(record: &mut Record, effect: Effect, now: Timestamp) -> Option<ApprovalId> {
     match effect {
         Effect::Noted => {}
         Effect::Open { approval, remember } => {
@@ -130,6 +131,7 @@ fn effect(record: &mut Record, effect: Effect) -> Option<ApprovalId> {
                 key.revoked_at = Some(at);
             }
         }
+        Effect::Staff(effect) => super::staff::write(&mut record.staff, *effect, now),
     }
     None
 }

@@ -1,0 +1,22 @@
+-- The audit log as a tree. ../postgres/0002_log.sql has the same tables and columns in PostgreSQL's types.
+--
+-- A checkpoint is what the log signed after a batch of entries: the tree's size and root, and the place of the last
+-- entry in it, from which the next batch goes on. `previous` is the size before it. Two sequencers that went on from
+-- the same size would both write it, so that the second is refused: that is the compare-and-set on the tree's size.
+-- A leaf's number is the size before its batch and its rank by place inside the batch: nothing is stored for each.
+CREATE TABLE log_checkpoints (
+    size        INTEGER     PRIMARY KEY,
+    previous    INTEGER     NOT NULL UNIQUE,
+    place       INTEGER     NOT NULL UNIQUE,
+    root        BLOB        NOT NULL,
+    note        TEXT        NOT NULL,
+    signed_at   INTEGER     NOT NULL
+) STRICT;
+
+-- C2SP tlog-tiles, height 8: up to 256 hashes of 32 bytes. The last one of each level grows; a full one stays.
+CREATE TABLE log_tiles (
+    level       INTEGER     NOT NULL,
+    number      INTEGER     NOT NULL,
+    hashes      BLOB        NOT NULL,
+    PRIMARY KEY (level, number)
+) STRICT;

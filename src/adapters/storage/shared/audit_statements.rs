@@ -1,0 +1,26 @@
+//! The statements of [`super::audit`], alike in both databases.
+
+crate::adapters::storage::statements! {
+    STORED_ENTRIES = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit \
+                      WHERE place > $1 AND place <= $2 ORDER BY place LIMIT $3";
+    EVIDENCE_WITH = concat!("SELECT change_id, body FROM evidence WHERE change_id ", among!("$1"));
+    SEALED_KEYS = "SELECT id, backend_id, hash, scopes, created_at, revoked_at, seal FROM api_keys \
+                   WHERE id > $1 ORDER BY id LIMIT $2";
+    SEALED_HOLDERS = "SELECT id, backend_id, subject, created_at, enrolled_at, seal FROM holders \
+                      WHERE id > $1 ORDER BY id LIMIT $2";
+    SEALED_CHANNELS = "SELECT id, holder_id, kind, device_id, masked, address, created_at, counts_from, removed_at, seal \
+                       FROM channels WHERE id > $1 ORDER BY id LIMIT $2";
+    SEALED_DEVICES = "SELECT id, holder_id, credential_id, cookie_hash, thumbprint, body, counter, failures, locked_at, \
+                      removed_at, seal FROM devices WHERE id > $1 ORDER BY id LIMIT $2";
+    SEALED_APPROVALS = "SELECT id, backend_id, holder_id, transfer_id, subject, state, reason, version, created_at, \
+                        expires_at, cooling_until, approved_at, redeem_until, due_at, decided_by, body, details, seal \
+                        FROM approvals WHERE id > $1 ORDER BY id LIMIT $2";
+    ADD_CURSOR = "INSERT INTO export_cursors (sink, next_index, place, fence, leased_until) \
+                  VALUES ($1, 0, NULL, 0, $2) ON CONFLICT DO NOTHING";
+    // The fence rises with each lease, so that whoever had it before can't move the cursor any more.
+    CLAIM_CURSOR = "UPDATE export_cursors SET fence = fence + 1, leased_until = $3 \
+                    WHERE sink = $1 AND leased_until <= $2 RETURNING next_index, place, fence";
+    MOVE_CURSOR = "UPDATE export_cursors SET next_index = $3, place = $4, leased_until = $5 \
+                   WHERE sink = $1 AND fence = $2";
+    LEAVE_CURSOR = "UPDATE export_cursors SET leased_until = $3 WHERE sink = $1 AND fence = $2";
+}

@@ -1,0 +1,132 @@
+//! The [`LogStore`] port: the tree's checkpoints and tiles, and where an entry stands in it.
+
+use async_trait::async_trait;
+use sqlx::{Connection as _, FromRow, Transaction};
+
+use super::{BEGIN, Db, LEAVES, TheStore, sql};
+use crate::adapters::storage::at::At;
+use crate::adapters::storage::failure::{reading, unavailable};
+use crate::adapters::storage::rows::log::AuditRow;
+use crate::adapters::storage::rows::{BadRow, corrupt, digest};
+use crate::domain::details::Digest;
+use crate::domain::ids::{ApprovalId, ChangeId};
+use crate::domain::log::tile::stored;
+use crate::domain::log::tree::Head;
+use crate::domain::log::{TileAt, Tiles};
+use crate::ports::log::{Appended, Batch, Leaf, LogStore, Signed};
+use crate::ports::store::StoreError;
+
+const CHECKPOINTS: &str = "log_checkpoints";
+const TILES: &str = "log_tiles";
+
+#[derive(FromRow)]
+struct CheckpointRow {
+    size: i64,
+    place: i64,
+    root: Vec<u8>,
+    note: String,
+    signed_at: At,
+}
+
+impl CheckpointRow {
+    fn read(self) -> Result<Signed, StoreError> {
+        let wrong = |source| corrupt(CHECKPOINTS, self.size, source);
+        let size = u64::try_from(self.size).map_err(|_| wrong(BadRow::Range { column: "size" }))?;
+        let root = digest("root", &self.root).map_err(wrong)?;
+        Ok(Signed { head: Head { size, root }, place: self.place, note: self.note, signed_at: self.signed_at.into() })
+    }
+}
+
+/// A number as the databases have it. Trees and tiles of more than 2^63 can't come to be.
+fn number(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(unavailable)
+}
+
+#[async_trait]
+impl LogStore for TheStore {
+    async fn newest(&self) -> Result<Option<Signed>, StoreError> {
+        let query = sqlx::query_as::<Db, CheckpointRow>(sql::NEWEST_CHECKPOINT);
+        let row = query.fetch_optional(self.reads()).await.map_err(reading(CHECKPOINTS))?;
+        row.map(CheckpointRow::read).transpose()
+    }
+
+    async fn checkpoints(&self, size: u64, limit: u32) -> Result<Vec<Signed>, StoreError> {
+        let size = number(size)?;
+        let query = sqlx::query_as::<Db, CheckpointRow>(sql::CHECKPOINTS).bind(size).bind(i64::from(limit));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading(CHECKPOINTS))?;
+        rows.into_iter().map(CheckpointRow::read).collect()
+    }
+
+    async fn leaves_after(&self, place: Option<i64>, limit: u32) -> Result<Vec<(i64, Digest)>, StoreError> {
+        let query = sqlx::query_as::<Db, (i64, Vec<u8>)>(LEAVES).bind(place.unwrap_or(i64::MIN)).bind(i64::from(limit));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading("audit"))?;
+        let leaf = |(place, leaf): (i64, Vec<u8>)| {
+            digest("leaf_hash", &leaf).map(|leaf| (place, leaf)).map_err(|source| corrupt("audit", place, source))
+        };
+        rows.into_iter().map(leaf).collect()
+    }
+
+    async fn tiles(&self, places: &[TileAt]) -> Result<Tiles, StoreError> {
+        let mut tiles = Tiles::default();
+        for at in places {
+            let query = sqlx::query_scalar::<Db, Vec<u8>>(sql::TILE).bind(i64::from(at.level)).bind(number(at.number)?);
+            if let Some(hashes) = query.fetch_optional(self.reads()).await.map_err(reading(TILES))? {
+                let id = format!("{}/{}", at.level, at.number);
+                tiles.add_stored(*at, &hashes).map_err(|source| corrupt(TILES, id, source))?;
+            }
+        }
+        Ok(tiles)
+    }
+
+    async fn append(&self, batch: &Batch) -> Result<Appended, StoreError> {
+        let (size, previous) = (number(batch.signed.head.size)?, number(batch.previous)?);
+        let mut writer = self.writer().await?;
+        let mut transaction: Transaction<'_, Db> = writer.begin_with(BEGIN).await.map_err(unavailable)?;
+        let added = sqlx::query::<Db>(sql::ADD_CHECKPOINT)
+            .bind(size)
+            .bind(previous)
+            .bind(batch.signed.place)
+            .bind(batch.signed.head.root.bytes().as_slice())
+            .bind(batch.signed.note.as_str())
+            .bind(At(batch.signed.signed_at))
+            .execute(&mut *transaction)
+            .await
+            .map_err(unavailable)?;
+        if added.rows_affected() == 0 {
+            transaction.rollback().await.map_err(unavailable)?;
+            return Ok(Appended::Lost);
+        }
+        for (at, hashes) in batch.tiles.iter() {
+            sqlx::query::<Db>(sql::PUT_TILE)
+                .bind(i64::from(at.level))
+                .bind(number(at.number)?)
+                .bind(stored(hashes))
+                .execute(&mut *transaction)
+                .await
+                .map_err(unavailable)?;
+        }
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(Appended::Done)
+    }
+
+    async fn leaf(&self, id: ChangeId) -> Result<Option<Leaf>, StoreError> {
+        let query = sqlx::query_as::<Db, AuditRow>(sql::ENTRY).bind(id.uuid());
+        let row = query.fetch_optional(self.reads()).await.map_err(reading("audit"))?;
+        placed(self, row).await
+    }
+
+    async fn approve_leaf(&self, approval: ApprovalId) -> Result<Option<Leaf>, StoreError> {
+        let query = sqlx::query_as::<Db, AuditRow>(sql::APPROVE_ENTRY).bind(approval.uuid());
+        let row = query.fetch_optional(self.reads()).await.map_err(reading("audit"))?;
+        placed(self, row).await
+    }
+}
+
+/// An entry with its index in the tree, if a signed checkpoint has it.
+async fn placed(store: &TheStore, row: Option<AuditRow>) -> Result<Option<Leaf>, StoreError> {
+    let Some(row) = row else { return Ok(None) };
+    let (place, entry) = row.read()?;
+    let query = sqlx::query_scalar::<Db, i64>(sql::LEAF_INDEX).bind(place).bind(i64::MIN);
+    let index = query.fetch_optional(store.reads()).await.map_err(reading(CHECKPOINTS))?;
+    Ok(Some(Leaf { entry, index: index.and_then(|index| u64::try_from(index).ok()) }))
+}

@@ -1,0 +1,47 @@
+//! The section `[log]`, and the log's key.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+use super::{Fault, LogSettings, secret_file};
+use crate::domain::log::Origin;
+
+/// The section as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSection {
+    origin: Option<String>,
+    high_water: Option<PathBuf>,
+}
+
+/// Checks the section. The log is called after the issuer unless the operator names it.
+pub fn check(section: LogSection, issuer: &str, safe: bool, faults: &mut Vec<Fault>) -> Option<LogSettings> {
+    let LogSection { origin, high_water } = section;
+    if safe && high_water.is_none() {
+        faults.push(Fault(
+            "log.high_water: name a file on a disk that the database isn't on; without it a restored database can't be \
+             told from the present one"
+                .into(),
+        ));
+    }
+    let origin = origin.map_or_else(|| Origin::of_issuer(issuer), |name| Origin::parse(&name));
+    match origin {
+        Ok(origin) => Some(LogSettings { origin, high_water }),
+        Err(error) => {
+            faults.push(Fault(format!("log.origin: {error}")));
+            None
+        }
+    }
+}
+
+/// Reads the log's key.
+///
+/// # Errors
+/// A fault that says how to make one.
+pub fn key(file: Option<&Path>) -> Result<SecretString, Fault> {
+    let file = file.ok_or_else(|| {
+        Fault("keys.log_file: the audit log needs a key of its own; `countersign keys FOLDER` makes log.pem".into())
+    })?;
+    secret_file(file)
+}

@@ -1,0 +1,392 @@
+//! The run through an export, line by line. It keeps a logarithm of the tree, the id of each entry, and what each
+//! approval has become; never the entries themselves.
+
+use std::collections::{HashMap, HashSet};
+
+use super::evidence::{self, About, Keys, Proven, Signer};
+use super::standing::{Before, Standings};
+use super::tree::{Frontier, leaf};
+use super::wrong::{Flaw, Place, Wrong};
+use crate::domain::audit::reading::Reading;
+use crate::domain::details::Digest;
+use crate::domain::export::{CheckpointLine, End, EntryLine, EvidenceLine, FORMAT, Header, Line};
+use crate::domain::ids::ChangeId;
+use crate::domain::log::tree::Head;
+use crate::domain::log::{CheckpointError, LogKeys, NoteError, ProofError, TlogProof};
+use crate::domain::staff::signing::Signs;
+
+/// Kind of the entry that says how many entries an erasure took the text from, in its fact [`ERASED_ENTRIES`].
+pub const ERASURE: &str = "holder.erased";
+pub const ERASED_ENTRIES: &str = "entries";
+
+/// What was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    pub entries: u64,
+    pub erased: u64,
+    pub evidence: u64,
+    /// Checkpoints whose signature and root were checked, the last one with them.
+    pub checkpoints: u64,
+    pub approvals: u64,
+    /// Size and root of the tree that was signed last.
+    pub size: u64,
+    pub root: Digest,
+}
+
+/// Goes through an export.
+pub struct Verifier {
+    /// Keys that the reader trusts; else those that the header names.
+    keys: Option<LogKeys>,
+    /// Trees that were signed and are kept elsewhere.
+    known: Vec<Head>,
+    run: Option<Run>,
+    ended: Option<Summary>,
+}
+
+struct Run {
+    keys: LogKeys,
+    header: Header,
+    tree: Frontier,
+    known: Vec<Head>,
+    /// Up to here the tree was signed.
+    signed: u64,
+    before: Before,
+    ids: HashSet<ChangeId>,
+    standings: Standings,
+    /// The public keys of each enrolment.
+    enrolled: HashMap<Signer, Keys>,
+    /// The entry whose evidence may come next.
+    last: Option<Last>,
+    first_erased: Option<Place>,
+    /// Entries that the log says were erased.
+    declared: u64,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Counts {
+    entries: u64,
+    erased: u64,
+    evidence: u64,
+    checkpoints: u64,
+}
+
+struct Last {
+    place: Place,
+    entry: Reading,
+    needs_evidence: bool,
+}
+
+impl Verifier {
+    /// `keys` are those that the reader got on a way of their own; without them the export is only checked against
+    /// itself.
+    pub const fn new(keys: Option<LogKeys>) -> Self {
+        Self { keys, known: Vec::new(), run: None, ended: None }
+    }
+
+    /// Trees that were signed and are kept elsewhere, such as the high-water mark: the log has to contain each. Those
+    /// that end before or after the exported part can't be compared.
+    #[must_use]
+    pub fn knowing(mut self, known: &[Head]) -> Self {
+        self.known = known.to_vec();
+        self
+    }
+
+    /// Takes an entry that waits for its place in the tree, with its evidence: it comes after the end, and what it says
+    /// counts.
+    ///
+    /// # Errors
+    /// [`Wrong`].
+    pub fn take_waiting(&mut self, entry: &EntryLine, evidence: Option<&EvidenceLine>) -> Result<(), Wrong> {
+        let run = self.run.as_mut().ok_or_else(|| export(Flaw::Header))?;
+        let place = Place::Entry { index: entry.index, id: entry.id };
+        run.read(entry, place).map_err(|flaw| Wrong { place, flaw })?;
+        if let Some(evidence) = evidence {
+            run.evidence(evidence)?;
+        }
+        run.close()
+    }
+
+    /// Takes the next line.
+    ///
+    /// # Errors
+    /// [`Wrong`]; nothing more should be taken then.
+    pub fn take(&mut self, line: Line) -> Result<(), Wrong> {
+        if self.ended.is_some() {
+            return Err(export(Flaw::AfterEnd));
+        }
+        match (line, self.run.as_mut()) {
+            (Line::Header(header), None) => {
+                self.run = Some(Run::start(*header, self.keys.take(), std::mem::take(&mut self.known))?);
+            }
+            (Line::Header(_), Some(_)) | (_, None) => return Err(export(Flaw::Header)),
+            (Line::Entry(entry), Some(run)) => run.entry(&entry)?,
+            (Line::Evidence(evidence), Some(run)) => run.evidence(&evidence)?,
+            (Line::Checkpoint(checkpoint), Some(run)) => run.checkpoint(&checkpoint)?,
+            (Line::End(end), Some(run)) => self.ended = Some(run.end(&end)?),
+        }
+        Ok(())
+    }
+
+    /// What each approval has become, by the entries.
+    pub fn standings(&self) -> Option<&Standings> {
+        self.run.as_ref().map(|run| &run.standings)
+    }
+
+    /// Whether the entries of an approval may be unknown to the run.
+    pub fn before(&self) -> Before {
+        self.run.as_ref().map_or(Before::Unknown, |run| run.before)
+    }
+
+    /// Keys by which somebody enrolled, by the evidence.
+    pub fn enrolled(&self, signer: Signer) -> Option<&Keys> {
+        self.run.as_ref().and_then(|run| run.enrolled.get(&signer))
+    }
+
+    /// # Errors
+    /// [`Flaw::CutOff`] when the end wasn't there.
+    pub fn finish(self) -> Result<Summary, Wrong> {
+        self.ended.ok_or_else(|| export(Flaw::CutOff))
+    }
+}
+
+const fn export(flaw: Flaw) -> Wrong {
+    Wrong { place: Place::Export, flaw }
+}
+
+impl Run {
+    fn start(header: Header, trusted: Option<LogKeys>, known: Vec<Head>) -> Result<Self, Wrong> {
+        if header.format != FORMAT {
+            return Err(export(Flaw::Format));
+        }
+        let keys = trusted.unwrap_or_else(|| header.log.clone());
+        if keys.origin != header.log.origin {
+            return Err(export(Flaw::Checkpoint(CheckpointError::OtherLog(header.log.origin.clone()))));
+        }
+        let tree = Frontier::of(&header.before).map_err(|e| export(Flaw::Size(Some(e))))?;
+        if tree.size() != header.first {
+            return Err(export(Flaw::Size(None)));
+        }
+        Ok(Self {
+            keys,
+            before: if header.first == 0 { Before::Known } else { Before::Unknown },
+            signed: tree.size(),
+            tree,
+            known,
+            header,
+            ids: HashSet::new(),
+            standings: Standings::default(),
+            enrolled: HashMap::new(),
+            last: None,
+            first_erased: None,
+            declared: 0,
+            counts: Counts::default(),
+        })
+    }
+
+    /// The entry before is over: its evidence should have come by now.
+    fn close(&mut self) -> Result<(), Wrong> {
+        match self.last.take() {
+            Some(Last { place, needs_evidence: true, .. }) => Err(Wrong { place, flaw: Flaw::NoEvidence }),
+            _ => Ok(()),
+        }
+    }
+
+    fn entry(&mut self, line: &EntryLine) -> Result<(), Wrong> {
+        self.close()?;
+        let place = Place::Entry { index: line.index, id: line.id };
+        if line.index != self.tree.size() {
+            return Err(Wrong { place, flaw: Flaw::OutOfOrder { expected: self.tree.size() } });
+        }
+        self.read(line, place).map_err(|flaw| Wrong { place, flaw })?;
+        self.tree.push(line.leaf_hash);
+        self.counts.entries += 1;
+        self.is_what_is_known(self.tree.size())
+    }
+
+    /// Compares with the trees that are kept elsewhere.
+    fn is_what_is_known(&self, size: u64) -> Result<(), Wrong> {
+        let root = self.tree.root();
+        let other = self.known.iter().any(|head| head.size == size && head.root != root);
+        let place = Place::Checkpoint { size, from: self.signed };
+        if other { Err(Wrong { place, flaw: Flaw::Rewritten }) } else { Ok(()) }
+    }
+
+    fn read(&mut self, line: &EntryLine, place: Place) -> Result<(), Flaw> {
+        if !self.ids.insert(line.id) {
+            return Err(Flaw::Repeated);
+        }
+        if let Some(proof) = &line.proof {
+            let proof: TlogProof = proof.parse().map_err(Flaw::Proof)?;
+            if proof.index != line.index {
+                return Err(Flaw::Proof(ProofError::Form));
+            }
+            // The checkpoint of a proof is newer than the entry; the key in use at export is the one that counts.
+            proof.verify(&line.leaf_hash, &self.keys, self.header.exported_at).map_err(Flaw::Proof)?;
+        }
+        let (salt, canonical) = match (&line.salt, &line.canonical) {
+            (Some(salt), Some(canonical)) => (salt, canonical),
+            (None, None) => {
+                // Nothing in it can be read, but its leaf stands.
+                self.counts.erased += 1;
+                self.first_erased.get_or_insert(place);
+                self.before = Before::Unknown;
+                return Ok(());
+            }
+            _ => return Err(Flaw::HalfErased),
+        };
+        if leaf(&salt.0, canonical) != line.leaf_hash {
+            return Err(Flaw::Leaf);
+        }
+        let entry = Reading::of(canonical).map_err(Flaw::Text)?;
+        if (entry.id, entry.at, entry.kind.as_str()) != (line.id, line.at, line.kind.as_str()) {
+            return Err(Flaw::Columns);
+        }
+        self.standings.take(&entry, self.before)?;
+        if entry.kind == ERASURE {
+            let more = entry.fact(ERASED_ENTRIES).and_then(|count| count.parse::<u64>().ok());
+            self.declared = self.declared.saturating_add(more.unwrap_or(0));
+        }
+        let needs_evidence = entry.kind == "device.enrolled" || entry.kind == "approval.approved";
+        self.last = Some(Last { place, entry, needs_evidence });
+        Ok(())
+    }
+
+    fn evidence(&mut self, line: &EvidenceLine) -> Result<(), Wrong> {
+        let Some(last) = self.last.take() else {
+            // Evidence of an entry that was erased says nothing that could be compared.
+            return if self.counts.erased > 0 { Ok(()) } else { Err(export(Flaw::StrayEvidence)) };
+        };
+        let place = last.place;
+        let checked = if last.entry.id == line.change {
+            evidence::check(&line.evidence, &self.header.sites).map_err(Flaw::from)
+        } else {
+            Err(Flaw::StrayEvidence)
+        };
+        let checked = checked.and_then(|proven| self.agrees(&last.entry, &proven));
+        self.counts.evidence += 1;
+        checked.map_err(|flaw| Wrong { place, flaw })
+    }
+
+    /// Whether the evidence is about what the entry says.
+    fn agrees(&mut self, entry: &Reading, proven: &Proven) -> Result<(), Flaw> {
+        let other = |what| Err(Flaw::OtherMatter(what));
+        let (kind, id) = match proven.by {
+            Signer::Device(device) => ("device", device.to_string()),
+            Signer::Staff(staff) => ("staff", staff.to_string()),
+        };
+        if entry.actor.kind != kind || entry.actor.id.as_deref() != Some(id.as_str()) {
+            return other("somebody else signed");
+        }
+        if entry.fact("challenge").is_some_and(|said| said != proven.challenge.to_string()) {
+            return other("another challenge");
+        }
+        let object = |prefix| entry.object_of(prefix).unwrap_or_default().to_owned();
+        match &proven.about {
+            About::Approve { approval, version, digest, hold, expires_at } => {
+                if entry.kind != "approval.approved" || object("apr") != approval.to_string() {
+                    return other("another approval");
+                }
+                if entry.fact("version") != Some(version.saturating_add(1).to_string().as_str()) {
+                    return other("another version");
+                }
+                if entry.fact("digest") != Some(digest.to_string().as_str()) {
+                    return other("another digest");
+                }
+                if entry.fact("challenge").is_none() {
+                    return other("no challenge");
+                }
+                if entry.at >= *expires_at {
+                    return other("the prompt was over");
+                }
+                self.same_keys(proven)?;
+                self.standings.decided(*approval, entry.at, *hold);
+                Ok(())
+            }
+            About::Enrol { holder, link } => {
+                if object("hld") != holder.to_string() || object("lnk") != link.to_string() {
+                    return other("another enrolment");
+                }
+                self.enrolled.insert(proven.by, proven.keys);
+                Ok(())
+            }
+            About::Staff { signs, expires_at, .. } => {
+                if entry.at >= *expires_at {
+                    return other("the prompt was over");
+                }
+                if *signs == Signs::Enrol {
+                    self.enrolled.insert(proven.by, proven.keys);
+                    return Ok(());
+                }
+                self.same_keys(proven)
+            }
+        }
+    }
+
+    fn same_keys(&self, proven: &Proven) -> Result<(), Flaw> {
+        match self.enrolled.get(&proven.by) {
+            Some(keys) if *keys == proven.keys => Ok(()),
+            Some(_) => Err(Flaw::OtherKeys),
+            None if self.before == Before::Unknown => Ok(()),
+            None => Err(Flaw::NeverEnrolled),
+        }
+    }
+
+    fn checkpoint(&mut self, line: &CheckpointLine) -> Result<(), Wrong> {
+        self.close()?;
+        let place = Place::Checkpoint { size: self.tree.size(), from: self.signed };
+        self.signed_by(line).map_err(|flaw| Wrong { place, flaw })?;
+        self.signed = self.tree.size();
+        Ok(())
+    }
+
+    fn signed_by(&mut self, line: &CheckpointLine) -> Result<(), Flaw> {
+        let note = line.note.parse().map_err(|e: NoteError| Flaw::Checkpoint(e.into()))?;
+        let checkpoint = self.keys.open(&note, line.at)?;
+        if checkpoint.size != self.tree.size() {
+            return Err(Flaw::Size(None));
+        }
+        if checkpoint.root != self.tree.root() {
+            return Err(Flaw::Root);
+        }
+        self.counts.checkpoints += 1;
+        Ok(())
+    }
+
+    fn end(&mut self, line: &End) -> Result<Summary, Wrong> {
+        self.close()?;
+        if line.entries != self.counts.entries {
+            return Err(export(Flaw::Count { said: line.entries, found: self.counts.entries }));
+        }
+        for subtree in &line.after {
+            self.tree.put(*subtree).map_err(|e| export(Flaw::Size(Some(e))))?;
+        }
+        let size = self.tree.size();
+        if let Some(known) = self.known.iter().map(|head| head.size).max().filter(|known| *known > size) {
+            return Err(export(Flaw::RolledBack { size, known }));
+        }
+        self.is_what_is_known(size)?;
+        match &line.checkpoint {
+            Some(last) => self.checkpoint(last)?,
+            None if self.tree.size() == 0 => {}
+            None => return Err(export(Flaw::Unsigned)),
+        }
+        // Of a part of the log, the erasures may lie in another part.
+        let whole = self.header.first == 0 && line.after.is_empty();
+        if let Some(place) = self.first_erased.filter(|_| whole && self.counts.erased > self.declared) {
+            return Err(Wrong { place, flaw: Flaw::Erased(self.counts.erased, self.declared) });
+        }
+        Ok(Summary {
+            entries: self.counts.entries,
+            erased: self.counts.erased,
+            evidence: self.counts.evidence,
+            checkpoints: self.counts.checkpoints,
+            approvals: self.standings.len() as u64,
+            size: self.tree.size(),
+            root: self.tree.root(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Gives entries their place in the tree, in the order of the record, and signs the tree. Any number of nodes may do it
+//! at the same time: a batch is stored only where the tree still has the size that it goes on from, so that one wins
+//! and the others look again. A crash at any moment leaves a batch stored whole or not at all.
+
+use super::{RolledBack, ensure_whole, head_of, mark};
+use crate::domain::log::{Checkpoint, Edge, Note};
+use crate::ports::log::{Appended, Batch, Signed};
+use crate::service::{Context, Error};
+
+/// Most entries in one batch.
+pub const MOST: u32 = 2000;
+
+/// Places what waits, up to [`MOST`], and gives how many entries it found. Whoever was overtaken found them too.
+///
+/// # Errors
+/// [`Error::RolledBack`] when the record isn't the one that was signed: then nothing is signed. [`Error::Store`],
+/// [`Error::Internal`].
+pub async fn turn(cx: &Context) -> Result<usize, Error> {
+    let marked = cx.log.mark.seen();
+    let newest = ensure_whole(cx).await?;
+    let leaves = cx.log.store.leaves_after(newest.as_ref().map(|signed| signed.place), MOST).await?;
+    let Some((place, _)) = leaves.last().copied() else {
+        mark::look(cx).await?;
+        return Ok(0);
+    };
+    let before = head_of(newest.as_ref());
+    if let Some(newest) = &newest {
+        // What the database says the tree was is believed only where we signed it.
+        let note: Note = newest.note.parse().map_err(|error: crate::domain::log::NoteError| unsigned(error.into()))?;
+        let signed = cx.log.signer.keys().open_of_any_time(&note).map_err(unsigned)?;
+        if signed.head() != newest.head {
+            return Err(RolledBack::Forked.into());
+        }
+    }
+    let tiles = cx.log.store.tiles(&Edge::places(before.size)).await?;
+    let mut edge = Edge::read(before.size, &tiles).map_err(RolledBack::Tiles)?;
+    if edge.root().map_err(RolledBack::Tiles)? != before.root {
+        return Err(RolledBack::Forked.into());
+    }
+    let hashes: Vec<_> = leaves.iter().map(|(_, leaf)| *leaf).collect();
+    let tiles = edge.append(&hashes);
+    let root = edge.root().map_err(RolledBack::Tiles)?;
+    let checkpoint = Checkpoint { origin: cx.log.signer.keys().origin.clone(), size: edge.size(), root };
+    let note = cx.log.signer.sign(&checkpoint).map_err(Error::internal)?.to_string();
+    let signed = Signed { head: checkpoint.head(), place, note, signed_at: cx.now() };
+    let batch = Batch { previous: before.size, signed, tiles };
+    match cx.log.store.append(&batch).await? {
+        Appended::Done => {
+            metrics::counter!("countersign_log_entries_total").increment(hashes.len() as u64);
+            // Stored is signed and may be shown; only now is it the mark.
+            mark::raise(cx, marked, &batch.signed).await?;
+        }
+        Appended::Lost => metrics::counter!("countersign_log_overtaken_total").increment(1),
+    }
+    Ok(hashes.len())
+}
+
+fn unsigned(error: crate::domain::log::CheckpointError) -> RolledBack {
+    RolledBack::Unsigned(error)
+}

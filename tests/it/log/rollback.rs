@@ -1,0 +1,259 @@
+//! A database from before the high-water mark approves, releases and redeems nothing until it is recovered: SQLite's
+//! file copied back, and PostgreSQL's newest rows deleted by whoever owns it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::adapters::high_water::FileMark;
+use countersign::adapters::storage::postgres::Committers;
+use countersign::adapters::storage::sqlite::SqliteStore;
+use countersign::adapters::timing::SystemClock;
+use countersign::authenticator::SoftAuthenticator;
+use countersign::domain::approval::transitions::{Guard, Transition};
+use countersign::domain::approval::{Approval, Decision, Distinct, State, StateName, Told};
+use countersign::domain::details::Digest;
+use countersign::domain::event::EventKind;
+use countersign::domain::policy::{Assurance, Unproved};
+use countersign::domain::{ApprovalId, ChangeId, ChannelId, DeviceId};
+use countersign::ports::log::{LogStore, MarkFile};
+use countersign::ports::{Change, Clock, Effect};
+use countersign::service::log::{Log, RolledBack};
+use countersign::service::release::{self, Outcome};
+use countersign::service::{Browser, Error, log, recover, redeem};
+
+use crate::flow::world::{Kit, Phone, World, key};
+use crate::storage_sql::make;
+use crate::support::approved;
+use crate::support::clock::ManualClock;
+use crate::support::eventually::eventually;
+use crate::support::log::log_with;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Three approvals whose next step is an approve, a release and a redeem.
+struct Scene {
+    world: World,
+    phone: Phone,
+    pending: ApprovalId,
+    cooling: ApprovalId,
+    released: ApprovalId,
+}
+
+async fn drain(world: &World) {
+    while log::turn(&world.cx).await.unwrap() > 0 {}
+}
+
+/// Puts a pending approval into a state behind its decision, as the service would have left it.
+async fn put(world: &World, id: ApprovalId, state: impl FnOnce(Decision, Told) -> State) {
+    let from = world.state(id).await;
+    let approved_at = world.clock.now() - HOUR;
+    let decision = Decision {
+        device: world.cx.id(DeviceId::new, approved_at),
+        device_enrolled_at: approved_at - HOUR,
+        assurance: Assurance::DeviceBound,
+        distinct: Distinct::Observed,
+        approved_at,
+        hold: 15 * MINUTE,
+        challenge: Digest::of(b"challenge"),
+    };
+    let told = Told { channel: world.cx.id(ChannelId::new, approved_at), delivered_at: approved_at };
+    let next = Approval { version: from.version + 1, state: state(decision.clone(), told), ..from.clone() };
+    let transition =
+        Transition { approval: next.clone(), from: from.version, event: EventKind::Cooling, guard: Guard::default() };
+    let effect = Effect::Transition { transition: Box::new(transition), proof: None, receipt: None };
+    let entry = approved::entry(world.cx.id(ChangeId::new, approved_at), approved_at, &next, &decision);
+    let mut change = Change::new(entry, effect);
+    change.evidence = Some(approved::evidence(&next, &decision));
+    // The holder was told of it on their inbox.
+    let channels = world.cx.store.channels(next.holder).await.unwrap();
+    change.notices = countersign::service::notify::cooling(&world.cx, &next, &channels, approved_at);
+    world.cx.store.commit(change).await.unwrap();
+}
+
+impl Scene {
+    async fn of(kit: Kit) -> Self {
+        let world = World::over(kit, Unproved::HoldFor(HOUR), Assurance::Synced, Duration::ZERO).await;
+        let phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+        let (pending, waiting) = world.create("u-1", "to-approve").await.unwrap();
+        world.watch(&waiting, &Browser::default(), &[]).await.unwrap();
+        let now = world.clock.now();
+        let (cooling, _) = world.create("u-1", "to-release").await.unwrap();
+        let cooling_until = now - 10 * MINUTE;
+        put(&world, cooling, |decision, _| State::Cooling { decision, cooling_until }).await;
+        let (released, _) = world.create("u-1", "to-redeem").await.unwrap();
+        let until = now + 24 * HOUR;
+        put(&world, released, |decision, told| State::Released {
+            decision,
+            told,
+            released_at: now,
+            redeem_until: until,
+        })
+        .await;
+        while countersign::workers::notices::turn(&world.cx, &world.senders).await.unwrap() > 0 {}
+        drain(&world).await;
+        Self { world, phone, pending, cooling, released }
+    }
+
+    /// More entries, all signed: what will be lost.
+    async fn goes_on(&self) {
+        self.world.holder("u-2", &["u-2"]).await;
+        self.world.holder("u-3", &["u-3"]).await;
+        drain(&self.world).await;
+    }
+
+    async fn redeem(&self) -> Result<redeem::Redeemed, Error> {
+        let digest = self.world.state(self.released).await.digest();
+        redeem::redeem(&self.world.cx, &self.world.caller, self.released, digest, key("redeem")).await
+    }
+
+    /// Approve, release and redeem refuse, and nothing is signed.
+    async fn refuses(&mut self) {
+        let approve = self.world.approve(&mut self.phone, self.pending).await;
+        assert!(matches!(approve, Err(Error::RolledBack(RolledBack::Smaller { .. }))), "{approve:?}");
+        let outcomes = release::fall_due(&self.world.cx, &[self.cooling]).await.unwrap();
+        assert!(matches!(outcomes[..], [Outcome::Later(..)]), "{outcomes:?}");
+        let redeemed = self.redeem().await;
+        assert!(matches!(redeemed, Err(Error::RolledBack(RolledBack::Smaller { .. }))), "{redeemed:?}");
+        let size = self.world.cx.log.store.newest().await.unwrap().unwrap().head.size;
+        self.world.holder("u-4", &["u-4"]).await;
+        assert!(matches!(log::turn(&self.world.cx).await, Err(Error::RolledBack(_))));
+        assert_eq!(self.world.cx.log.store.newest().await.unwrap().unwrap().head.size, size, "nothing is signed");
+        for (id, state) in [
+            (self.pending, StateName::Pending),
+            (self.cooling, StateName::Cooling),
+            (self.released, StateName::Released),
+        ] {
+            self.world.is(id, state, None).await;
+        }
+    }
+
+    async fn is_recovered(&mut self, file: &Path) {
+        let marked = std::fs::read_to_string(file).unwrap();
+        let done = recover::recover(&self.world.cx).await.unwrap();
+        assert_eq!(done.cancelled, 3);
+        for id in [self.pending, self.cooling, self.released] {
+            self.world.is(id, StateName::Cancelled, Some("recovered")).await;
+        }
+        assert_eq!(self.world.audit().await.iter().filter(|kind| **kind == "log.recovered").count(), 1);
+        assert_ne!(std::fs::read_to_string(file).unwrap(), marked, "the mark is set anew");
+        assert_eq!(self.world.audit().await.len() as u64, done.size, "everything is signed again");
+        let again = recover::recover(&self.world.cx).await;
+        assert!(matches!(again, Err(Error::Conflict)), "{again:?}");
+        // Life goes on.
+        let (id, waiting) = self.world.create("u-1", "afterwards").await.unwrap();
+        self.world.watch(&waiting, &Browser::default(), &[]).await.unwrap();
+        self.world.approve(&mut self.phone, id).await.unwrap();
+        drain(&self.world).await;
+    }
+}
+
+async fn log_over(store: Arc<dyn LogStore>, file: &Path) -> Log {
+    let file: Arc<dyn MarkFile> = Arc::new(FileMark::new(file.to_owned()));
+    log_with(store, file).await
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(SystemClock.now()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sqlite_file_that_was_copied_back_is_refused_until_it_is_recovered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (record, backup, mark) =
+        (folder.path().join("record.db"), folder.path().join("backup.db"), folder.path().join("high-water"));
+    let clock = clock();
+    let open = async || {
+        let store = SqliteStore::open(&record, make::secrets(), clock.clone()).await.unwrap();
+        store.migrate().await.unwrap();
+        Arc::new(store)
+    };
+    let mut store = open().await;
+    let kit = Kit { store: store.clone(), log: log_over(store.clone(), &mark).await, clock: clock.clone() };
+    let mut scene = Scene::of(kit).await;
+    // The world's own secrets seal what the backend keeps; the record's seals are the store's.
+    for (first, from, to) in [(true, &record, &backup), (false, &backup, &record)] {
+        if !first {
+            scene.goes_on().await;
+        }
+        store.close().await;
+        scene.world.cx.store = Arc::new(crate::support::memory_store::MemoryStore::new(clock.clone()));
+        scene.world.cx.log.store = Arc::new(crate::support::memory_store::MemoryStore::new(clock.clone()));
+        drop(store);
+        // The last connection empties the write-ahead log into the file when it closes, on a thread of its own.
+        eventually("the whole record in its one file", async || {
+            let beside = |ending: &str| Path::new(&format!("{}{ending}", record.display())).exists();
+            (!beside("-wal") && !beside("-shm")).then_some(())
+        })
+        .await;
+        std::fs::copy(from, to).unwrap();
+        store = open().await;
+        scene.world.cx.store = store.clone();
+        scene.world.cx.log = log_over(store.clone(), &mark).await;
+        if first {
+            log::look(&scene.world.cx).await.unwrap();
+        }
+    }
+    assert!(matches!(log::look(&scene.world.cx).await, Err(Error::RolledBack(RolledBack::Smaller { .. }))));
+    scene.refuses().await;
+    scene.is_recovered(&mark).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_log_whose_newest_entries_were_deleted_is_refused_until_it_is_recovered() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("high-water");
+    let server = make::server();
+    let store = make::postgres_at(&server.url("postgres"), Committers::Two).await;
+    let kit = Kit { store: store.clone(), log: log_over(store.clone(), &mark).await, clock: clock() };
+    let mut scene = Scene::of(kit).await;
+    let place = store.newest().await.unwrap().unwrap().place;
+    scene.goes_on().await;
+    server.sql("postgres", &format!("DELETE FROM audit WHERE place > {place}"));
+    server.sql("postgres", &format!("DELETE FROM log_checkpoints WHERE place > {place}"));
+    scene.refuses().await;
+    scene.is_recovered(&mark).await;
+}
+
+/// Whoever owns the database and not the key rewrites the log: the same size, or a larger one, with other leaves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rewritten_log_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("high-water");
+    let (store, _folder) = make::sqlite_with(clock()).await;
+    let kit = Kit { store: store.clone(), log: log_over(store.clone(), &mark).await, clock: clock() };
+    let scene = Scene::of(kit).await;
+    let newest = store.newest().await.unwrap().unwrap();
+    // Another log of the same key that was never this one, and is larger.
+    let (other, _other_folder) = make::sqlite_with(clock()).await;
+    let kit =
+        Kit { store: other.clone(), log: log_over(other.clone(), &folder.path().join("other")).await, clock: clock() };
+    let fork = Scene::of(kit).await;
+    fork.goes_on().await;
+    assert!(other.newest().await.unwrap().unwrap().head.size > newest.head.size);
+    let mut cx = scene.world.cx.clone();
+    cx.log.store = other.clone();
+    assert!(matches!(log::look(&cx).await, Err(Error::RolledBack(RolledBack::Forked))));
+    // Known from then on, whatever the size.
+    assert!(matches!(log::ensure_whole(&cx).await, Err(Error::RolledBack(RolledBack::Forked))));
+    assert_eq!(cx.log.mark.least(), u64::MAX);
+}
+
+#[tokio::test]
+async fn a_mark_that_is_no_checkpoint_of_ours_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("high-water");
+    let keys = countersign::ports::CheckpointSigner::keys(&crate::support::log::signer()).clone();
+    let open = async |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        log::HighWater::open(Arc::new(FileMark::new(file.clone())), &keys).await.map(|mark| mark.least())
+    };
+    for bad in [
+        "",
+        "17",
+        "approve.example/log\n5\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n\u{2014} approve.example/log AAAAAAAA\n",
+    ] {
+        assert!(open(bad).await.is_err(), "{bad:?}");
+    }
+}

@@ -1,0 +1,77 @@
+//! The log's tree in memory. An entry's place is its number, so that its index is one less.
+
+use async_trait::async_trait;
+
+use countersign::domain::details::Digest;
+use countersign::domain::log::{TileAt, Tiles};
+use countersign::domain::{ApprovalId, ChangeId};
+use countersign::ports::StoreError;
+use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed};
+
+use super::{MemoryStore, Record};
+
+impl Record {
+    /// Leaves of the signed tree.
+    pub fn log_size(&self) -> u64 {
+        self.checkpoints.last().map_or(0, |signed| signed.head.size)
+    }
+
+    fn leaf_at(&self, position: usize) -> Option<Leaf> {
+        let entry = self.entries.get(position)?.clone();
+        let index = position as u64;
+        Some(Leaf { entry, index: (index < self.log_size()).then_some(index) })
+    }
+}
+
+#[async_trait]
+impl LogStore for MemoryStore {
+    async fn newest(&self) -> Result<Option<Signed>, StoreError> {
+        Ok(self.record().checkpoints.last().cloned())
+    }
+
+    async fn checkpoints(&self, size: u64, limit: u32) -> Result<Vec<Signed>, StoreError> {
+        let record = self.record();
+        let larger = record.checkpoints.iter().filter(|signed| signed.head.size > size);
+        Ok(larger.take(limit as usize).cloned().collect())
+    }
+
+    async fn leaves_after(&self, place: Option<i64>, limit: u32) -> Result<Vec<(i64, Digest)>, StoreError> {
+        let record = self.record();
+        let numbered = (1_i64..).zip(record.entries.iter().map(|entry| entry.leaf_hash));
+        Ok(numbered.filter(|(number, _)| place.is_none_or(|place| *number > place)).take(limit as usize).collect())
+    }
+
+    async fn tiles(&self, places: &[TileAt]) -> Result<Tiles, StoreError> {
+        let record = self.record();
+        let mut tiles = Tiles::default();
+        for at in places {
+            if let Some(hashes) = record.tiles.get(*at) {
+                tiles.add(*at, hashes.to_vec());
+            }
+        }
+        Ok(tiles)
+    }
+
+    async fn append(&self, batch: &Batch) -> Result<Appended, StoreError> {
+        let mut record = self.record();
+        if record.log_size() != batch.previous {
+            return Ok(Appended::Lost);
+        }
+        record.checkpoints.push(batch.signed.clone());
+        for (at, hashes) in batch.tiles.iter() {
+            record.tiles.add(at, hashes.to_vec());
+        }
+        Ok(Appended::Done)
+    }
+
+    async fn leaf(&self, id: ChangeId) -> Result<Option<Leaf>, StoreError> {
+        let record = self.record();
+        let position = record.entries.iter().position(|entry| entry.id == id);
+        Ok(position.and_then(|position| record.leaf_at(position)))
+    }
+
+    async fn approve_leaf(&self, approval: ApprovalId) -> Result<Option<Leaf>, StoreError> {
+        let record = self.record();
+        Ok(record.approve_entry(approval).and_then(|position| record.leaf_at(position)))
+    }
+}
