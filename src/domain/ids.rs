@@ -122,6 +122,10 @@ ids! {
     StaffChangeId "stc" "staff change";
     /// One look of a staff member at a holder.
     ViewId "vew" "view";
+    /// One freeze of a holder.
+    FreezeId "frz" "freeze";
+    /// An override request: what two staff members are asked to sign.
+    OverrideId "ovr" "override request";
 }
 
 #[cfg(test)]

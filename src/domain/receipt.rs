@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::approval::{Approval, Distinct, State};
+use super::approval::{Approval, Decider, Distinct, State};
 use super::details::{Digest, Subject, TransferId};
-use super::ids::{ApprovalId, BackendId, DeviceId};
+use super::ids::{ApprovalId, BackendId, DeviceId, OverrideId, StaffId};
 use super::policy::Assurance;
 use super::time::Timestamp;
 
@@ -35,8 +35,14 @@ pub struct Receipt {
     pub network: Option<String>,
     pub payee_account: String,
     pub source_account: String,
-    pub distinct: Distinct,
-    pub device: ReceiptDevice,
+    /// The device that decided, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<Distinct>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<ReceiptDevice>,
+    /// The two staff members who decided instead of the holder, if they did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub staff: Option<ReceiptStaff>,
     pub approved_at: Timestamp,
     pub released_at: Timestamp,
     pub redeemed_at: Timestamp,
@@ -53,11 +59,30 @@ pub struct ReceiptDevice {
     pub challenge: Digest,
 }
 
+/// Two staff members who approved instead of the holder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptStaff {
+    pub override_request: OverrideId,
+    pub signers: [StaffId; 2],
+    /// SHA-256 of the canonical request that both signed.
+    pub digest: Digest,
+}
+
 impl Receipt {
     /// The receipt of a redeemed approval; `None` of any other.
     pub fn of(approval: &Approval, issuer: &str) -> Option<Self> {
         let State::Redeemed { decision, released_at, redeemed_at, .. } = &approval.state else {
             return None;
+        };
+        let (device, staff) = match &decision.by {
+            Decider::Device { device, device_enrolled_at, assurance, .. } => {
+                let (id, enrolled_at, assurance) = (*device, *device_enrolled_at, *assurance);
+                (Some(ReceiptDevice { id, enrolled_at, assurance, challenge: decision.challenge }), None)
+            }
+            Decider::Staff { override_request, signers } => {
+                let (override_request, signers) = (*override_request, *signers);
+                (None, Some(ReceiptStaff { override_request, signers, digest: decision.challenge }))
+            }
         };
         let transfer = approval.details.transfer();
         Some(Self {
@@ -75,13 +100,9 @@ impl Receipt {
             network: transfer.network().map(str::to_owned),
             payee_account: transfer.payee.account.as_str().to_owned(),
             source_account: transfer.source_account.id.as_str().to_owned(),
-            distinct: decision.distinct,
-            device: ReceiptDevice {
-                id: decision.device,
-                enrolled_at: decision.device_enrolled_at,
-                assurance: decision.assurance,
-                challenge: decision.challenge,
-            },
+            distinct: decision.distinct(),
+            device,
+            staff,
             approved_at: decision.approved_at,
             released_at: *released_at,
             redeemed_at: *redeemed_at,

@@ -13,7 +13,8 @@ use std::time::Duration;
 use super::backend::IdempotencyKey;
 use super::details::{Details, Digest};
 use super::device::Thumbprint;
-use super::ids::{ApprovalId, BackendId, ChannelId, DeviceId, HolderId, KeyId, StaffId};
+use super::ids::{ApprovalId, BackendId, ChannelId, DeviceId, HolderId, KeyId, OverrideId, StaffId};
+use super::override_request::TOLD_WITHIN;
 use super::policy::{Assurance, Terms, Unproved};
 use super::time::Timestamp;
 
@@ -62,19 +63,53 @@ pub enum Distinct {
     Unproved,
 }
 
-/// A holder's approval on a device, as it stands in the record once its signatures were verified.
+/// An approval as it stands in the record once its signatures were verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    pub device: DeviceId,
-    pub device_enrolled_at: Timestamp,
-    pub assurance: Assurance,
-    pub distinct: Distinct,
+    pub by: Decider,
     pub approved_at: Timestamp,
     /// The hold that was signed.
     #[serde(with = "super::policy::micros")]
     pub hold: Duration,
-    /// SHA-256 of what both signatures cover.
+    /// SHA-256 of what both signatures cover: of a device, the challenge of its prompt; of two staff members, their
+    /// whole request.
     pub challenge: Digest,
+}
+
+/// Who decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Decider {
+    /// The holder, on an enrolled device.
+    Device { device: DeviceId, device_enrolled_at: Timestamp, assurance: Assurance, distinct: Distinct },
+    /// Two staff members, by an override request.
+    Staff { override_request: OverrideId, signers: [StaffId; 2] },
+}
+
+impl Decision {
+    /// The device that decided, if one did.
+    pub const fn device(&self) -> Option<DeviceId> {
+        match self.by {
+            Decider::Device { device, .. } => Some(device),
+            Decider::Staff { .. } => None,
+        }
+    }
+
+    /// The override request that decided, if one did.
+    pub const fn override_request(&self) -> Option<OverrideId> {
+        match self.by {
+            Decider::Staff { override_request, .. } => Some(override_request),
+            Decider::Device { .. } => None,
+        }
+    }
+
+    /// How the deciding device compares with the browser that started the transfer; nothing of staff.
+    pub const fn distinct(&self) -> Option<Distinct> {
+        match self.by {
+            Decider::Device { distinct, .. } => Some(distinct),
+            Decider::Staff { .. } => None,
+        }
+    }
 }
 
 /// Where an approval stands.
@@ -157,6 +192,10 @@ pub enum CancelReason {
     StaffCancelled,
     /// No notice reached the holder before the hold's cap.
     Unreachable,
+    /// The holder was frozen: "this wasn't me".
+    HolderFrozen,
+    /// Two staff members had approved it, and the signature of one stopped counting.
+    SignatureVoid,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,6 +298,8 @@ impl CancelReason {
             Self::BackendCancelled => "backend_cancelled",
             Self::StaffCancelled => "staff_cancelled",
             Self::Unreachable => "unreachable",
+            Self::HolderFrozen => "holder_frozen",
+            Self::SignatureVoid => "signature_void",
         }
     }
 }
@@ -281,7 +322,14 @@ impl Approval {
     pub fn due_at(&self) -> Option<Timestamp> {
         match &self.state {
             State::Pending => Some(self.expires_at),
-            State::Cooling { cooling_until, .. } => Some(*cooling_until),
+            State::Cooling { decision, cooling_until } => Some(match decision.by {
+                Decider::Device { .. } => *cooling_until,
+                // Whether anybody was told is looked at before the hold is over.
+                Decider::Staff { .. } if *cooling_until == decision.approved_at + decision.hold => {
+                    (*cooling_until).min(decision.approved_at + TOLD_WITHIN)
+                }
+                Decider::Staff { .. } => *cooling_until,
+            }),
             State::Released { redeem_until, .. } => Some(*redeem_until),
             State::Redeemed { .. } | State::Rejected { .. } | State::Cancelled { .. } | State::Expired { .. } => None,
         }
@@ -298,10 +346,14 @@ impl Approval {
         }
     }
 
-    /// The end of the last extension, and the moment at which an untold approval is given up.
+    /// The moment at which an untold approval is given up; of one that a device decided also the end of the last
+    /// extension.
     pub fn given_up_at(&self) -> Option<Timestamp> {
         match &self.state {
-            State::Cooling { decision, .. } => Some(decision.approved_at + self.terms.hold_cap),
+            State::Cooling { decision, .. } => Some(match decision.by {
+                Decider::Device { .. } => decision.approved_at + self.terms.hold_cap,
+                Decider::Staff { .. } => decision.approved_at + TOLD_WITHIN,
+            }),
             _ => None,
         }
     }

@@ -91,10 +91,12 @@ const APPROVED: Timestamp = Timestamp::from_micros(CREATED.micros() + 60_000_000
 fn decision() -> Decision {
     let device = device(1).body;
     Decision {
-        device: device.id,
-        device_enrolled_at: device.enrolled_at,
-        assurance: device.assurance,
-        distinct: Distinct::Unproved,
+        by: Decider::Device {
+            device: device.id,
+            device_enrolled_at: device.enrolled_at,
+            assurance: device.assurance,
+            distinct: Distinct::Unproved,
+        },
         approved_at: APPROVED,
         hold: 4 * HOUR,
         challenge: challenge(),

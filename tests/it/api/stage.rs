@@ -14,7 +14,7 @@ use countersign::adapters::storage::sqlite::SqliteStore;
 use countersign::adapters::timing::{MemoryLimits, MemoryLive, MemoryTimers, OsEntropy};
 use countersign::adapters::webauthn::Webauthn;
 use countersign::domain::approval::transitions::{Guard, Transition};
-use countersign::domain::approval::{Actor, Approval, Decision, Distinct, State, Told};
+use countersign::domain::approval::{Actor, Approval, Decider, Decision, Distinct, State, Told};
 use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
 use countersign::domain::backend::{IdempotencyKey, Remembered, Scope, Scopes};
 use countersign::domain::details::{Digest, Subject};
@@ -257,10 +257,12 @@ impl Stage {
 
     fn decision(&self, now: Timestamp) -> Decision {
         Decision {
-            device: self.cx.id(DeviceId::new, now),
-            device_enrolled_at: now - 48 * HOUR,
-            assurance: Assurance::DeviceBound,
-            distinct: Distinct::Observed,
+            by: Decider::Device {
+                device: self.cx.id(DeviceId::new, now),
+                device_enrolled_at: now - 48 * HOUR,
+                assurance: Assurance::DeviceBound,
+                distinct: Distinct::Observed,
+            },
             approved_at: now,
             hold: 15 * MINUTE,
             challenge: Digest::of(b"challenge"),

@@ -76,7 +76,8 @@ impl Record {
                 continue;
             };
             let after_it = delivered_at >= decision.approved_at;
-            let counts = new.channel.counts_from <= delivered_at && new.channel.device != Some(decision.device);
+            let counts = new.channel.counts_from <= delivered_at
+                && (new.channel.device.is_none() || new.channel.device != decision.device());
             let about_cooling = row.notice.purpose == Purpose::Cooling;
             if row.status == NoticeStatus::Delivered && about_cooling && after_it && counts {
                 counting.push(Told { channel: new.channel.id, delivered_at });
