@@ -30,6 +30,8 @@ pub struct MasterSecrets {
     cancel_link: hmac::Key,
     wait_link: hmac::Key,
     enrol_code: hmac::Key,
+    override_link: hmac::Key,
+    lock_link: hmac::Key,
     address: LessSafeKey,
     webhook_secret: LessSafeKey,
     page: LessSafeKey,
@@ -50,6 +52,8 @@ impl MasterSecrets {
             cancel_link: tag_key(&prk, "tag/cancel-link")?,
             wait_link: tag_key(&prk, "tag/wait-link")?,
             enrol_code: tag_key(&prk, "tag/enrol-code")?,
+            override_link: tag_key(&prk, "tag/override-link")?,
+            lock_link: tag_key(&prk, "tag/lock-link")?,
             address: box_key(&prk, "box/address")?,
             webhook_secret: box_key(&prk, "box/webhook-secret")?,
             page: box_key(&prk, "box/page")?,
@@ -65,6 +69,8 @@ impl MasterSecrets {
             TagKey::CancelLink => &self.cancel_link,
             TagKey::WaitLink => &self.wait_link,
             TagKey::EnrolCode => &self.enrol_code,
+            TagKey::OverrideLink => &self.override_link,
+            TagKey::LockLink => &self.lock_link,
         }
     }
 
@@ -146,7 +152,8 @@ mod tests {
 
     use super::*;
 
-    const TAGS: [TagKey; 4] = [TagKey::Row, TagKey::CancelLink, TagKey::WaitLink, TagKey::EnrolCode];
+    const TAGS: [TagKey; 6] =
+        [TagKey::Row, TagKey::CancelLink, TagKey::WaitLink, TagKey::EnrolCode, TagKey::OverrideLink, TagKey::LockLink];
     const BOXES: [BoxKey; 5] =
         [BoxKey::Address, BoxKey::WebhookSecret, BoxKey::Page, BoxKey::Prompt, BoxKey::Enrolment];
 

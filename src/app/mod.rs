@@ -14,7 +14,7 @@ use url::Url;
 use crate::adapters::channels::inbox::Inbox;
 use crate::config::Config;
 use crate::service::Context;
-use crate::workers::{ClockGate, deliveries, notices, sweep, timers};
+use crate::workers::{ClockGate, deliveries, notices, overrides, sweep, timers};
 
 pub use parts::{Parts, Record, open, open_record};
 
@@ -75,6 +75,7 @@ pub async fn start(
     if role.works() {
         spawn(&mut tasks, timers::run(cx.clone(), gate.clone(), stop.clone()));
         spawn(&mut tasks, sweep::run(cx.clone(), gate.clone(), stop.clone()));
+        spawn(&mut tasks, overrides::run(cx.clone(), gate.clone(), stop.clone()));
         spawn(&mut tasks, notices::run(cx.clone(), parts.senders.clone(), parts.notices_wake.clone(), stop.clone()));
         let webhooks = deliveries::run(cx.clone(), parts.webhooks.clone(), parts.deliveries_wake.clone(), stop.clone());
         spawn(&mut tasks, webhooks);

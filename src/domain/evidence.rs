@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::device::{Blob, DeviceKey};
 use super::ids::{DeviceId, StaffId};
-use super::linking::{ApprovePreimage, EnrolPreimage, Shown};
+use super::linking::{ApprovePreimage, EnrolPreimage, LiftPreimage, Shown};
 use super::staff::signing::StaffPreimage;
 
 /// A WebAuthn assertion as it arrived (WebAuthn L3 section 5.2.2).
@@ -34,6 +34,14 @@ pub enum Evidence {
     Enrol {
         device: DeviceId,
         preimage: EnrolPreimage,
+        assertion: SignedAssertion,
+        device_key: DeviceKey,
+        device_signature: Blob,
+    },
+    /// A device asked to lift a freeze.
+    Lift {
+        device: DeviceId,
+        preimage: LiftPreimage,
         assertion: SignedAssertion,
         device_key: DeviceKey,
         device_signature: Blob,

@@ -184,7 +184,9 @@ impl Freeze {
             Until::Override => Err(FreezeRefusal::NeedsOverride),
             Until::Time { lift: Some(_), .. } => Err(FreezeRefusal::LiftAsked),
             // A device that came in shortly before the holder cried out may be the reason why they did.
-            Until::Time { lift: None, .. } if device.body.usable_from > self.at || device.body.enrolled_at >= self.at => {
+            Until::Time { lift: None, .. }
+                if device.body.usable_from > self.at || device.body.enrolled_at >= self.at =>
+            {
                 Err(FreezeRefusal::DeviceTooNew)
             }
             Until::Time { lift: None, .. } => Ok(()),

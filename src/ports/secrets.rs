@@ -13,6 +13,10 @@ pub enum TagKey {
     WaitLink,
     /// Codes typed at enrolment.
     EnrolCode,
+    /// Links that stop an override.
+    OverrideLink,
+    /// Links that lock again.
+    LockLink,
 }
 
 /// What a box holds. Each has a key of its own, and none opens another's.

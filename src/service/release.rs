@@ -73,6 +73,8 @@ async fn one(cx: &Context, case: DueCase) -> Outcome {
         }
         // Either somebody else was faster, or the database's clock is behind ours: looking again finds out which.
         Err(error) if error.is_conflict() => Outcome::Again(id),
+        // Whatever froze the holder cancels it.
+        Err(commit::CommitOrFault::Commit(CommitError::Frozen)) => Outcome::Again(id),
         Err(commit::CommitOrFault::Commit(CommitError::Duplicate(_) | CommitError::Cap)) => Outcome::Nothing(id),
         Err(error) => {
             tracing::error!(error = %error, approval.id = %id, "a due approval could not be stored");

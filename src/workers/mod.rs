@@ -5,6 +5,7 @@
 
 pub mod deliveries;
 pub mod notices;
+pub mod overrides;
 pub mod sweep;
 pub mod timers;
 

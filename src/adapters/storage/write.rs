@@ -87,7 +87,12 @@ impl Write {
         let evidence = evidence
             .map(|evidence| {
                 let body = json("evidence", entry.id, &evidence)?;
-                Ok::<_, StoreError>(EvidenceRow { approval: approval_of(&evidence), body })
+                let approval = match &effect {
+                    // The signatures of staff belong to the transfer that they approve.
+                    Effect::Override(write) => write.step.case.request.kind.approval(),
+                    _ => approval_of(&evidence),
+                };
+                Ok::<_, StoreError>(EvidenceRow { approval, body })
             })
             .transpose()?;
         let effect = match effect {
@@ -132,6 +137,7 @@ impl Write {
                     | Effect::CountFailure { .. }
                     | Effect::CountTry { .. }
                     | Effect::EndLink { .. }
+                    | Effect::Freeze { .. }
             ),
             Prepared::Noted | Prepared::Open { .. } => false,
         }

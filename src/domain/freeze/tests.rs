@@ -122,7 +122,7 @@ proptest! {
                     freeze = step.freeze;
                     asked = Some(now);
                 },
-                _ => if let Some(step) = freeze.clone().fall_due(now) {
+                _ => if freeze.clone().fall_due(now).is_some() {
                     prop_assert!(!strong, "only an override ends it");
                     let over = now >= last_said + LINK_FREEZE;
                     let lifted = asked.is_some_and(|asked| now >= asked + LIFT_HOLD);

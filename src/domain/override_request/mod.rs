@@ -107,7 +107,9 @@ pub struct OverrideRequest {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// Waits for one or two signatures.
-    Requested { first: Option<Signature> },
+    Requested {
+        first: Option<Signature>,
+    },
     /// Signed twice; the holder is told and can stop it. Not for transfers, which cool off themselves.
     Cooling {
         signatures: [Signature; 2],
@@ -116,15 +118,33 @@ pub enum State {
         told: Option<Told>,
         cooling_until: Timestamp,
     },
-    CarriedOut { signatures: [Signature; 2], told: Option<Told>, at: Timestamp },
-    Refused { by: StaffId, why: Words, at: Timestamp },
-    Expired { at: Timestamp },
+    CarriedOut {
+        signatures: [Signature; 2],
+        told: Option<Told>,
+        at: Timestamp,
+    },
+    Refused {
+        by: StaffId,
+        why: Words,
+        at: Timestamp,
+    },
+    Expired {
+        at: Timestamp,
+    },
     /// By the holder, or by a staff member.
-    Stopped { by: Actor, at: Timestamp },
+    Stopped {
+        by: Actor,
+        at: Timestamp,
+    },
     /// Nobody was told in time.
-    Unreachable { at: Timestamp },
+    Unreachable {
+        at: Timestamp,
+    },
     /// A signature stopped counting, or what was asked for is gone.
-    Void { why: VoidReason, at: Timestamp },
+    Void {
+        why: VoidReason,
+        at: Timestamp,
+    },
 }
 
 /// Why a request came to nothing by itself.

@@ -318,7 +318,8 @@ impl OverrideRequest {
     /// What a worker has to do now. `people` are the signers as they are now; `told` is the first notice that counts.
     pub fn fall_due(self, people: &[Staff], told: Option<Told>, now: Timestamp) -> Due {
         let step = |step: Step| Due::Now(Box::new(step), None);
-        if matches!(self.state, State::Requested { .. } | State::Cooling { .. }) && !self.signatures_stand(people, now) {
+        if matches!(self.state, State::Requested { .. } | State::Cooling { .. }) && !self.signatures_stand(people, now)
+        {
             let state = State::Void { why: VoidReason::SignerGone, at: now };
             return step(self.next(state, Event::Void, Guard::default()));
         }

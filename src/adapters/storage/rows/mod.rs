@@ -8,6 +8,7 @@ pub mod device;
 pub mod holder;
 pub mod log;
 pub mod outbox;
+pub mod overrides;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, Transaction};
 
-use super::{BEGIN, Connection, DatabaseClock, Db, add, sql};
+use super::{BEGIN, Connection, DatabaseClock, Db, add, override_writes, sql};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::backend::KeyRow;
@@ -83,6 +83,8 @@ async fn apply(connection: &mut Connection, effect: &Effect, seals: &Seals, now:
         }
         Effect::AddKey(key) => add_key(connection, key, seals).await,
         Effect::RevokeKey { key, at } => revoke_key(connection, *key, *at, seals).await,
+        Effect::Freeze { step, proof } => override_writes::freeze(connection, step, *proof, seals, now).await,
+        Effect::Override(write) => override_writes::step(connection, write, seals, now).await,
     }
 }
 
@@ -130,6 +132,7 @@ async fn add_link(connection: &mut Connection, link: &EnrolLink) -> Result<(), F
     // Two links made at once must not both stay open: the holder's row is kept until this one is stored.
     let lock = sqlx::query::<Db>(sql::HOLDER_TO_CHANGE).bind(link.holder.uuid());
     lock.fetch_optional(&mut *connection).await?;
+    override_writes::not_frozen(connection, link.holder).await?;
     sqlx::query::<Db>(sql::END_LINKS)
         .bind(link.holder.uuid())
         .bind(At(link.created_at))
@@ -181,6 +184,8 @@ async fn enrol_first(
     if record.enrolled_at.is_some() {
         return Err(Refused::Conflict.into());
     }
+    // Read with the holder's row in hand, which whoever freezes them takes too.
+    override_writes::not_frozen(connection, holder).await?;
     record.enrolled_at = Some(at);
     let row = HolderRow::of(&record, seals);
     let enrolled = sqlx::query::<Db>(sql::HOLDER_ENROLLED).bind(row.id).bind(row.enrolled_at).bind(row.seal);

@@ -65,7 +65,8 @@ crate::adapters::storage::statements! {
                i.request, i.answer, i.created_at AS remembered_at, \
                (SELECT count(*) FROM approvals a WHERE a.holder_id = h.id AND a.state = 'pending') AS pending, \
                (SELECT count(*) FROM devices d WHERE d.holder_id = h.id AND d.locked_at IS NULL \
-                AND d.removed_at IS NULL) AS devices \
+                AND d.removed_at IS NULL) AS devices, \
+               (SELECT count(*) FROM freezes f WHERE f.holder_id = h.id AND f.ended_at IS NULL) AS freezes \
                FROM (SELECT 1 AS one) o \
                LEFT JOIN holders h ON h.backend_id = $1 AND h.subject = $2 \
                LEFT JOIN idempotency i ON i.backend_id = $1 AND i.key = $3";
@@ -136,9 +137,9 @@ crate::adapters::storage::statements! {
     TOLD = concat!("SELECT a.id AS approval_id, n.delivered_at AS told_at, ", channel_columns!(), " FROM approvals a \
                     JOIN notices n ON n.about_id = a.id JOIN channels c ON c.id = n.channel_id \
                     WHERE a.id ", among!("$1"), " AND a.state = 'cooling' AND n.about_kind = 'approval' \
-                    AND n.purpose = 'cooling' AND n.status = 'delivered' AND n.delivered_at >= a.approved_at \
+                    AND n.purpose IN ('cooling', 'override_cooling') AND n.status = 'delivered' AND n.delivered_at >= a.approved_at \
                     AND n.delivered_at >= c.counts_from AND c.removed_at IS NULL \
-                    AND (c.device_id IS NULL OR c.device_id <> a.decided_by) ORDER BY n.delivered_at, n.id");
+                    AND (c.device_id IS NULL OR a.decided_by IS NULL OR c.device_id <> a.decided_by) ORDER BY n.delivered_at, n.id");
     TRANSFER_TAKEN = "SELECT count(*) FROM approvals WHERE backend_id = $1 AND transfer_id = $2 \
                       AND state IN ('pending', 'cooling', 'released', 'redeemed')";
     PENDING = "SELECT count(*) FROM approvals WHERE holder_id = $1 AND state = 'pending'";

@@ -7,7 +7,7 @@ use sqlx::{Connection as _, SqliteConnection, Transaction};
 use tokio::sync::Mutex;
 
 use super::shared::add::{consequences, remembered};
-use super::shared::{rare, statements as sql};
+use super::shared::{override_sql as overrides_sql, rare, statements as sql};
 use super::{BEGIN, DatabaseClock, Db, own};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::committer::{Outcome, Writer};
@@ -132,6 +132,10 @@ async fn open(connection: &mut SqliteConnection, row: &ApprovalRow, remember: &R
         .await?;
     if taken > 0 {
         return Err(Refused::Duplicate(Unique::TransferId).into());
+    }
+    let frozen = sqlx::query_scalar::<Db, i64>(overrides_sql::HOLDING).bind(columns.holder_id);
+    if frozen.fetch_one(&mut *connection).await? > 0 {
+        return Err(Refused::Frozen.into());
     }
     let pending = sqlx::query_scalar::<Db, i64>(sql::PENDING).bind(columns.holder_id).fetch_one(connection).await?;
     let full = pending >= i64::from(PENDING_AT_ONCE);

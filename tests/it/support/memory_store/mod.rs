@@ -5,6 +5,7 @@
 //! deliveries; this file joins them to the port.
 
 mod check;
+mod overrides;
 mod read;
 mod record;
 mod work;

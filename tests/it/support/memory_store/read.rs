@@ -42,6 +42,7 @@ impl Record {
             remembered: self.remembered(backend, key).cloned(),
             pending: id.map_or(0, |id| self.pending(id)),
             devices: live.map(|_| 1).sum(),
+            freezes: id.map_or(0, |id| self.holding(id).iter().map(|_| 1).sum()),
             holder,
         }
     }
@@ -78,7 +79,7 @@ impl Record {
             let after_it = delivered_at >= decision.approved_at;
             let counts = new.channel.counts_from <= delivered_at
                 && (new.channel.device.is_none() || new.channel.device != decision.device());
-            let about_cooling = row.notice.purpose == Purpose::Cooling;
+            let about_cooling = matches!(row.notice.purpose, Purpose::Cooling | Purpose::OverrideCooling);
             if row.status == NoticeStatus::Delivered && about_cooling && after_it && counts {
                 counting.push(Told { channel: new.channel.id, delivered_at });
             }

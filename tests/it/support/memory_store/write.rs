@@ -11,7 +11,7 @@ use super::record::{ApprovalRow, DeliveryRow, NoticeRow, Record};
 
 /// Writes a change.
 pub fn change(record: &mut Record, change: Change, now: Timestamp) {
-    let about = effect(record, change.effect);
+    let about = effect(record, change.effect, now);
     record.entries.push(change.entry);
     record.evidence.extend(change.evidence.map(|evidence| (about, evidence)));
     for notice in change.notices {
@@ -41,7 +41,7 @@ pub fn change(record: &mut Record, change: Change, now: Timestamp) {
 }
 
 /// Writes the effect; gives the approval that evidence of this change is about.
-fn effect(record: &mut Record, effect: Effect) -> Option<ApprovalId> {
+fn effect(record: &mut Record, effect: Effect, now: Timestamp) -> Option<ApprovalId> {
     match effect {
         Effect::Noted => {}
         Effect::Open { approval, remember } => {
@@ -124,6 +124,20 @@ fn effect(record: &mut Record, effect: Effect) -> Option<ApprovalId> {
         }
         Effect::AddKey(key) => {
             record.keys.insert(key.id, key);
+        }
+        Effect::Freeze { step, proof } => {
+            if let Some(proof) = proof
+                && let Some(device) = record.devices.get_mut(&proof.device)
+            {
+                device.counter = proof.counter;
+                device.failures = 0;
+            }
+            record.put_freeze(&step, now);
+        }
+        Effect::Override(write) => {
+            let about = write.step.case.request.kind.approval();
+            record.put_override(*write, now);
+            return about;
         }
         Effect::RevokeKey { key, at } => {
             if let Some(key) = record.keys.get_mut(&key) {

@@ -1,0 +1,1 @@
+//! The override request's rules.
