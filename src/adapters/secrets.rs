@@ -30,6 +30,7 @@ pub struct MasterSecrets {
     cancel_link: hmac::Key,
     wait_link: hmac::Key,
     enrol_code: hmac::Key,
+    invite_code: hmac::Key,
     override_link: hmac::Key,
     lock_link: hmac::Key,
     address: LessSafeKey,
@@ -37,6 +38,7 @@ pub struct MasterSecrets {
     page: LessSafeKey,
     prompt: LessSafeKey,
     enrolment: LessSafeKey,
+    console: LessSafeKey,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -52,6 +54,7 @@ impl MasterSecrets {
             cancel_link: tag_key(&prk, "tag/cancel-link")?,
             wait_link: tag_key(&prk, "tag/wait-link")?,
             enrol_code: tag_key(&prk, "tag/enrol-code")?,
+            invite_code: tag_key(&prk, "tag/invite-code")?,
             override_link: tag_key(&prk, "tag/override-link")?,
             lock_link: tag_key(&prk, "tag/lock-link")?,
             address: box_key(&prk, "box/address")?,
@@ -59,6 +62,7 @@ impl MasterSecrets {
             page: box_key(&prk, "box/page")?,
             prompt: box_key(&prk, "box/prompt")?,
             enrolment: box_key(&prk, "box/enrolment")?,
+            console: box_key(&prk, "box/console")?,
             entropy,
         })
     }
@@ -69,6 +73,7 @@ impl MasterSecrets {
             TagKey::CancelLink => &self.cancel_link,
             TagKey::WaitLink => &self.wait_link,
             TagKey::EnrolCode => &self.enrol_code,
+            TagKey::InviteCode => &self.invite_code,
             TagKey::OverrideLink => &self.override_link,
             TagKey::LockLink => &self.lock_link,
         }
@@ -81,6 +86,7 @@ impl MasterSecrets {
             BoxKey::Page => &self.page,
             BoxKey::Prompt => &self.prompt,
             BoxKey::Enrolment => &self.enrolment,
+            BoxKey::Console => &self.console,
         }
     }
 }
@@ -152,10 +158,17 @@ mod tests {
 
     use super::*;
 
-    const TAGS: [TagKey; 6] =
-        [TagKey::Row, TagKey::CancelLink, TagKey::WaitLink, TagKey::EnrolCode, TagKey::OverrideLink, TagKey::LockLink];
-    const BOXES: [BoxKey; 5] =
-        [BoxKey::Address, BoxKey::WebhookSecret, BoxKey::Page, BoxKey::Prompt, BoxKey::Enrolment];
+    const TAGS: [TagKey; 7] = [
+        TagKey::Row,
+        TagKey::CancelLink,
+        TagKey::WaitLink,
+        TagKey::EnrolCode,
+        TagKey::InviteCode,
+        TagKey::OverrideLink,
+        TagKey::LockLink,
+    ];
+    const BOXES: [BoxKey; 6] =
+        [BoxKey::Address, BoxKey::WebhookSecret, BoxKey::Page, BoxKey::Prompt, BoxKey::Enrolment, BoxKey::Console];
 
     /// Counts, so that every nonce differs and every run is the same.
     #[derive(Default)]

@@ -22,8 +22,8 @@ use crate::adapters::webauthn::Webauthn;
 use crate::adapters::webhooks::Webhooks;
 use crate::config::{Config, SmtpTls, Storage};
 use crate::domain::channel::ChannelKind;
-use crate::ports::{ChannelSender, Clock, Entropy, Limits, Live, Secrets, Store, Timers, WebhookSender};
-use crate::service::{Context, Profile, Settings};
+use crate::ports::{ChannelSender, Clock, Entropy, Limits, Live, Secrets, StaffStore, Store, Timers, WebhookSender};
+use crate::service::{Console, Context, Profile, Settings};
 use crate::workers::notices::Senders;
 
 /// Everything that a running service is made of.
@@ -50,6 +50,14 @@ impl Record {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
             Self::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
+        }
+    }
+
+    /// The part of it that is about staff.
+    pub fn staff(&self) -> Arc<dyn StaffStore> {
+        match self {
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn StaffStore>,
+            Self::Postgres(store) => Arc::clone(store) as Arc<dyn StaffStore>,
         }
     }
 
@@ -129,6 +137,15 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
     // A channel that needs no server: for looking, and for a load that isn't about mail.
     let inbox = (config.profile != Profile::Production).then(|| Arc::new(Inbox::new()));
     let (senders, push_key) = channels(config, &outbound, &clock, inbox.as_ref())?;
+    let console = match &config.console {
+        Some(console) => {
+            let host = console.url.host_str().context("console.url names no host")?;
+            let name = format!("{} console", config.operator.name);
+            let ceremonies = Arc::new(Webauthn::new(host, &console.url, &name)?);
+            Some(Console { url: console.url.clone(), ceremonies })
+        }
+        None => None,
+    };
     let settings = Settings {
         profile: config.profile,
         operator: config.operator.name.clone(),
@@ -153,6 +170,8 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         secrets,
         signer: Arc::new(signer),
         settings: Arc::new(settings),
+        staff: record.staff(),
+        console,
     };
     Ok(Parts {
         cx,

@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use super::policy::PolicySection;
 use super::{
-    Config, Fault, Faults, Http, Keys, Limits, Master, Operator, Push, Retired, Smtp, SmtpTls, Storage, Tls,
+    Config, Console, Fault, Faults, Http, Keys, Limits, Master, Operator, Push, Retired, Smtp, SmtpTls, Storage, Tls,
     secret_file,
 };
 use crate::domain::Timestamp;
@@ -41,6 +41,14 @@ pub struct File {
     holds: HoldsSection,
     #[serde(default)]
     limits: LimitsSection,
+    console: Option<ConsoleSection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConsoleSection {
+    url: Url,
+    listen: SocketAddr,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -193,7 +201,10 @@ pub fn check(file: File) -> Result<Config, Faults> {
         ProfileName::Bench => Profile::Bench,
     };
     let safe = profile == Profile::Production;
-    check_origin(&file.http.public_url, safe, &mut faults);
+    check_origin("http.public_url", &file.http.public_url, safe, &mut faults);
+    if let Some(console) = &file.console {
+        check_console(&console.url, &file.http.public_url, safe, &mut faults);
+    }
     let tls = check_tls(&file.http, &mut faults);
     let storage = check_storage(&file.storage, file.redis, &mut faults);
     let keys = check_keys(&file.keys, &mut faults);
@@ -248,6 +259,7 @@ pub fn check(file: File) -> Result<Config, Faults> {
             new_device_hold,
             new_channel_hold,
             limits,
+            console: file.console.map(|section| Console { url: section.url, listen: section.listen }),
         }),
         _ => Err(Faults(faults)),
     }
@@ -262,18 +274,26 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn check_origin(url: &Url, safe: bool, faults: &mut Vec<Fault>) {
+/// A passkey is bound to a host, and a cookie too: staff and holders must not share one.
+fn check_console(url: &Url, public_url: &Url, safe: bool, faults: &mut Vec<Fault>) {
+    check_origin("console.url", url, safe, faults);
+    if url.host() == public_url.host() {
+        faults.push(Fault("console.url: the console needs a host of its own, not that of http.public_url".into()));
+    }
+}
+
+fn check_origin(name: &str, url: &Url, safe: bool, faults: &mut Vec<Fault>) {
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        faults.push(Fault("http.public_url: give an origin only, such as https://approve.example".into()));
+        faults.push(Fault(format!("{name}: give an origin only, such as https://approve.example")));
     }
     if matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)) | None) {
-        faults.push(Fault("http.public_url: passkeys need a host name, not an address".into()));
+        faults.push(Fault(format!("{name}: passkeys need a host name, not an address")));
     }
     if safe && url.scheme() != "https" {
-        faults.push(Fault("http.public_url: must be https; passkeys and cookies are worth nothing without it".into()));
+        faults.push(Fault(format!("{name}: must be https; passkeys and cookies are worth nothing without it")));
     }
     if !safe && !is_loopback(url) {
-        faults.push(Fault("profile: demo and bench refuse a public origin; use http://localhost".into()));
+        faults.push(Fault(format!("{name}: the profiles demo and bench refuse a public origin; use http://localhost")));
     }
 }
 

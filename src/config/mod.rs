@@ -50,6 +50,16 @@ pub struct Config {
     pub new_device_hold: std::time::Duration,
     pub new_channel_hold: std::time::Duration,
     pub limits: Limits,
+    /// Where staff work. Without it there is no console.
+    pub console: Option<Console>,
+}
+
+/// The console: an origin and a listener of its own.
+#[derive(Debug, Clone)]
+pub struct Console {
+    /// Its host is the RP ID of staff's passkeys, which therefore work nowhere else.
+    pub url: Url,
+    pub listen: SocketAddr,
 }
 
 /// Who runs this.

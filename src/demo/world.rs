@@ -143,6 +143,7 @@ fn config(pace: Pace, listener: &TcpListener, folder: &Path) -> anyhow::Result<C
         new_channel_hold: Duration::ZERO,
         // One person, one address and one key do in a minute what many do in production.
         limits: Limits { notices_per_minute: 600, tries_per_minute: 600, key_per_minute: 60_000 },
+        console: None,
     })
 }
 

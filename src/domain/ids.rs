@@ -122,6 +122,8 @@ ids! {
     StaffChangeId "stc" "staff change";
     /// One look of a staff member at a holder.
     ViewId "vew" "view";
+    /// A key of the identity provider.
+    DirectoryKeyId "dir" "directory key";
     /// One freeze of a holder.
     FreezeId "frz" "freeze";
     /// An override request: what two staff members are asked to sign.

@@ -14,6 +14,7 @@ use crate::domain::ids::{DeviceId, EndpointId, KeyId, LinkId};
 use crate::domain::link::EnrolLink;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Delivery, Endpoint};
+use crate::ports::staff::StaffEffect;
 
 /// One write, all of it or nothing. Its id is the id of its audit entry: when the answer to COMMIT is lost, that id is
 /// looked up.
@@ -74,6 +75,8 @@ pub enum Effect {
     AddKey(ApiKey),
     /// Revokes a key. Condition: it wasn't revoked.
     RevokeKey { key: KeyId, at: Timestamp },
+    /// What concerns staff.
+    Staff(Box<StaffEffect>),
     /// A freeze begins, is said again, or ends. Conditions: the version, or that no other holds; the guard on the
     /// database's clock; where a device asked, that device still live and its counter risen; where a staff member
     /// asked, fewer than `STAFF_FREEZES_A_DAY` of theirs since a day ago.

@@ -7,12 +7,14 @@ pub mod change;
 pub mod outward;
 pub mod overrides;
 pub mod secrets;
+pub mod staff;
 pub mod store;
 pub mod timing;
 
 pub use change::{Change, Effect};
-pub use outward::{Ceremonies, ChannelSender, WebhookSender};
+pub use outward::{Ceremonies, ChannelSender, ConsoleCeremonies, WebhookSender};
 pub use overrides::{Also, OverrideStore, OverrideWrite};
 pub use secrets::{ReceiptSigner, Secrets};
+pub use staff::{StaffEffect, StaffStore};
 pub use store::{CommitError, Store, StoreError};
 pub use timing::{Clock, Entropy, Limits, Live, Timers};

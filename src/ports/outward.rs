@@ -6,7 +6,7 @@ use crate::domain::channel::{Address, ChannelKind};
 use crate::domain::details::Digest;
 use crate::domain::device::Blob;
 use crate::domain::evidence::SignedAssertion;
-use crate::domain::ids::{ApprovalId, HolderId, NoticeId};
+use crate::domain::ids::{ApprovalId, HolderId, NoticeId, StaffId};
 use crate::domain::policy::Assurance;
 use crate::domain::time::Timestamp;
 use url::Url;
@@ -70,6 +70,20 @@ pub trait Ceremonies: Send + Sync {
         credential: &serde_json::Value,
         counter: u32,
     ) -> Result<VerifiedAssertion, CeremonyError>;
+}
+
+/// What the console asks for beside [`Ceremonies`]: passkeys that name their person by themselves, so that nobody types
+/// a name to sign in. On an instance of its own, whose RP ID is the console's exact host.
+pub trait ConsoleCeremonies: Ceremonies {
+    /// As [`Ceremonies::creation_options`], for a discoverable credential (WebAuthn L3 section 5.4.4).
+    fn discoverable_creation_options(
+        &self,
+        challenge: &Digest,
+        staff: StaffId,
+        name: &str,
+    ) -> Result<serde_json::Value, CeremonyError>;
+    /// As [`Ceremonies::request_options`], without naming a credential.
+    fn sign_in_options(&self, challenge: &Digest) -> Result<serde_json::Value, CeremonyError>;
 }
 
 /// What a message says, before a channel gives it its form. No text of the initiator is in it.

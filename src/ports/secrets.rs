@@ -13,6 +13,8 @@ pub enum TagKey {
     WaitLink,
     /// Codes typed at enrolment.
     EnrolCode,
+    /// Codes typed by a staff member who makes a passkey.
+    InviteCode,
     /// Links that stop an override.
     OverrideLink,
     /// Links that lock again.
@@ -32,6 +34,8 @@ pub enum BoxKey {
     Prompt,
     /// An enrolment in progress, travelling through the page.
     Enrolment,
+    /// What is under way on the console, travelling through the page.
+    Console,
 }
 
 /// The box isn't ours, isn't of this kind, or was changed.

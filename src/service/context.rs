@@ -10,7 +10,9 @@ use crate::domain::audit::{AuditEntry, AuditEvent, Facts};
 use crate::domain::ids::ChangeId;
 use crate::domain::policy::Policy;
 use crate::domain::time::Timestamp;
-use crate::ports::{Ceremonies, Clock, Entropy, Limits, Live, ReceiptSigner, Secrets, Store, Timers};
+use crate::ports::{
+    Ceremonies, Clock, ConsoleCeremonies, Entropy, Limits, Live, ReceiptSigner, Secrets, StaffStore, Store, Timers,
+};
 
 /// What kind of deployment this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +60,29 @@ pub struct Context {
     pub secrets: Arc<dyn Secrets>,
     pub signer: Arc<dyn ReceiptSigner>,
     pub settings: Arc<Settings>,
+    pub staff: Arc<dyn StaffStore>,
+    /// Where staff work, if this deployment has a console.
+    pub console: Option<Console>,
+}
+
+/// The console's origin, and the ceremonies on it.
+#[derive(Clone)]
+pub struct Console {
+    pub url: Url,
+    pub ceremonies: Arc<dyn ConsoleCeremonies>,
 }
 
 impl Context {
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The console.
+    ///
+    /// # Errors
+    /// [`Error::NoConsole`] when this deployment has none.
+    pub fn console(&self) -> Result<&Console, Error> {
+        self.console.as_ref().ok_or(Error::NoConsole)
     }
 
     /// `N` random bytes.

@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::domain::approval::transitions::Refusal;
 use crate::domain::backend::Scope;
 use crate::domain::link::LinkRefusal;
+use crate::domain::staff::Role;
+use crate::domain::staff::change::ChangeRefusal;
+use crate::domain::staff::invite::InviteRefusal;
 use crate::ports::outward::CeremonyError;
 use crate::ports::store::{CommitError, StoreError};
 
@@ -83,6 +86,21 @@ pub enum Error {
     Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nobody is signed in on the console, or not any more.
+    #[error("not signed in")]
+    SignedOut,
+    /// The staff member isn't in the role that this needs.
+    #[error("the role {} is needed", .0.as_str())]
+    NotInRole(Role),
+    #[error("the change of staff isn't taken: {0}")]
+    StaffChange(#[from] ChangeRefusal),
+    #[error("the invite can't be used: {0}")]
+    Invite(#[from] InviteRefusal),
+    /// A staff member has looked at too many holders in a day.
+    #[error("looked at too many holders")]
+    TooManyLooks,
+    #[error("this deployment has no console; add the section [console]")]
+    NoConsole,
     #[error("internal fault")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

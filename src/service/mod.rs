@@ -24,10 +24,11 @@ pub mod redeem;
 pub mod reject;
 pub mod release;
 pub mod request;
+pub mod staff;
 pub mod subscribe;
 pub mod view;
 pub mod watch;
 
 pub use browser::Browser;
-pub use context::{Context, Profile, Settings};
+pub use context::{Console, Context, Profile, Settings};
 pub use error::Error;

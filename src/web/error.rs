@@ -12,6 +12,8 @@ use crate::domain::approval::transitions::Refusal;
 use crate::domain::details::BadDetails;
 use crate::domain::link::LinkRefusal;
 use crate::domain::override_request;
+use crate::domain::staff::change::ChangeRefusal;
+use crate::domain::staff::invite::InviteRefusal;
 use crate::ports::outward::CeremonyError;
 use crate::ports::store::StoreError;
 use crate::service::Error;
@@ -86,6 +88,27 @@ impl Problem {
                 "Whether this was stored isn't known. Repeat it with the same Idempotency-Key, or read it again.",
             )
             .with(Extra::RetryAfter(SOON)),
+            Error::SignedOut => Self::new(Kind::SignedOut, "Sign in on the console."),
+            Error::NotInRole(role) => Self::new(Kind::Forbidden, format!("This needs the role `{}`.", role.as_str())),
+            Error::StaffChange(ChangeRefusal::Over | ChangeRefusal::Moved) => {
+                Self::new(Kind::Conflict, "The change is over, or the record has changed since. Look again.")
+            }
+            Error::StaffChange(ChangeRefusal::SignedAlready) => {
+                Self::new(Kind::Conflict, "You have signed this. Another admin has to.")
+            }
+            Error::StaffChange(ChangeRefusal::NotAdmin | ChangeRefusal::Oneself) => {
+                Self::new(Kind::Forbidden, "You can't decide this.")
+            }
+            Error::Invite(InviteRefusal::NotYet { .. }) => Self::new(Kind::TooEarly, "The invite isn't open yet."),
+            Error::Invite(InviteRefusal::Link(LinkRefusal::CodeUsedUp)) => {
+                Self::new(Kind::CodeUsedUp, "The code was tried too often, so the invite has ended.")
+            }
+            Error::Invite(InviteRefusal::Link(_) | InviteRefusal::Founded) => link_ended(),
+            Error::TooManyLooks => {
+                Self::new(Kind::LookCap, "You have looked at as many holders as one person may in a day.")
+            }
+            // Nothing says that there could be one.
+            Error::NoConsole => not_found(),
             Error::Store(StoreError::Unavailable(_)) => {
                 Self::new(Kind::Unavailable, "Nothing was changed. Try again.").with(Extra::RetryAfter(SOON))
             }
@@ -194,6 +217,12 @@ fn log(error: &Error) {
         | Error::DeviceLocked
         | Error::PromptStale
         | Error::DeviceKey
+        | Error::SignedOut
+        | Error::NotInRole(_)
+        | Error::StaffChange(_)
+        | Error::Invite(_)
+        | Error::TooManyLooks
+        | Error::NoConsole
         | Error::Invalid { .. }
         | Error::TooFast(_)
         | Error::Conflict => tracing::debug!(error = %error, "refused"),

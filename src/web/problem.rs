@@ -67,6 +67,7 @@ kinds! {
     IdempotencyKeyMissing "idempotency-key-missing" BAD_REQUEST "An Idempotency-Key is needed";
     IdempotencyKeyInvalid "idempotency-key-invalid" BAD_REQUEST "The Idempotency-Key can't be used";
     Unauthenticated "unauthenticated" UNAUTHORIZED "An API key is needed";
+    SignedOut "signed-out" UNAUTHORIZED "Nobody is signed in";
     ScopeMissing "scope-missing" FORBIDDEN "The API key may not do this";
     DeviceLocked "device-locked" FORBIDDEN "The device is locked";
     DeviceTooNew "device-too-new" FORBIDDEN "The device is too new for this";
@@ -105,6 +106,7 @@ kinds! {
     NotLonger "not-longer" UNPROCESSABLE_ENTITY "The new end isn't later";
     DailyCap "daily-cap" TOO_MANY_REQUESTS "The most for one day is reached";
     RateLimited "rate-limited" TOO_MANY_REQUESTS "There were too many requests";
+    LookCap "look-cap" TOO_MANY_REQUESTS "Too many holders were looked at";
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong on our side";
     /// The change may have been stored. Repeating it with the same Idempotency-Key is safe.
     OutcomeUnknown "outcome-unknown" SERVICE_UNAVAILABLE "Whether it was done isn't known yet";

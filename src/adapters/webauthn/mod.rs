@@ -21,10 +21,11 @@ use webauthn_rs_core::proto::{COSEAlgorithm, COSEKey, COSEKeyType, Credential, E
 use crate::domain::details::Digest;
 use crate::domain::device::Blob;
 use crate::domain::evidence::SignedAssertion;
-use crate::domain::ids::HolderId;
+use crate::domain::ids::{HolderId, StaffId};
 use crate::domain::linking::PROMPT_LIFE;
 use crate::domain::policy::Assurance;
-use crate::ports::outward::{Ceremonies, CeremonyError, NewCredential, VerifiedAssertion};
+use crate::ports::outward::{Ceremonies, CeremonyError, ConsoleCeremonies, NewCredential, VerifiedAssertion};
+use options::{Discoverable, Owner};
 use refusal::{internal, named, refused};
 
 /// What passkeys may sign with (RFC 9053 section 2.1, RFC 8812 section 2): what WebAuthn L3 section 5.4 recommends to
@@ -88,7 +89,8 @@ impl Ceremonies for Webauthn {
         display: &str,
         exclude: &[Blob],
     ) -> Result<Value, CeremonyError> {
-        options::creation(&self.rp_id, &self.rp_name, challenge, holder, display, exclude)
+        let owner = Owner { id: holder.bytes(), display, finds_itself: Discoverable::Preferred };
+        options::creation(&self.rp_id, &self.rp_name, challenge, &owner, exclude)
     }
 
     fn register(&self, challenge: &Digest, response: &Value) -> Result<NewCredential, CeremonyError> {
@@ -124,6 +126,22 @@ impl Ceremonies for Webauthn {
         let state = state::authentication(challenge)?;
         let result = self.core.authenticate_single_credential(&response, &state, &credential).map_err(named)?;
         Ok(VerifiedAssertion { assertion: signed(response, &credential.cred)?, counter: result.counter() })
+    }
+}
+
+impl ConsoleCeremonies for Webauthn {
+    fn discoverable_creation_options(
+        &self,
+        challenge: &Digest,
+        staff: StaffId,
+        name: &str,
+    ) -> Result<Value, CeremonyError> {
+        let owner = Owner { id: staff.bytes(), display: name, finds_itself: Discoverable::Required };
+        options::creation(&self.rp_id, &self.rp_name, challenge, &owner, &[])
+    }
+
+    fn sign_in_options(&self, challenge: &Digest) -> Result<Value, CeremonyError> {
+        options::sign_in(&self.rp_id, challenge)
     }
 }
 

@@ -11,7 +11,6 @@ use super::ALGORITHMS;
 use super::refusal::internal;
 use crate::domain::details::Digest;
 use crate::domain::device::Blob;
-use crate::domain::ids::HolderId;
 use crate::domain::linking::PROMPT_LIFE;
 use crate::ports::outward::CeremonyError;
 
@@ -26,12 +25,26 @@ fn hints() -> Option<Vec<PublicKeyCredentialHints>> {
     Some(vec![PublicKeyCredentialHints::ClientDevice])
 }
 
+/// Whose passkey it becomes.
+pub struct Owner<'a> {
+    /// The user handle: an id of ours, nothing personal (WebAuthn L3 section 14.6.1).
+    pub id: &'a [u8; 16],
+    pub display: &'a str,
+    pub finds_itself: Discoverable,
+}
+
+/// Whether the passkey must name its owner by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Discoverable {
+    Required,
+    Preferred,
+}
+
 pub fn creation(
     rp_id: &str,
     rp_name: &str,
     challenge: &Digest,
-    holder: HolderId,
-    display: &str,
+    owner: &Owner<'_>,
     exclude: &[Blob],
 ) -> Result<Value, CeremonyError> {
     let excluded = exclude.iter().map(|id| PublicKeyCredentialDescriptor {
@@ -41,7 +54,7 @@ pub fn creation(
     });
     let options = PublicKeyCredentialCreationOptions {
         rp: RelyingParty { name: rp_name.to_owned(), id: rp_id.to_owned() },
-        user: User { id: holder.bytes().to_vec(), name: display.to_owned(), display_name: display.to_owned() },
+        user: User { id: owner.id.to_vec(), name: owner.display.to_owned(), display_name: owner.display.to_owned() },
         challenge: challenge.bytes().to_vec(),
         pub_key_cred_params: ALGORITHMS
             .map(|algorithm| PubKeyCredParams { type_: PUBLIC_KEY.to_owned(), alg: algorithm as i64 })
@@ -50,11 +63,15 @@ pub fn creation(
         exclude_credentials: Some(excluded.collect()),
         authenticator_selection: Some(AuthenticatorSelectionCriteria {
             authenticator_attachment: None,
-            resident_key: Some(ResidentKeyRequirement::Preferred),
-            require_resident_key: false,
+            resident_key: Some(match owner.finds_itself {
+                Discoverable::Required => ResidentKeyRequirement::Required,
+                Discoverable::Preferred => ResidentKeyRequirement::Preferred,
+            }),
+            require_resident_key: owner.finds_itself == Discoverable::Required,
             user_verification: UserVerificationPolicy::Required,
         }),
-        hints: hints(),
+        // Staff may well keep theirs on a security key.
+        hints: if owner.finds_itself == Discoverable::Preferred { hints() } else { None },
         attestation: Some(AttestationConveyancePreference::None),
         attestation_formats: None,
         extensions: None,
@@ -71,6 +88,20 @@ pub fn request(rp_id: &str, challenge: &Digest, credential: &Blob) -> Result<Val
         allow_credentials: vec![allowed],
         user_verification: UserVerificationPolicy::Required,
         hints: hints(),
+        extensions: None,
+    };
+    serde_json::to_value(options).map_err(internal)
+}
+
+/// Any passkey of this site; it says itself whose it is.
+pub fn sign_in(rp_id: &str, challenge: &Digest) -> Result<Value, CeremonyError> {
+    let options = PublicKeyCredentialRequestOptions {
+        challenge: challenge.bytes().to_vec(),
+        timeout: timeout(),
+        rp_id: rp_id.to_owned(),
+        allow_credentials: Vec::new(),
+        user_verification: UserVerificationPolicy::Required,
+        hints: None,
         extensions: None,
     };
     serde_json::to_value(options).map_err(internal)

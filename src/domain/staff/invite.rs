@@ -67,22 +67,33 @@ impl Invite {
     /// # Errors
     /// Why not.
     pub fn check(&self, admins_ever: u64, now: Timestamp) -> Result<(), InviteRefusal> {
+        self.check_open(now)?;
+        if self.tries >= CODE_TRIES {
+            return Err(LinkRefusal::CodeUsedUp.into());
+        }
+        if self.is_founding_after(admins_ever) { Err(InviteRefusal::Founded) } else { Ok(()) }
+    }
+
+    /// Whether its time is now, for somebody who has given the right code.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_open(&self, now: Timestamp) -> Result<(), InviteRefusal> {
         if self.ended_at.is_some() {
             return Err(LinkRefusal::Ended.into());
         }
         if now >= self.expires_at {
             return Err(LinkRefusal::Expired.into());
         }
-        if self.tries >= CODE_TRIES {
-            return Err(LinkRefusal::CodeUsedUp.into());
-        }
         if now < self.opens_at {
             return Err(InviteRefusal::NotYet { opens_at: self.opens_at });
         }
-        if self.origin == Origin::Founding && admins_ever >= FOUNDERS {
-            return Err(InviteRefusal::Founded);
-        }
         Ok(())
+    }
+
+    /// Whether it was kept from the founding until that was over.
+    pub fn is_founding_after(&self, admins_ever: u64) -> bool {
+        self.origin == Origin::Founding && admins_ever >= FOUNDERS
     }
 
     /// Whether a code is typed on it: whoever got the link from one admin gets the code from the other.

@@ -5,8 +5,10 @@
 //! staff covers), [`eligible`] (who may sign an override) and [`view`] (what looking at a holder leaves behind).
 
 pub mod change;
+pub mod directory;
 pub mod eligible;
 pub mod invite;
+pub mod passkey;
 pub mod roles;
 pub mod session;
 pub mod signing;
@@ -102,6 +104,9 @@ impl UserName {
     }
 }
 
+/// The identity provider's own id of a person (`externalId`, RFC 7643 section 3.1).
+pub type ExternalId = Token<120>;
+
 /// What two admins decide about a person: everything but the passkey.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
@@ -113,8 +118,7 @@ pub struct Profile {
     pub ends_at: Timestamp,
     /// By which an identity provider knows the person, if one does.
     pub user_name: Option<UserName>,
-    /// The identity provider's own id of the person (`externalId`, RFC 7643 section 3.1).
-    pub external_id: Option<Token<120>>,
+    pub external_id: Option<ExternalId>,
 }
 
 /// How far a person has come.
@@ -274,6 +278,11 @@ impl Staff {
             self.first_admin_at.get_or_insert(now);
         }
     }
+}
+
+/// How many admins with a passkey have ever been.
+pub fn admins_ever(everybody: &[Staff]) -> u64 {
+    everybody.iter().map(|person| u64::from(person.first_admin_at.is_some())).sum()
 }
 
 #[cfg(test)]

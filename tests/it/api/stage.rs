@@ -24,7 +24,7 @@ use countersign::domain::link::{ENROL_LINK_LIFE, EnrolLink};
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::text::Line;
 use countersign::domain::{ApprovalId, BackendId, ChangeId, ChannelId, DeviceId, KeyId, LinkId, Timestamp};
-use countersign::ports::{Change, Effect, Entropy, Secrets, Store};
+use countersign::ports::{Change, Effect, Entropy, Secrets, StaffStore, Store};
 use countersign::service::{Context, Profile, Settings, backends};
 use countersign::web::device::push::PushKey;
 use countersign::web::extract::TrustedProxies;
@@ -112,7 +112,12 @@ impl Stage {
             Some(sqlite) => Arc::clone(sqlite) as Arc<dyn Store>,
             None => memory.clone(),
         };
-        let cx = context(&setup, &clock, store, secrets);
+        let staff: Arc<dyn StaffStore> = match &sqlite {
+            Some(sqlite) => Arc::clone(sqlite) as Arc<dyn StaffStore>,
+            None => memory.clone(),
+        };
+        let mut cx = context(&setup, &clock, store, secrets);
+        cx.staff = staff;
         let new = backends::add(&cx, Line::parse("Harbour").unwrap(), Scopes::of(&Scope::ALL)).await.unwrap();
         let (at, server) = serve(cx.clone(), setup.proxies);
         let key = new.secret.reveal().to_owned();
@@ -337,6 +342,8 @@ fn context(setup: &Setup, clock: &Arc<ManualClock>, store: Arc<dyn Store>, secre
         secrets,
         signer: Arc::new(Es256Receipts::new(&generate_pem().unwrap(), &[]).unwrap()),
         settings: Arc::new(settings),
+        staff: Arc::new(MemoryStore::new(clock.clone())),
+        console: None,
     }
 }
 

@@ -93,6 +93,7 @@ impl World {
         let clock = Arc::new(ManualClock::at(Timestamp::parse_rfc3339("2026-11-21T14:00:00Z").unwrap()));
         let ticking: Arc<dyn Clock> = clock.clone();
         let store = Arc::new(MemoryStore::new(ticking.clone()));
+        let staff = Arc::clone(&store);
         let origin: Url = "https://approve.example".parse().unwrap();
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let secrets: Arc<dyn Secrets> = Arc::new(MasterSecrets::new(&[7; 32], entropy.clone()).unwrap());
@@ -122,6 +123,8 @@ impl World {
             secrets,
             signer: Arc::new(Es256Receipts::new(&generate_pem().unwrap(), &[]).unwrap()),
             settings: Arc::new(settings),
+            staff,
+            console: None,
         };
         let key = backends::add(&cx, Line::parse("Harbour").unwrap(), Scopes::of(&Scope::ALL)).await.unwrap();
         let caller = backends::authenticate(&cx, key.secret.reveal()).await.unwrap();

@@ -170,6 +170,9 @@ impl Run {
                     secrets: Arc::clone(&secrets),
                     signer: Arc::new(PlainSigner),
                     settings: Arc::clone(&settings),
+                    // Staff have no part in this world.
+                    staff: Arc::new(MemoryStore::new(Arc::clone(&clock) as _)),
+                    console: None,
                 },
                 clock: node_clock,
                 gate: ClockGate::default(),

@@ -133,5 +133,6 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
             tries_per_minute: options.tries_per_minute,
             key_per_minute: options.key_per_minute,
         },
+        console: None,
     }
 }

@@ -12,6 +12,9 @@ pub mod override_sql;
 mod override_writes;
 mod port;
 pub mod rare;
+mod staff;
+pub mod staff_statements;
+mod staff_writes;
 pub mod statements;
 
 use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, TheStore, ids};

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, Transaction};
 
-use super::{BEGIN, Connection, DatabaseClock, Db, add, override_writes, sql};
+use super::{BEGIN, Connection, DatabaseClock, Db, add, override_writes, sql, staff_writes};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::backend::KeyRow;
@@ -83,6 +83,7 @@ async fn apply(connection: &mut Connection, effect: &Effect, seals: &Seals, now:
         }
         Effect::AddKey(key) => add_key(connection, key, seals).await,
         Effect::RevokeKey { key, at } => revoke_key(connection, *key, *at, seals).await,
+        Effect::Staff(effect) => staff_writes::apply(connection, effect, seals, now).await,
         Effect::Freeze { step, proof } => override_writes::freeze(connection, step, *proof, seals, now).await,
         Effect::Override(write) => override_writes::step(connection, write, seals, now).await,
     }

@@ -101,6 +101,7 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
         }
         Effect::Override(write) => record.override_fits(write, now),
         Effect::RevokeKey { key, .. } => holds(record.keys.get(key).is_some_and(|key| key.revoked_at.is_none())),
+        Effect::Staff(effect) => super::staff::check(&record.staff, effect, now),
     }
 }
 

@@ -8,6 +8,7 @@ mod check;
 mod overrides;
 mod read;
 mod record;
+mod staff;
 mod work;
 mod write;
 

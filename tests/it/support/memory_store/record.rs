@@ -38,6 +38,7 @@ pub struct Record {
     pub entries: Vec<AuditEntry>,
     /// The last fence that was handed out.
     pub fence: i64,
+    pub staff: super::staff::StaffRecord,
 }
 
 #[derive(Debug, Clone)]

@@ -144,6 +144,7 @@ fn effect(record: &mut Record, effect: Effect, now: Timestamp) -> Option<Approva
                 key.revoked_at = Some(at);
             }
         }
+        Effect::Staff(effect) => super::staff::write(&mut record.staff, *effect, now),
     }
     None
 }

@@ -1,0 +1,165 @@
+//! Looking at one holder. There is no list, no search and no export: whoever looks names the backend and the holder's
+//! exact subject there, and says why. Each look is counted, written down, and shown to the holder; what it shows is
+//! masked. A look is good for a quarter of an hour, and then asks for its reason again.
+
+use std::time::Duration;
+
+use super::SignedIn;
+use crate::domain::approval::Approval;
+use crate::domain::channel::Channel;
+use crate::domain::details::Subject;
+use crate::domain::device::Device;
+use crate::domain::holder::Holder;
+use crate::domain::ids::{ApprovalId, BackendId, HolderId, ViewId};
+use crate::domain::staff::view::{CaseReference, Seen, View};
+use crate::domain::staff::{Reason, Role};
+use crate::ports::staff::StaffEffect;
+use crate::ports::store::CommitError;
+use crate::ports::timing::{Quota, Verdict};
+use crate::ports::{Change, Effect};
+use crate::service::{Browser, Context, Error};
+
+/// How long a look may be gone back to.
+pub const LOOK_LASTS: Duration = Duration::from_secs(15 * 60);
+/// Attempts of one person, those that find nobody too: trying out subjects must not pay.
+const ATTEMPTS: Quota = Quota { name: "staff-look", burst: 10, per: Duration::from_secs(600) };
+/// So many approvals and views are shown.
+const SHOWN: u32 = 30;
+
+/// What a look shows. Pages mask it; nothing here goes to a page as it is.
+#[derive(Debug)]
+pub struct Looked {
+    pub view: View,
+    pub holder: Holder,
+    pub approvals: Vec<Approval>,
+    pub devices: Vec<Device>,
+    pub channels: Vec<Channel>,
+    /// Who looked before, newest first; this look is the first.
+    pub views: Vec<View>,
+}
+
+/// Looks a holder up.
+///
+/// # Errors
+/// [`Error::UnknownHolder`] for everything that isn't exactly one holder's subject, whatever is wrong with it;
+/// [`Error::TooManyLooks`] past the cap, [`Error::TooFast`] in too quick a row, [`Error::NotInRole`].
+pub async fn up(cx: &Context, by: &SignedIn, backend: &str, subject: &str, reason: Reason) -> Result<View, Error> {
+    by.needs(Role::Agent)?;
+    if let Verdict::Wait(wait) = cx.limits.take(ATTEMPTS, &by.person.id.to_string()).await {
+        refused(cx, by, "rate").await?;
+        return Err(Error::TooFast(wait));
+    }
+    let found = match (backend.parse::<BackendId>(), Subject::parse(subject)) {
+        (Ok(backend), Ok(subject)) => cx.store.holder(backend, &subject).await?,
+        _ => None,
+    };
+    match found {
+        Some(holder) => store(cx, by, holder.id, Seen::Masked, reason).await,
+        None => {
+            refused(cx, by, "unknown_holder").await?;
+            Err(Error::UnknownHolder)
+        }
+    }
+}
+
+/// What a look of one's own shows, while it lasts.
+///
+/// # Errors
+/// [`Error::NotFound`] for another's look, or one that is over.
+pub async fn again(cx: &Context, by: &SignedIn, id: ViewId) -> Result<Looked, Error> {
+    let view = own(cx, by, id).await?;
+    let holder = cx.store.holder_by_id(view.holder).await?.ok_or(Error::NotFound)?;
+    Ok(Looked {
+        approvals: cx.store.approvals_of_holder(holder.id, SHOWN).await?,
+        devices: cx.store.devices(holder.id).await?,
+        channels: cx.store.channels(holder.id).await?,
+        views: cx.staff.views_of_holder(holder.id, SHOWN).await?,
+        view,
+        holder,
+    })
+}
+
+/// One's own look, while it lasts.
+///
+/// # Errors
+/// As [`again`].
+pub async fn own(cx: &Context, by: &SignedIn, id: ViewId) -> Result<View, Error> {
+    by.needs(Role::Agent)?;
+    let view = cx.staff.view(id).await?.ok_or(Error::NotFound)?;
+    let lasts = view.staff == by.person.id && cx.now() < view.at + LOOK_LASTS;
+    if lasts { Ok(view) } else { Err(Error::NotFound) }
+}
+
+/// Shows the whole account of one approval, once. It is a look of its own, with a case and a reason.
+///
+/// # Errors
+/// As [`up`]; [`Error::NotFound`] for an approval that isn't the looked-at holder's.
+pub async fn reveal(
+    cx: &Context,
+    by: &SignedIn,
+    id: ViewId,
+    approval: ApprovalId,
+    case: CaseReference,
+    reason: Reason,
+) -> Result<Approval, Error> {
+    let view = own(cx, by, id).await?;
+    let shown = cx.store.approval(approval).await?.ok_or(Error::NotFound)?;
+    if shown.holder != view.holder {
+        return Err(Error::NotFound);
+    }
+    store(cx, by, view.holder, Seen::Account { approval, case }, reason).await?;
+    Ok(shown)
+}
+
+/// Who of staff looked at the holder of this device: roles, employer, when and why.
+///
+/// # Errors
+/// [`Error::UnknownDevice`].
+pub async fn at_oneself(cx: &Context, browser: &Browser) -> Result<Vec<View>, Error> {
+    let device = browser.device(cx).await?;
+    Ok(cx.staff.views_of_holder(device.body.holder, SHOWN).await?)
+}
+
+async fn store(cx: &Context, by: &SignedIn, holder: HolderId, seen: Seen, reason: Reason) -> Result<View, Error> {
+    let acting = by.acting(Role::Agent)?;
+    let now = cx.now();
+    let profile = &by.person.profile;
+    let view = View {
+        id: cx.id(ViewId::new, now),
+        staff: by.person.id,
+        holder,
+        at: now,
+        seen,
+        reason,
+        roles: profile.roles,
+        employer: profile.employer.clone(),
+    };
+    let mut facts = by.facts([("reason", view.reason.to_string()), ("seen", view.seen.as_str().to_owned())]);
+    let mut objects: Vec<&(dyn std::fmt::Display + Sync)> = vec![&view.holder, &view.id];
+    let kind = match &view.seen {
+        Seen::Masked => "holder.viewed",
+        Seen::Account { approval, case } => {
+            facts.insert("case", case.to_string());
+            objects.push(approval);
+            "holder.revealed"
+        }
+    };
+    let entry = cx.entry(kind, by.actor(), &objects, facts, now)?;
+    let effect = StaffEffect::Look { view: view.clone(), by: acting };
+    match cx.store.commit(Change::new(entry, Effect::Staff(Box::new(effect)))).await {
+        Ok(()) => Ok(view),
+        Err(CommitError::Cap) => {
+            refused(cx, by, "cap").await?;
+            Err(Error::TooManyLooks)
+        }
+        Err(CommitError::Conflict) => Err(Error::SignedOut),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A look that shows nothing is written down too. What was asked for isn't: it may be somebody's name.
+async fn refused(cx: &Context, by: &SignedIn, why: &str) -> Result<(), Error> {
+    let facts = by.facts([("why", why.to_owned())]);
+    let entry = cx.entry("holder.view_refused", by.actor(), &[&by.person.id], facts, cx.now())?;
+    Ok(cx.store.commit(Change::new(entry, Effect::Noted)).await?)
+}
