@@ -22,6 +22,7 @@ use crate::adapters::webauthn::Webauthn;
 use crate::adapters::webhooks::Webhooks;
 use crate::config::{Config, SmtpTls, Storage};
 use crate::domain::channel::ChannelKind;
+use crate::domain::override_request::Caps;
 use crate::ports::{ChannelSender, Clock, Entropy, Limits, Live, Secrets, StaffStore, Store, Timers, WebhookSender};
 use crate::service::{Console, Context, Profile, Settings};
 use crate::workers::notices::Senders;
@@ -156,6 +157,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         new_device_hold: config.new_device_hold,
         new_channel_hold: config.new_channel_hold,
         notices_per_minute: config.limits.notices_per_minute,
+        override_caps: Caps::DEFAULT,
         tries_per_minute: config.limits.tries_per_minute,
         key_per_minute: config.limits.key_per_minute,
     };

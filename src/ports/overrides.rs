@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 
+use super::staff::PasskeyProof;
 use super::store::StoreError;
 use crate::domain::approval::Told;
 use crate::domain::approval::transitions::Transition;
@@ -18,6 +19,9 @@ pub struct OverrideWrite {
     pub step: Step,
     /// Enforced where a request is added or signed.
     pub caps: Caps,
+    /// Who signs now. Condition: they stand as signers by the database's clock, and their passkey's counter rises. Of
+    /// everybody who signed before it is asked too whether their signature still counts, wherever it is used.
+    pub proof: Option<PasskeyProof>,
     pub also: Also,
 }
 

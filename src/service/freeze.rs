@@ -9,13 +9,14 @@
 
 use std::time::Duration;
 
+use super::staff::{SignedIn, look};
 use super::{Browser, Context, Error, commit, links, notify};
 use crate::domain::approval::{Actor, Approval, CancelReason};
 use crate::domain::audit::Facts;
 use crate::domain::channel::Purpose;
 use crate::domain::freeze::{Freeze, FreezeReason, FreezeState, FreezeStep};
-use crate::domain::ids::{FreezeId, HolderId};
-use crate::domain::staff::{Reason, Role, Staff};
+use crate::domain::ids::{FreezeId, HolderId, ViewId};
+use crate::domain::staff::Reason;
 use crate::domain::time::Timestamp;
 use crate::ports::store::CommitError;
 use crate::ports::{Change, Effect};
@@ -57,20 +58,15 @@ pub async fn by_device(cx: &Context, browser: &Browser) -> Result<Freeze, Error>
     freeze(cx, device.body.holder, FreezeReason::Device, by, Facts::new()).await
 }
 
-/// A staff member freezes a holder, with a reason. So many a day.
+/// An agent freezes the holder whom they look at, with a reason. So many a day.
 ///
 /// # Errors
-/// [`Error::Override`] for somebody who isn't an agent or a signer; [`Error::DailyCap`]; [`Error::NotFound`].
-pub async fn by_staff(cx: &Context, staff: &Staff, holder: HolderId, reason: &Reason) -> Result<Freeze, Error> {
-    let now = cx.now();
-    if !(staff.may(Role::Agent, now) || staff.may(Role::Signer, now)) {
-        commit::refused(cx, "freeze.refused", Actor::Staff(staff.id), &[&holder], "role", now).await;
-        return Err(crate::domain::override_request::Refusal::MayNotAsk.into());
-    }
-    cx.store.holder_by_id(holder).await?.ok_or(Error::NotFound)?;
-    let mut facts = staff.facts();
-    facts.insert("reason", reason.as_str().to_owned());
-    freeze(cx, holder, FreezeReason::Staff, Actor::Staff(staff.id), facts).await
+/// [`Error::NotInRole`] for somebody who isn't an agent; [`Error::NotFound`] without a look at the holder that lasts;
+/// [`Error::DailyCap`].
+pub async fn by_staff(cx: &Context, by: &SignedIn, view: ViewId, reason: &Reason) -> Result<Freeze, Error> {
+    let view = look::own(cx, by, view).await?;
+    let facts = by.facts([("said", reason.to_string())]);
+    freeze(cx, view.holder, FreezeReason::Staff, by.actor(), facts).await
 }
 
 async fn freeze(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, facts: Facts) -> Result<Freeze, Error> {

@@ -18,6 +18,7 @@ pub mod invite;
 pub mod lift;
 pub mod links;
 pub mod notify;
+pub mod override_request;
 pub mod prompt;
 pub mod read;
 pub mod redeem;

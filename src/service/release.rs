@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use super::override_request::carry_out::still_signed;
 use super::{Context, Error, commit};
-use crate::domain::approval::transitions::Due;
-use crate::domain::approval::{Actor, Approval};
+use crate::domain::approval::transitions::{Due, Transition};
+use crate::domain::approval::{Actor, Approval, CancelReason, StateName};
 use crate::domain::ids::ApprovalId;
 use crate::domain::time::Timestamp;
 use crate::ports::store::{CommitError, DueCase, StoreError};
@@ -48,6 +49,7 @@ async fn one(cx: &Context, case: DueCase) -> Outcome {
     let now = cx.now();
     let id = case.approval.id;
     let due_at = case.approval.due_at();
+    let before = case.approval.clone();
     let transition = match case.approval.fall_due(case.told, now) {
         Due::Never => return Outcome::Nothing(id),
         Due::Later(at) => {
@@ -62,6 +64,13 @@ async fn one(cx: &Context, case: DueCase) -> Outcome {
             return Outcome::Later(id, at);
         }
         Due::Now(transition) => *transition,
+    };
+    let transition = match signed_still(cx, before, transition, now).await {
+        Ok(transition) => transition,
+        Err(error) => {
+            tracing::error!(error = %error, approval.id = %id, "the signatures under an approval can't be looked at");
+            return Outcome::Again(id);
+        }
     };
     let with = commit::With { endpoints: &case.endpoints, ..commit::With::default() };
     match commit::transition(cx, transition, Actor::Service, with, now).await {
@@ -81,6 +90,20 @@ async fn one(cx: &Context, case: DueCase) -> Outcome {
             Outcome::Again(id)
         }
     }
+}
+
+/// What two staff members approved is released only while both signatures count; else it ends.
+async fn signed_still(
+    cx: &Context,
+    before: Approval,
+    transition: Transition,
+    now: Timestamp,
+) -> Result<Transition, Error> {
+    let releases = transition.approval.state.name() == StateName::Released;
+    if !releases || still_signed(cx, &before).await? {
+        return Ok(transition);
+    }
+    Ok(before.cancel(CancelReason::SignatureVoid, Actor::Service, now)?)
 }
 
 async fn is_told_by_now(cx: &Context, id: ApprovalId) -> bool {

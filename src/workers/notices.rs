@@ -93,7 +93,7 @@ async fn send_and_settle(cx: Context, senders: Senders, job: NoticeJob) {
         tracing::warn!(error = %error, notice.id = %job.id, "a notice could not be settled; its lease will end");
         return;
     }
-    if delivered && job.purpose == Purpose::Cooling {
+    if delivered && matches!(job.purpose, Purpose::Cooling | Purpose::OverrideCooling) {
         release_what_waited(&cx, &job).await;
     }
 }
@@ -103,8 +103,10 @@ async fn release_what_waited(cx: &Context, job: &NoticeJob) {
     let About::Approval(id) = job.about else { return };
     let now = cx.now();
     let Ok(Some(approval)) = cx.store.approval(id).await else { return };
+    // Where staff decided, the hold begins with the first delivered notice.
+    let waits = job.purpose == Purpose::OverrideCooling;
     if let State::Cooling { cooling_until, .. } = approval.state
-        && cooling_until <= now
+        && (waits || cooling_until <= now)
         && let Err(error) = cx.timers.arm(&[(id, now)]).await
     {
         tracing::warn!(error = %error, "a timer could not be set; the sweep will");

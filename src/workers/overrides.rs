@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::ClockGate;
+use crate::service::override_request::carry_out;
 use crate::service::{Context, Error, freeze};
 
 /// Time between two turns.
@@ -31,5 +32,5 @@ pub async fn turn(cx: &Context, gate: &ClockGate) -> Result<usize, Error> {
     if !gate.is_open() {
         return Ok(0);
     }
-    freeze::turn(cx).await
+    Ok(freeze::turn(cx).await? + carry_out::turn(cx).await?)
 }

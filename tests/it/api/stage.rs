@@ -328,6 +328,7 @@ fn context(setup: &Setup, clock: &Arc<ManualClock>, store: Arc<dyn Store>, secre
         new_device_hold: 12 * HOUR,
         new_channel_hold: 24 * HOUR,
         notices_per_minute: 5,
+        override_caps: countersign::domain::override_request::Caps::DEFAULT,
         tries_per_minute: setup.tries_per_minute,
         key_per_minute: setup.key_per_minute,
     };

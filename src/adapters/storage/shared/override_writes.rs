@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::override_sql as own;
-use super::{Connection, Db, sql};
+use super::{Connection, Db, sql, staff_writes};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::approval::ApprovalRow;
@@ -17,7 +17,7 @@ use crate::domain::approval::transitions::{Guard, Transition};
 use crate::domain::freeze::{FreezeStep, STAFF_FREEZES_A_DAY};
 use crate::domain::ids::{HolderId, StaffId};
 use crate::domain::override_request::Signature;
-use crate::domain::override_request::transitions::{Carry, Event};
+use crate::domain::override_request::transitions::{Carry, Event, Step};
 use crate::domain::time::Timestamp;
 use crate::ports::change::DeviceProof;
 use crate::ports::overrides::{Also, OverrideWrite};
@@ -140,6 +140,13 @@ pub async fn step(
 ) -> Result<(), Failure> {
     let step = &write.step;
     in_time(step.guard, now)?;
+    if let Some(proof) = &write.proof {
+        staff_writes::prove(connection, proof, seals, now).await?;
+    }
+    match step.event {
+        Event::Signed | Event::SignedTwice | Event::CarriedOut => signers_stand(connection, step, seals, now).await?,
+        _ => {}
+    }
     match step.event {
         Event::Asked | Event::Signed | Event::SignedTwice => within_caps(connection, write, now).await?,
         Event::Redrawn
@@ -195,6 +202,19 @@ pub async fn step(
         }
         Also::ResetDevices(carry) => reset_devices(connection, carry, seals, now).await,
     }
+}
+
+/// Every signature counts as its person is now. Their rows are kept until the end, so that whoever ends or moves one of
+/// them comes before this or after it.
+async fn signers_stand(connection: &mut Connection, step: &Step, seals: &Seals, now: Timestamp) -> Result<(), Failure> {
+    let mut ids: Vec<StaffId> = step.case.state.signatures().iter().map(|signature| signature.staff).collect();
+    // Everybody locks in the same order.
+    ids.sort_unstable();
+    let mut people = Vec::with_capacity(ids.len());
+    for id in ids {
+        people.push(staff_writes::person(connection, id, seals).await?);
+    }
+    if step.case.signatures_stand(&people, now) { Ok(()) } else { Err(Refused::Conflict.into()) }
 }
 
 /// The daily caps, and that nobody signs one request twice.

@@ -100,6 +100,13 @@ impl Record {
     pub fn override_fits(&self, write: &OverrideWrite, now: Timestamp) -> Checked {
         let (step, case) = (&write.step, &write.step.case);
         in_time(step.guard, now)?;
+        if let Some(proof) = &write.proof {
+            self.staff.proves(proof, now)?;
+        }
+        if matches!(step.event, Event::Signed | Event::SignedTwice | Event::CarriedOut) {
+            let people: Vec<_> = self.staff.people.values().cloned().collect();
+            holds(case.signatures_stand(&people, now))?;
+        }
         if matches!(step.event, Event::Asked | Event::Signed | Event::SignedTwice) {
             self.within_caps(write, now)?;
         }
@@ -157,6 +164,9 @@ impl Record {
     }
 
     pub fn put_override(&mut self, write: OverrideWrite, now: Timestamp) {
+        if let Some(proof) = &write.proof {
+            self.staff.count_passkey(proof);
+        }
         let case = write.step.case;
         if matches!(write.step.event, Event::Signed | Event::SignedTwice)
             && let Some(last) = case.state.signatures().last()
