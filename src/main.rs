@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use countersign::app::{self, Role};
+use countersign::cli;
 use countersign::config::Config;
 use countersign::domain::backend::{Scope, Scopes};
 use countersign::domain::ids::{BackendId, KeyId};
@@ -57,6 +58,9 @@ enum Command {
     /// Backends and their API keys.
     #[command(subcommand)]
     Backend(BackendCommand),
+    /// Staff: invite from the host, and the identity provider's keys.
+    #[command(subcommand)]
+    Staff(cli::staff::StaffCommand),
     /// Make the key files of a new deployment in a folder. Existing files are left alone.
     Keys { folder: PathBuf },
     /// Ask a running service, on its listener for operations, whether it is ready; for container health checks.
@@ -121,6 +125,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Backend(command) => backend(&load()?, command).await,
+        Command::Staff(command) => cli::staff::run(&load()?, command).await,
         Command::Keys { folder } => keys::make(&folder),
         Command::Healthcheck { address } => keys::healthcheck(address),
         Command::Openapi => {

@@ -50,6 +50,30 @@ pub fn public(site: &Site, listener: TcpListener, tls: Option<&Tls>) -> anyhow::
     Ok(server.run())
 }
 
+/// The console's listener: other routes, on another origin.
+pub fn console(site: &Site, listener: TcpListener, tls: Option<&Tls>) -> anyhow::Result<Server> {
+    let site = site.clone();
+    let build = move || {
+        App::new()
+            .app_data(web::Data::new(site.cx.clone()))
+            .app_data(web::Data::new(site.stop.clone()))
+            .app_data(web::Data::new(TrustedProxies(site.proxies.clone())))
+            .configure(crate::web::console::routes::configure)
+            .wrap(from_fn(guard::headers))
+            .wrap(from_fn(request_id::trace))
+    };
+    let server = HttpServer::new(build)
+        .workers(1)
+        .client_request_timeout(Duration::from_secs(10))
+        .shutdown_timeout(10)
+        .disable_signals();
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls_config(tls)?)?,
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
+}
+
 /// Everything that the routes need; also what tests of the routes use.
 pub fn configure(cfg: &mut web::ServiceConfig, site: &Site) {
     cfg.app_data(web::Data::new(site.cx.clone()))

@@ -101,6 +101,11 @@ pub async fn start(
         let server = listen::public(&site, listener, config.http.tls.as_ref())?;
         listen::run(&mut tasks, server, stop.clone());
     }
+    if let Some(console) = config.console.as_ref().filter(|_| role.serves()) {
+        let listener = TcpListener::bind(console.listen)?;
+        let server = listen::console(&site, listener, config.http.tls.as_ref())?;
+        listen::run(&mut tasks, server, stop.clone());
+    }
     if let Some(address) = config.http.ops_listen {
         let server = listen::ops(&site, TcpListener::bind(address)?)?;
         listen::run(&mut tasks, server, stop.clone());

@@ -4,6 +4,7 @@
 //! call one use case, write the answer. `error` alone turns errors into something said outside.
 
 pub mod api;
+pub mod console;
 pub mod device;
 pub mod error;
 pub mod extract;

@@ -3,7 +3,7 @@
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, get, post};
 
-use super::device::{assets, cancel, decide, enrol, failure, home, link, live, prompt, push, reject, show, waiting};
+use super::device::{assets, cancel, decide, enrol, failure, home, link, live, prompt, push, reject, show, views, waiting};
 use super::{api, guard, ops};
 
 /// Registers every route.
@@ -40,6 +40,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
                 .service(web::resource("/e/{token}/prove").route(post().to(enrol::prove)))
                 .service(web::resource("/e/{token}/finish").route(post().to(enrol::finish)))
                 .service(web::resource("/e/{token}/decline").route(post().to(enrol::decline)))
+                .service(web::resource("/views").route(get().to(views::show)))
                 .service(web::resource("/push/key").route(get().to(push::key)))
                 .service(web::resource("/push/subscribe").route(post().to(push::subscribe)))
                 .default_service(web::route().to(failure::not_found)),

@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["domain", "service", "demo"]),
     ("telemetry", &[]),
     ("app", &["domain", "ports", "service", "workers", "web", "adapters", "config", "telemetry"]),
+    ("cli", &["app", "config", "domain", "ports", "service"]),
     ("keys", &["adapters", "ports"]),
     ("authenticator", &["domain"]),
     ("demo", &["domain", "ports", "service", "adapters", "config", "app", "authenticator"]),

@@ -145,8 +145,10 @@ pub enum Status {
 pub enum EndReason {
     /// An admin's click.
     Admin,
-    /// The identity provider said so.
+    /// The identity provider switched them off.
     Directory,
+    /// The identity provider deleted them.
+    Deleted,
 }
 
 impl EndReason {
@@ -154,6 +156,7 @@ impl EndReason {
         match self {
             Self::Admin => "admin",
             Self::Directory => "directory",
+            Self::Deleted => "deleted",
         }
     }
 }

@@ -17,4 +17,5 @@ pub mod push;
 pub mod reject;
 pub mod seen;
 pub mod show;
+pub mod views;
 pub mod waiting;

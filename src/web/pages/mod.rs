@@ -8,6 +8,7 @@
 
 pub mod cancel;
 pub mod clocktext;
+pub mod console;
 pub mod deal;
 pub mod device;
 pub mod ends;
