@@ -3,7 +3,7 @@
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, get, post};
 
-use super::{cases, change, failure, gate, holder, join, scim, sign_in, signed_in, staff};
+use super::{case, cases, change, failure, gate, holder, join, scim, sign_in, signed_in, staff};
 use crate::web::device::assets;
 use crate::web::guard;
 
@@ -28,6 +28,16 @@ pub fn configure(cfg: &mut ServiceConfig) {
                     web::scope("")
                         .wrap(from_fn(signed_in::required))
                         .service(web::resource("/").route(get().to(cases::home)))
+                        .service(web::resource("/cases/status").route(get().to(case::all_status)))
+                        .service(web::resource("/cases/{case}").route(get().to(case::show)))
+                        .service(web::resource("/cases/{case}/status").route(get().to(case::status)))
+                        .service(web::resource("/cases/{case}/prompt").route(post().to(case::prompt)))
+                        .service(web::resource("/cases/{case}/sign").route(post().to(case::sign)))
+                        .service(web::resource("/cases/{case}/refuse").route(post().to(case::refuse)))
+                        .service(web::resource("/cases/{case}/redraw").route(post().to(case::redraw)))
+                        .service(web::resource("/cases/{case}/stop").route(post().to(case::stop)))
+                        .service(web::resource("/looks/{view}/override").route(post().to(case::ask)))
+                        .service(web::resource("/looks/{view}/lock").route(post().to(case::lock)))
                         .service(web::resource("/sign-out").route(post().to(sign_in::out)))
                         .service(
                             web::resource("/holders")
