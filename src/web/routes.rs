@@ -3,7 +3,9 @@
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, get, post};
 
-use super::device::{assets, cancel, decide, enrol, failure, home, link, live, lock, prompt, push, reject, show, views, waiting};
+use super::device::{
+    assets, cancel, decide, enrol, failure, home, link, live, lock, prompt, push, reject, show, views, waiting,
+};
 use super::{api, guard, ops};
 
 /// Registers every route.
@@ -39,7 +41,9 @@ pub fn configure(cfg: &mut ServiceConfig) {
                         .route(post().to(lock::by_lock_link)),
                 )
                 .service(
-                    web::resource("/o/{token}").route(get().to(lock::show_override)).route(post().to(lock::stop_by_link)),
+                    web::resource("/o/{token}")
+                        .route(get().to(lock::show_override))
+                        .route(post().to(lock::stop_by_link)),
                 )
                 .service(web::resource("/lock").route(get().to(lock::show)).route(post().to(lock::lock)))
                 .service(web::resource("/lock/prompt").route(post().to(lock::prompt)))

@@ -11,6 +11,7 @@ mod support;
 
 mod api;
 mod architecture;
+mod bribed;
 mod browser;
 mod ceremonies;
 mod compose;
@@ -20,6 +21,7 @@ mod conformance_timing;
 mod demo;
 mod faults;
 mod flow;
+mod no_other_path;
 mod openapi;
 mod outward;
 mod redis_faults;

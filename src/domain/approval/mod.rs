@@ -3,6 +3,8 @@
 //! States carry their data, so that a released approval without its decision can't be written down. Every transition
 //! is a function in [`transitions`]; nothing else makes a new [`Approval`] out of an old one.
 
+mod by_staff;
+mod decision;
 #[cfg(test)]
 mod tests;
 pub mod transitions;
@@ -13,10 +15,12 @@ use std::time::Duration;
 use super::backend::IdempotencyKey;
 use super::details::{Details, Digest};
 use super::device::Thumbprint;
-use super::ids::{ApprovalId, BackendId, ChannelId, DeviceId, HolderId, KeyId, OverrideId, StaffId};
+use super::ids::{ApprovalId, BackendId, ChannelId, DeviceId, HolderId, KeyId, StaffId};
 use super::override_request::TOLD_WITHIN;
-use super::policy::{Assurance, Terms, Unproved};
+use super::policy::{Terms, Unproved};
 use super::time::Timestamp;
+
+pub use decision::{Decider, Decision, Distinct};
 
 /// Rises by one per transition; a late message with a lower one is old.
 pub type Version = u32;
@@ -51,65 +55,6 @@ pub enum Watcher {
         /// Every device key that the browser proved to hold, whoever's it is.
         keys: Vec<Thumbprint>,
     },
-}
-
-/// Whether the deciding device was compared with the browser that started the transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Distinct {
-    /// The waiting page was opened, and by another browser.
-    Observed,
-    /// Nobody opened the waiting page.
-    Unproved,
-}
-
-/// An approval as it stands in the record once its signatures were verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decision {
-    pub by: Decider,
-    pub approved_at: Timestamp,
-    /// The hold that was signed.
-    #[serde(with = "super::policy::micros")]
-    pub hold: Duration,
-    /// SHA-256 of what both signatures cover: of a device, the challenge of its prompt; of two staff members, their
-    /// whole request.
-    pub challenge: Digest,
-}
-
-/// Who decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Decider {
-    /// The holder, on an enrolled device.
-    Device { device: DeviceId, device_enrolled_at: Timestamp, assurance: Assurance, distinct: Distinct },
-    /// Two staff members, by an override request.
-    Staff { override_request: OverrideId, signers: [StaffId; 2] },
-}
-
-impl Decision {
-    /// The device that decided, if one did.
-    pub const fn device(&self) -> Option<DeviceId> {
-        match self.by {
-            Decider::Device { device, .. } => Some(device),
-            Decider::Staff { .. } => None,
-        }
-    }
-
-    /// The override request that decided, if one did.
-    pub const fn override_request(&self) -> Option<OverrideId> {
-        match self.by {
-            Decider::Staff { override_request, .. } => Some(override_request),
-            Decider::Device { .. } => None,
-        }
-    }
-
-    /// How the deciding device compares with the browser that started the transfer; nothing of staff.
-    pub const fn distinct(&self) -> Option<Distinct> {
-        match self.by {
-            Decider::Device { distinct, .. } => Some(distinct),
-            Decider::Staff { .. } => None,
-        }
-    }
 }
 
 /// Where an approval stands.

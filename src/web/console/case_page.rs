@@ -139,7 +139,8 @@ fn facts(case: &Case, now: Timestamp) -> Vec<Fact> {
         .map(|channel| channel.masked.as_str())
         .collect();
     if !disputed.is_empty() {
-        let all = if disputed.len() == case.channels.len() { " That is every channel: nobody can be told." } else { "" };
+        let all =
+            if disputed.len() == case.channels.len() { " That is every channel: nobody can be told." } else { "" };
         add("Disputed messages", Some("High"), format!("{}.{all}", disputed.join(", ")));
     }
     let settled = crate::domain::override_request::SETTLED_CHANNEL;
@@ -161,14 +162,11 @@ fn facts(case: &Case, now: Timestamp) -> Vec<Fact> {
 fn way(case: &Case, now: Timestamp) -> Vec<WayStep> {
     let state = &case.case.state;
     let at = |moment: Timestamp| Some(present::at(now, moment).to_string());
-    let done = |what: String, when: Option<String>, said: Option<String>| WayStep {
-        what,
-        when,
-        said,
-        pace: Pace::Done,
-    };
+    let done =
+        |what: String, when: Option<String>, said: Option<String>| WayStep { what, when, said, pace: Pace::Done };
     let request = &case.case.request;
-    let mut way = vec![done(format!("Asked by {}", named(&case.people, request.requester)), at(request.created_at), None)];
+    let mut way =
+        vec![done(format!("Asked by {}", named(&case.people, request.requester)), at(request.created_at), None)];
     let signatures = state.signatures();
     for signature in signatures {
         let said = Some(signature.checked.as_str().to_owned());

@@ -63,11 +63,7 @@ pub struct Ask {
     signature: Blob,
 }
 
-pub async fn prompt(
-    cx: web::Data<Context>,
-    seen: Seen,
-    ask: web::Json<Ask>,
-) -> Result<HttpResponse, ScriptError> {
+pub async fn prompt(cx: web::Data<Context>, seen: Seen, ask: web::Json<Ask>) -> Result<HttpResponse, ScriptError> {
     let made = lift::prompt(&cx, &seen.browser, &ask.page_token, &ask.thumbprint, &ask.signature.0).await?;
     Ok(HttpResponse::Ok().json(json!({
         "options": made.options, "sealed": made.sealed, "challenge": made.challenge, "expires_at": made.expires_at,

@@ -323,8 +323,15 @@ impl Sampler<'_> {
             ],
             notices: Notices::Offered,
         };
-        let empty =
-            |notices| HomePage { frame: self.frame(), waiting: vec![], cooling: vec![], lately: vec![], lock: Lock::Locked, overrides: vec![], notices };
+        let empty = |notices| HomePage {
+            frame: self.frame(),
+            waiting: vec![],
+            cooling: vec![],
+            lately: vec![],
+            lock: Lock::Locked,
+            overrides: vec![],
+            notices,
+        };
         Ok(vec![
             ("08-home", full.render()?),
             ("08-home-empty", empty(Notices::Offered).render()?),

@@ -166,7 +166,8 @@ async fn transition(connection: &mut SqliteConnection, moved: &Moved, now: Times
         .await?;
     touched(changed.rows_affected())?;
     if let Some(proof) = moved.proof {
-        let proved = sqlx::query::<Db>(own::PROVE).bind(proof.device.uuid()).bind(i64::from(proof.counter));
+        let proved =
+            sqlx::query::<Db>(overrides_sql::PROVE_BESIDE).bind(proof.device.uuid()).bind(i64::from(proof.counter));
         touched(proved.execute(connection).await?.rows_affected())?;
     }
     Ok(())
