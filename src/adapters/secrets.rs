@@ -154,14 +154,8 @@ mod tests {
 
     const TAGS: [TagKey; 5] =
         [TagKey::Row, TagKey::CancelLink, TagKey::WaitLink, TagKey::EnrolCode, TagKey::InviteCode];
-    const BOXES: [BoxKey; 6] = [
-        BoxKey::Address,
-        BoxKey::WebhookSecret,
-        BoxKey::Page,
-        BoxKey::Prompt,
-        BoxKey::Enrolment,
-        BoxKey::Console,
-    ];
+    const BOXES: [BoxKey; 6] =
+        [BoxKey::Address, BoxKey::WebhookSecret, BoxKey::Page, BoxKey::Prompt, BoxKey::Enrolment, BoxKey::Console];
 
     /// Counts, so that every nonce differs and every run is the same.
     #[derive(Default)]

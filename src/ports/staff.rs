@@ -50,32 +50,71 @@ pub struct Outcome {
 pub enum StaffEffect {
     /// Inserts a person with their invite. Conditions: the names at the identity provider are free, and for a founding
     /// invite fewer than two admins have ever been.
-    Add { staff: Box<Staff>, invite: Invite },
+    Add {
+        staff: Box<Staff>,
+        invite: Invite,
+    },
     /// Takes one of an invite's tries. Condition: `tries` were taken before, and it hasn't ended.
-    CountInviteTry { invite: InviteId, tries: u32 },
+    CountInviteTry {
+        invite: InviteId,
+        tries: u32,
+    },
     /// Spends the invite, stores the passkey and the person with it. Conditions: the invite can be used, by the
     /// database's clock; the person has version `from`; the credential is new.
-    Enrol { invite: InviteId, staff: Box<Staff>, from: u32, passkey: Passkey },
+    Enrol {
+        invite: InviteId,
+        staff: Box<Staff>,
+        from: u32,
+        passkey: Passkey,
+    },
     /// Inserts a session. Conditions: the proof, and that the challenge was never signed in with before.
-    SignIn { session: Session, proof: PasskeyProof },
+    SignIn {
+        session: Session,
+        proof: PasskeyProof,
+    },
     /// Ends a session. Condition: it hadn't ended.
-    SignOut { session: SessionId, at: Timestamp },
+    SignOut {
+        session: SessionId,
+        at: Timestamp,
+    },
     /// Ends a person with everything that is theirs. Conditions: version `from`, and whoever does it, if it is a
     /// person, may.
-    End { staff: Box<Staff>, from: u32, by: Option<Acting> },
+    End {
+        staff: Box<Staff>,
+        from: u32,
+        by: Option<Acting>,
+    },
     /// Inserts a proposal with its first signature.
-    Propose { change: Box<StaffChange>, proof: PasskeyProof },
+    Propose {
+        change: Box<StaffChange>,
+        proof: PasskeyProof,
+    },
     /// Stores a further signature, and what comes of it when it was the last. Conditions: version `from`, the proof,
     /// and that everybody else whose signature counts still is an admin; those of [`Outcome`].
-    Sign { change: Box<StaffChange>, from: u32, proof: PasskeyProof, outcome: Option<Box<Outcome>> },
+    Sign {
+        change: Box<StaffChange>,
+        from: u32,
+        proof: PasskeyProof,
+        outcome: Option<Box<Outcome>>,
+    },
     /// Stores a refusal. Condition: version `from`, and whoever refuses may.
-    Refuse { change: Box<StaffChange>, from: u32, by: Acting },
+    Refuse {
+        change: Box<StaffChange>,
+        from: u32,
+        by: Acting,
+    },
     /// Writes down a look at a holder. Conditions: the person may, and has looked less often than the caps of
     /// `domain::staff::view` in the day before, by the database's clock.
-    Look { view: View, by: Acting },
+    Look {
+        view: View,
+        by: Acting,
+    },
     AddDirectoryKey(DirectoryKey),
     /// Revokes a key. Condition: it wasn't revoked.
-    RevokeDirectoryKey { key: DirectoryKeyId, at: Timestamp },
+    RevokeDirectoryKey {
+        key: DirectoryKeyId,
+        at: Timestamp,
+    },
 }
 
 impl StaffEffect {

@@ -81,9 +81,7 @@ impl Problem {
             )
             .with(Extra::RetryAfter(SOON)),
             Error::SignedOut => Self::new(Kind::SignedOut, "Sign in on the console."),
-            Error::NotInRole(role) => {
-                Self::new(Kind::Forbidden, format!("This needs the role `{}`.", role.as_str()))
-            }
+            Error::NotInRole(role) => Self::new(Kind::Forbidden, format!("This needs the role `{}`.", role.as_str())),
             Error::StaffChange(ChangeRefusal::Over | ChangeRefusal::Moved) => {
                 Self::new(Kind::Conflict, "The change is over, or the record has changed since. Look again.")
             }
@@ -93,9 +91,7 @@ impl Problem {
             Error::StaffChange(ChangeRefusal::NotAdmin | ChangeRefusal::Oneself) => {
                 Self::new(Kind::Forbidden, "You can't decide this.")
             }
-            Error::Invite(InviteRefusal::NotYet { .. }) => {
-                Self::new(Kind::TooEarly, "The invite isn't open yet.")
-            }
+            Error::Invite(InviteRefusal::NotYet { .. }) => Self::new(Kind::TooEarly, "The invite isn't open yet."),
             Error::Invite(InviteRefusal::Link(LinkRefusal::CodeUsedUp)) => {
                 Self::new(Kind::CodeUsedUp, "The code was tried too often, so the invite has ended.")
             }

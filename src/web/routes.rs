@@ -3,7 +3,9 @@
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, get, post};
 
-use super::device::{assets, cancel, decide, enrol, failure, home, link, live, prompt, push, reject, show, views, waiting};
+use super::device::{
+    assets, cancel, decide, enrol, failure, home, link, live, prompt, push, reject, show, views, waiting,
+};
 use super::{api, guard, ops};
 
 /// Registers every route.

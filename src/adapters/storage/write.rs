@@ -126,13 +126,15 @@ impl Write {
     pub fn tightens(&self) -> bool {
         match &self.effect {
             Prepared::Transition(moved) => moved.tightens,
-            Prepared::Rare(effect) => matches!(
-                **effect,
-                Effect::RevokeKey { .. }
-                    | Effect::CountFailure { .. }
-                    | Effect::CountTry { .. }
-                    | Effect::EndLink { .. }
-            ) || matches!(&**effect, Effect::Staff(effect) if effect.tightens()),
+            Prepared::Rare(effect) => {
+                matches!(
+                    **effect,
+                    Effect::RevokeKey { .. }
+                        | Effect::CountFailure { .. }
+                        | Effect::CountTry { .. }
+                        | Effect::EndLink { .. }
+                ) || matches!(&**effect, Effect::Staff(effect) if effect.tightens())
+            }
             Prepared::Noted | Prepared::Open { .. } => false,
         }
     }

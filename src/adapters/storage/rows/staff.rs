@@ -83,9 +83,8 @@ impl StaffRow {
             return Err(forged(&self));
         }
         let again = Self::of(&staff, seals)?;
-        let agrees = again.version == self.version
-            && again.user_name == self.user_name
-            && again.external_id == self.external_id;
+        let agrees =
+            again.version == self.version && again.user_name == self.user_name && again.external_id == self.external_id;
         if agrees { Ok(staff) } else { Err(corrupt(Self::TABLE, staff.id, BadRow::Columns)) }
     }
 }

@@ -243,7 +243,12 @@ async fn add_session(connection: &mut Connection, session: &Session, seals: &Sea
     inserted(added.rows_affected(), Unique::Other)
 }
 
-async fn set_change(connection: &mut Connection, change: &StaffChange, from: u32, seals: &Seals) -> Result<(), Failure> {
+async fn set_change(
+    connection: &mut Connection,
+    change: &StaffChange,
+    from: u32,
+    seals: &Seals,
+) -> Result<(), Failure> {
     let row = ChangeRow::of(change, seals)?;
     let set = sqlx::query::<Db>(sql::SET_STAFF_CHANGE)
         .bind(row.id)

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use countersign::domain::details::Digest;
 use countersign::domain::device::Blob;
-use countersign::domain::ids::{
-    DirectoryKeyId, HolderId, InviteId, SessionId, StaffChangeId, StaffId, ViewId,
-};
+use countersign::domain::ids::{DirectoryKeyId, HolderId, InviteId, SessionId, StaffChangeId, StaffId, ViewId};
 use countersign::domain::staff::change::StaffChange;
 use countersign::domain::staff::directory::DirectoryKey;
 use countersign::domain::staff::invite::Invite;
