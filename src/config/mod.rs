@@ -5,6 +5,7 @@
 //! own; only their paths are in the configuration.
 
 pub mod file;
+pub mod origin;
 pub mod policy;
 
 use ipnet::IpNet;

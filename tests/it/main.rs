@@ -18,6 +18,7 @@ mod compose;
 mod configuration;
 mod conformance;
 mod conformance_timing;
+mod console;
 mod demo;
 mod faults;
 mod flow;

@@ -34,8 +34,18 @@ pub async fn write(
 ) -> Result<(), Failure> {
     let mut transaction: Transaction<'_, Db> = connection.begin_with(BEGIN).await?;
     let now = clock.now(&mut transaction).await?;
-    apply(&mut transaction, effect, seals, now).await?;
-    add::consequences(&mut transaction, write, now).await?;
+    let written = match apply(&mut transaction, effect, seals, now).await {
+        Ok(()) => add::consequences(&mut transaction, write, now).await.map_err(Into::into),
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = written {
+        // Said now: a transaction that is only dropped is rolled back when its connection is used again, and until then
+        // keeps its rows from everybody else. Why it failed is the answer; a connection that is lost rolls back by itself.
+        if let Err(error) = transaction.rollback().await {
+            tracing::debug!(error = %error, "a refused change could not be rolled back by hand");
+        }
+        return Err(failure);
+    }
     transaction.commit().await?;
     Ok(())
 }
