@@ -10,6 +10,7 @@ use super::transitions::Deciding;
 use super::*;
 use crate::domain::details::tests::parts;
 use crate::domain::details::{Salt, Transfer};
+use crate::domain::policy::Assurance;
 use crate::domain::device::{Blob, Device, DeviceBody, DeviceKey, DeviceName};
 
 const SECOND: Duration = Duration::from_secs(1);

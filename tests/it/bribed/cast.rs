@@ -33,7 +33,6 @@ pub struct Cast {
     pub agent: Desk,
     pub signers: Vec<Desk>,
     pub holder: HolderId,
-    pub cookie: String,
     /// A channel that has been there for a month.
     pub settled: ChannelId,
 }
@@ -107,8 +106,8 @@ impl Cast {
         ] {
             signers.push(veteran(&stage, who, &[Role::Signer], month, far).await);
         }
-        let (holder, cookie) = stage.holder("u-1").await;
-        let mut cast = Self { settled: ChannelId::from_uuid(holder.uuid()), stage, agent, signers, holder, cookie };
+        let (holder, _) = stage.holder("u-1").await;
+        let mut cast = Self { settled: ChannelId::from_uuid(holder.uuid()), stage, agent, signers, holder };
         cast.settled = cast.channel(month).await;
         cast
     }

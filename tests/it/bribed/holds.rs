@@ -190,14 +190,13 @@ async fn no_redeem_follows_an_answered_freeze(stage: Stage) {
             let digest = cx.store.approval(id).await.unwrap().unwrap().digest();
             let key = IdempotencyKey::parse(&format!("redeem-{number}-0123456789")).unwrap();
             let answered = redeem::redeem(&cx, &caller, id, digest, key).await;
-            (id, answered.is_ok(), std::time::Instant::now())
+            (id, answered.is_ok())
         });
         if number == 10 {
             tokio::task::yield_now().await;
         }
     }
     freeze::by_lock_link(&cx, &token).await.unwrap();
-    let frozen_at = std::time::Instant::now();
     // What the answer of the freeze says is settled: nothing is released any more, and nothing will be redeemed.
     let mut settled = Vec::new();
     for id in &ids {
@@ -206,9 +205,9 @@ async fn no_redeem_follows_an_answered_freeze(stage: Stage) {
         settled.push((*id, state));
     }
     while let Some(done) = redeems.join_next().await {
-        let (id, taken, _) = done.unwrap();
+        let (id, taken) = done.unwrap();
         let state = settled.iter().find(|(known, _)| *known == id).unwrap().1;
-        assert_eq!(taken, state == "redeemed", "a redeem came after the freeze was answered at {frozen_at:?}");
+        assert_eq!(taken, state == "redeemed", "a redeem came after the freeze was answered");
     }
     let subject = Subject::parse("u-1").unwrap();
     let key = IdempotencyKey::parse("late-0123456789ab").unwrap();

@@ -1,6 +1,5 @@
 //! Who may decide: each rule of design section 2, "A distinct device", broken alone, and the first of two.
 
-use crate::domain::policy::Assurance;
 use super::super::transitions::Refusal;
 use super::*;
 
