@@ -15,7 +15,7 @@ mod cases {
     use countersign::domain::override_request::{DISPUTED_HOLD, StateName};
 
     use super::super::cast::{Cast, opened};
-    use crate::console::stage::Stage;
+    use crate::console::stage::{MINUTE, Stage};
 
     pub async fn silencing_the_channels_first_tells_nobody(stage: Stage) {
         let mut cast = Cast::new(stage).await;
@@ -58,6 +58,8 @@ mod cases {
         for number in 0..11 {
             let subject = format!("victim-{number}");
             cast.stage.holder(&subject).await;
+            // Looking is slow on purpose, too.
+            cast.stage.clock.advance(MINUTE);
             let look = cast.look_at(&subject).await;
             last = cast.agent.form(&format!("{look}/lock"), &[("reason", "says it wasn't them")]).await.status;
             assert_eq!(last == 303, number < 10, "holder {number}: {last}");

@@ -92,7 +92,7 @@ mod cases {
         }
         let id = opened(&cast.ask_for("reset_devices", "", "").await);
         let drawn = cast.case(id).await.drawn;
-        assert_eq!(drawn, [cast.signers[2].id(), cast.signers[3].id()]);
+        assert!([2, 3].iter().all(|at: &usize| drawn.contains(&cast.signers[*at].id())), "{drawn:?}");
         let refused = sign_as(&mut cast.signers[0], id).await;
         assert_eq!(refused.status, 403, "{}", refused.text);
         assert_eq!(cast.refusals("too_new").await, 1);

@@ -117,6 +117,7 @@ async fn a_reset_removes_every_device_and_lets_one_enrol_again() {
     let mut cast = Cast::new(stage).await;
     let id = opened(&cast.ask_for("reset_devices", "", "").await);
     sign_both(&mut cast, id).await;
+    cast.stage.clock.advance(MINUTE);
     cast.deliver().await;
     turn(&cast.stage).await;
     assert!(cast.stage.cx.store.devices(cast.holder).await.unwrap().iter().all(|device| device.is_live()));
