@@ -31,6 +31,8 @@ pub struct MasterSecrets {
     wait_link: hmac::Key,
     enrol_code: hmac::Key,
     invite_code: hmac::Key,
+    override_link: hmac::Key,
+    lock_link: hmac::Key,
     address: LessSafeKey,
     webhook_secret: LessSafeKey,
     page: LessSafeKey,
@@ -53,6 +55,8 @@ impl MasterSecrets {
             wait_link: tag_key(&prk, "tag/wait-link")?,
             enrol_code: tag_key(&prk, "tag/enrol-code")?,
             invite_code: tag_key(&prk, "tag/invite-code")?,
+            override_link: tag_key(&prk, "tag/override-link")?,
+            lock_link: tag_key(&prk, "tag/lock-link")?,
             address: box_key(&prk, "box/address")?,
             webhook_secret: box_key(&prk, "box/webhook-secret")?,
             page: box_key(&prk, "box/page")?,
@@ -70,6 +74,8 @@ impl MasterSecrets {
             TagKey::WaitLink => &self.wait_link,
             TagKey::EnrolCode => &self.enrol_code,
             TagKey::InviteCode => &self.invite_code,
+            TagKey::OverrideLink => &self.override_link,
+            TagKey::LockLink => &self.lock_link,
         }
     }
 
@@ -152,16 +158,17 @@ mod tests {
 
     use super::*;
 
-    const TAGS: [TagKey; 5] =
-        [TagKey::Row, TagKey::CancelLink, TagKey::WaitLink, TagKey::EnrolCode, TagKey::InviteCode];
-    const BOXES: [BoxKey; 6] = [
-        BoxKey::Address,
-        BoxKey::WebhookSecret,
-        BoxKey::Page,
-        BoxKey::Prompt,
-        BoxKey::Enrolment,
-        BoxKey::Console,
+    const TAGS: [TagKey; 7] = [
+        TagKey::Row,
+        TagKey::CancelLink,
+        TagKey::WaitLink,
+        TagKey::EnrolCode,
+        TagKey::InviteCode,
+        TagKey::OverrideLink,
+        TagKey::LockLink,
     ];
+    const BOXES: [BoxKey; 6] =
+        [BoxKey::Address, BoxKey::WebhookSecret, BoxKey::Page, BoxKey::Prompt, BoxKey::Enrolment, BoxKey::Console];
 
     /// Counts, so that every nonce differs and every run is the same.
     #[derive(Default)]

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use url::{Host, Url};
+use url::Url;
 
 use super::log::{self, LogSection};
+use super::origin::{check_console, check_origin};
 use super::policy::PolicySection;
 use super::{
     Config, Console, Fault, Faults, Http, Keys, Master, Operator, Push, Retired, RetiredLog, Smtp, SmtpTls, Storage,
@@ -252,38 +253,6 @@ pub fn check(file: File) -> Result<Config, Faults> {
             log,
         }),
         _ => Err(Faults(faults)),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
-}
-
-/// A passkey is bound to a host, and a cookie too: staff and holders must not share one.
-fn check_console(url: &Url, public_url: &Url, safe: bool, faults: &mut Vec<Fault>) {
-    check_origin("console.url", url, safe, faults);
-    if url.host() == public_url.host() {
-        faults.push(Fault("console.url: the console needs a host of its own, not that of http.public_url".into()));
-    }
-}
-
-fn check_origin(name: &str, url: &Url, safe: bool, faults: &mut Vec<Fault>) {
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        faults.push(Fault(format!("{name}: give an origin only, such as https://approve.example")));
-    }
-    if matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)) | None) {
-        faults.push(Fault(format!("{name}: passkeys need a host name, not an address")));
-    }
-    if safe && url.scheme() != "https" {
-        faults.push(Fault(format!("{name}: must be https; passkeys and cookies are worth nothing without it")));
-    }
-    if !safe && !is_loopback(url) {
-        faults.push(Fault(format!("{name}: the profiles demo and bench refuse a public origin; use http://localhost")));
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod file;
 mod limits;
 mod log;
+pub mod origin;
 pub mod policy;
 pub mod siem;
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-use super::ids::{ApprovalId, ChannelId, DeviceId, HolderId, LinkId, NoticeId};
+use super::ids::{ApprovalId, ChannelId, DeviceId, FreezeId, HolderId, LinkId, NoticeId, OverrideId};
 use super::time::Timestamp;
 
 /// A channel that was added or changed doesn't count as having told the holder for this long (design section 8).
@@ -162,6 +162,16 @@ pub enum Purpose {
     DeviceAdded,
     /// A device was locked after five failed attempts.
     DeviceLocked,
+    /// Everything of the holder was frozen.
+    Frozen,
+    /// A device asked to lift a freeze.
+    LiftAsked,
+    /// Two staff members decided something instead of the holder, who can stop it. Counts as having told them.
+    OverrideCooling,
+    /// The same on a channel that is too new to count.
+    OverrideOnNew,
+    /// The same on a channel that the request disputes: no way to stop it, and nobody was told by it.
+    OverrideOnDisputed,
 }
 
 impl Purpose {
@@ -172,6 +182,11 @@ impl Purpose {
             Self::EnrolCode => "enrol_code",
             Self::DeviceAdded => "device_added",
             Self::DeviceLocked => "device_locked",
+            Self::Frozen => "frozen",
+            Self::LiftAsked => "lift_asked",
+            Self::OverrideCooling => "override_cooling",
+            Self::OverrideOnNew => "override_on_new",
+            Self::OverrideOnDisputed => "override_on_disputed",
         }
     }
 }
@@ -183,6 +198,8 @@ pub enum About {
     Approval(ApprovalId),
     Link(LinkId),
     Device(DeviceId),
+    Freeze(FreezeId),
+    Override(OverrideId),
 }
 
 /// When a notice goes out.

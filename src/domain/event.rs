@@ -14,6 +14,8 @@ pub enum EventKind {
     /// The waiting page was opened. Told to nobody; it raises the version all the same, so that a prompt made before
     /// it can't be used after it.
     Watched,
+    /// Staff asked to decide instead of the holder, and its end moved.
+    Prolonged,
     Cooling,
     Extended,
     Released,
@@ -28,6 +30,7 @@ impl EventKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Watched => "approval.watched",
+            Self::Prolonged => "approval.prolonged",
             Self::Cooling => "approval.approved",
             Self::Extended => "approval.extended",
             Self::Released => "approval.released",

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::device::{Blob, DeviceKey};
-use super::ids::{DeviceId, StaffId};
-use super::linking::{ApprovePreimage, EnrolPreimage, Shown};
+use super::ids::{ApprovalId, DeviceId, StaffId};
+use super::linking::{ApprovePreimage, EnrolPreimage, LiftPreimage, Shown};
 use super::staff::signing::StaffPreimage;
 
 /// A WebAuthn assertion as it arrived (WebAuthn L3 section 5.2.2).
@@ -38,10 +38,21 @@ pub enum Evidence {
         device_key: DeviceKey,
         device_signature: Blob,
     },
+    /// A device asked to lift a freeze.
+    Lift {
+        device: DeviceId,
+        preimage: LiftPreimage,
+        assertion: SignedAssertion,
+        device_key: DeviceKey,
+        device_signature: Blob,
+    },
     /// A staff member's signature with their passkey: over a change of staff, over an override, or at the end of making
     /// the passkey.
     Staff {
         staff: StaffId,
+        /// The transfer that was approved with this signature, if one was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<ApprovalId>,
         preimage: StaffPreimage,
         /// The canonical JSON whose SHA-256 the preimage carries as its digest.
         signed: String,

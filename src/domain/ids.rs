@@ -124,6 +124,10 @@ ids! {
     ViewId "vew" "view";
     /// A key of the identity provider.
     DirectoryKeyId "dir" "directory key";
+    /// One freeze of a holder.
+    FreezeId "frz" "freeze";
+    /// An override request: what two staff members are asked to sign.
+    OverrideId "ovr" "override request";
 }
 
 #[cfg(test)]

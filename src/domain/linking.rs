@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::approval::Version;
 use super::details::Digest;
 use super::device::{Blob, Thumbprint};
-use super::ids::{ApprovalId, HolderId, LinkId};
+use super::ids::{ApprovalId, FreezeId, HolderId, LinkId};
 use super::time::Timestamp;
 
 /// Life of a prompt (WebAuthn L3 section 15.1: 300 to 600 s).
@@ -18,6 +18,8 @@ pub const APPROVE: &str = "countersign/approve/v1";
 pub const ENROL: &str = "countersign/enrol/v1";
 pub const DEVICE_KEY_APPROVE: &str = "countersign/devkey/approve/v1";
 pub const DEVICE_KEY_PROMPT: &str = "countersign/devkey/prompt/v1";
+pub const LIFT: &str = "countersign/lift/v1";
+pub const DEVICE_KEY_LIFT: &str = "countersign/devkey/lift/v1";
 pub const DEVICE_KEY_WAIT: &str = "countersign/devkey/wait/v1";
 
 /// Concatenates parts, each after its length as a big-endian `u32`.
@@ -46,7 +48,7 @@ pub struct Shown {
 impl Shown {
     /// The page as it is today: no questions and no warnings yet.
     pub fn plain() -> Self {
-        Self { template: "device/approve/1".into(), language: "en".into(), warnings: vec![], answers: vec![] }
+        Self { template: "device/approve/2".into(), language: "en".into(), warnings: vec![], answers: vec![] }
     }
 
     pub fn digest(&self) -> Digest {
@@ -120,6 +122,36 @@ impl EnrolPreimage {
             self.link.bytes(),
             &self.credential_id.0,
             &self.thumbprint.0,
+            &self.nonce.0,
+        ]))
+    }
+}
+
+/// Everything that the signature under a lift of a freeze covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiftPreimage {
+    pub rp_id: String,
+    pub holder: HolderId,
+    pub freeze: FreezeId,
+    pub version: Version,
+    pub credential_id: Blob,
+    pub thumbprint: Thumbprint,
+    pub expires_at: Timestamp,
+    pub nonce: Blob,
+}
+
+impl LiftPreimage {
+    /// The WebAuthn challenge.
+    pub fn challenge(&self) -> Digest {
+        Digest::of(&length_prefixed(&[
+            LIFT.as_bytes(),
+            self.rp_id.as_bytes(),
+            self.holder.bytes(),
+            self.freeze.bytes(),
+            &self.version.to_be_bytes(),
+            &self.credential_id.0,
+            &self.thumbprint.0,
+            &self.expires_at.micros().to_be_bytes(),
             &self.nonce.0,
         ]))
     }

@@ -3,13 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::approval::{Approval, Distinct, State};
+use super::approval::{Approval, Decider, Distinct, State};
 use super::audit::{commitment, leaf_hash};
 use super::details::{Digest, Subject, TransferId};
 use super::device::Blob;
 use super::event::EventKind;
-use super::ids::{ApprovalId, BackendId, DeviceId};
+use super::ids::{ApprovalId, BackendId, DeviceId, OverrideId, StaffId};
 use super::log::{Checkpoint, LogKeys, ProofError, TlogProof};
+use super::override_request::transitions::Event;
 use super::policy::Assurance;
 use super::time::Timestamp;
 
@@ -39,8 +40,14 @@ pub struct Receipt {
     pub network: Option<String>,
     pub payee_account: String,
     pub source_account: String,
-    pub distinct: Distinct,
-    pub device: ReceiptDevice,
+    /// The device that decided, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<Distinct>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<ReceiptDevice>,
+    /// The two staff members who decided instead of the holder, if they did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub staff: Option<ReceiptStaff>,
     pub approved_at: Timestamp,
     pub released_at: Timestamp,
     pub redeemed_at: Timestamp,
@@ -64,6 +71,8 @@ pub struct ReceiptProof {
 pub enum BadProof {
     #[error("the salt isn't 16 bytes")]
     Salt,
+    #[error("the receipt names not one that decided")]
+    Decider,
     #[error("the entry doesn't read back")]
     Entry(#[source] serde_json::Error),
     #[error("the entry is about something else: its {0} isn't the receipt's")]
@@ -81,8 +90,7 @@ struct Approved {
 }
 
 impl ReceiptProof {
-    /// Checks that the entry is the decision on this approval, with this digest and challenge, and that the log has
-    /// it. `at` is when the receipt was issued.
+    /// Checks that the entry is this decision on this approval, with this digest, and that the log has it. `at` is when the receipt was issued.
     ///
     /// # Errors
     /// [`BadProof`].
@@ -90,18 +98,27 @@ impl ReceiptProof {
         &self,
         approval: ApprovalId,
         digest: &Digest,
-        challenge: &Digest,
+        decided: Decided,
         keys: &LogKeys,
         at: Timestamp,
     ) -> Result<Checkpoint, BadProof> {
         let entry: Approved = serde_json::from_str(&self.entry).map_err(BadProof::Entry)?;
         let fact = |name: &str, value: String| entry.facts.get(name) == Some(&value);
-        let agrees = [
-            ("kind", entry.kind == EventKind::Cooling.as_str()),
-            ("approval", entry.object.first() == Some(&approval.to_string())),
-            ("digest", fact("digest", digest.to_string())),
-            ("challenge", fact("challenge", challenge.to_string())),
-        ];
+        let about = ("approval", entry.object.contains(&approval.to_string()));
+        let agrees = match decided {
+            Decided::ByDevice { challenge } => [
+                ("kind", entry.kind == EventKind::Cooling.as_str()),
+                about,
+                ("digest", fact("digest", digest.to_string())),
+                ("challenge", fact("challenge", challenge.to_string())),
+            ],
+            Decided::ByStaff { request } => [
+                ("kind", entry.kind == Event::CarriedOut.as_str()),
+                about,
+                ("digest", fact("approval_digest", digest.to_string())),
+                ("request", fact("digest", request.to_string())),
+            ],
+        };
         if let Some((what, _)) = agrees.iter().find(|(_, agrees)| !agrees) {
             return Err(BadProof::OtherEntry(what));
         }
@@ -110,6 +127,15 @@ impl ReceiptProof {
         let proof: TlogProof = self.tlog.parse()?;
         Ok(proof.verify(&leaf, keys, at)?)
     }
+}
+
+/// What the signatures under a decision cover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// Passkey and device key both signed this challenge.
+    ByDevice { challenge: Digest },
+    /// Two staff members signed the request of this digest.
+    ByStaff { request: Digest },
 }
 
 /// The device that decided.
@@ -122,6 +148,15 @@ pub struct ReceiptDevice {
     pub challenge: Digest,
 }
 
+/// Two staff members who approved instead of the holder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptStaff {
+    pub override_request: OverrideId,
+    pub signers: [StaffId; 2],
+    /// SHA-256 of the canonical request that both signed.
+    pub digest: Digest,
+}
+
 impl Receipt {
     /// Checks the proof against what the rest of the receipt says.
     ///
@@ -129,13 +164,28 @@ impl Receipt {
     /// [`BadProof`].
     pub fn verify_proof(&self, keys: &LogKeys) -> Result<Checkpoint, BadProof> {
         let at = Timestamp::from_micros(self.iat.saturating_mul(1_000_000));
-        self.proof.verify(self.jti, &self.digest, &self.device.challenge, keys, at)
+        let signed = match (&self.device, &self.staff) {
+            (Some(device), None) => Decided::ByDevice { challenge: device.challenge },
+            (None, Some(staff)) => Decided::ByStaff { request: staff.digest },
+            (None, None) | (Some(_), Some(_)) => return Err(BadProof::Decider),
+        };
+        self.proof.verify(self.jti, &self.digest, signed, keys, at)
     }
 
     /// The receipt of a redeemed approval; `None` of any other.
     pub fn of(approval: &Approval, issuer: &str, proof: ReceiptProof) -> Option<Self> {
         let State::Redeemed { decision, released_at, redeemed_at, .. } = &approval.state else {
             return None;
+        };
+        let (device, staff) = match &decision.by {
+            Decider::Device { device, device_enrolled_at, assurance, .. } => {
+                let (id, enrolled_at, assurance) = (*device, *device_enrolled_at, *assurance);
+                (Some(ReceiptDevice { id, enrolled_at, assurance, challenge: decision.challenge }), None)
+            }
+            Decider::Staff { override_request, signers } => {
+                let (override_request, signers) = (*override_request, *signers);
+                (None, Some(ReceiptStaff { override_request, signers, digest: decision.challenge }))
+            }
         };
         let transfer = approval.details.transfer();
         Some(Self {
@@ -153,13 +203,9 @@ impl Receipt {
             network: transfer.network().map(str::to_owned),
             payee_account: transfer.payee.account.as_str().to_owned(),
             source_account: transfer.source_account.id.as_str().to_owned(),
-            distinct: decision.distinct,
-            device: ReceiptDevice {
-                id: decision.device,
-                enrolled_at: decision.device_enrolled_at,
-                assurance: decision.assurance,
-                challenge: decision.challenge,
-            },
+            distinct: decision.distinct(),
+            device,
+            staff,
             approved_at: decision.approved_at,
             released_at: *released_at,
             redeemed_at: *redeemed_at,

@@ -8,6 +8,7 @@ use crate::domain::backend::{ApiKey, Backend, Remembered};
 use crate::domain::channel::{Channel, Notice};
 use crate::domain::device::Device;
 use crate::domain::evidence::Evidence;
+use crate::domain::freeze::FreezeStep;
 use crate::domain::holder::Holder;
 use crate::domain::ids::{DeviceId, EndpointId, KeyId, LinkId};
 use crate::domain::link::EnrolLink;
@@ -40,10 +41,11 @@ pub enum Effect {
     /// Only the audit entry and what goes out with it (a refused attempt, a redelivery).
     Noted,
     /// Inserts an approval. Conditions: the idempotency key is new, `transfer_id` is unique among this backend's
-    /// approvals that live or were redeemed, the holder has fewer than `PENDING_AT_ONCE` pending ones.
+    /// approvals that live or were redeemed, the holder has fewer than `PENDING_AT_ONCE` pending ones and isn't frozen.
     Open { approval: Box<Approval>, remember: Remembered },
     /// Stores a transition by compare-and-set on (`id`, `version`), with its guard on the database's clock and, where
-    /// a device decided, that device still live and its counter risen.
+    /// a device decided, that device still live and its counter risen. Into `cooling`, `released` and `redeemed` only
+    /// while nothing of the holder is frozen.
     Transition { transition: Box<Transition>, proof: Option<DeviceProof>, receipt: Option<String> },
     /// Inserts a holder with the channels the backend knows. Condition: the subject is new for this backend.
     AddHolder { holder: Holder, channels: Vec<NewChannel>, remember: Remembered },
@@ -56,7 +58,7 @@ pub enum Effect {
     /// Ends a link. Condition: it hadn't ended.
     EndLink { link: LinkId, at: Timestamp },
     /// Spends the link and inserts the holder's first device. Conditions: the link hasn't ended, its time by the
-    /// database's clock isn't over, the holder never enrolled, the credential is new.
+    /// database's clock isn't over, the holder never enrolled and isn't frozen, the credential is new.
     EnrolFirst { link: LinkId, device: Box<Device>, at: Timestamp },
     /// Counts a failure that carried the device's own signature, and locks the device at the last one. Condition: the
     /// device had `failures` so far.
@@ -75,6 +77,13 @@ pub enum Effect {
     RevokeKey { key: KeyId, at: Timestamp },
     /// What concerns staff.
     Staff(Box<StaffEffect>),
+    /// A freeze begins, is said again, or ends. Conditions: the version, or that no other holds; the guard on the
+    /// database's clock; where a device asked, that device still live and its counter risen; where a staff member
+    /// asked, fewer than `STAFF_FREEZES_A_DAY` of theirs since a day ago.
+    Freeze { step: Box<FreezeStep>, proof: Option<DeviceProof> },
+    /// A step of an override request. Conditions: the version, or that none lives for the same target; the guard; the
+    /// daily caps; nobody signed it before; and those of what it does elsewhere.
+    Override(Box<super::overrides::OverrideWrite>),
 }
 
 /// The device that signed, to be checked again in the same commit.

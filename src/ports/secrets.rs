@@ -15,6 +15,10 @@ pub enum TagKey {
     EnrolCode,
     /// Codes typed by a staff member who makes a passkey.
     InviteCode,
+    /// Links that stop an override.
+    OverrideLink,
+    /// Links that lock again.
+    LockLink,
 }
 
 /// What a box holds. Each has a key of its own, and none opens another's.

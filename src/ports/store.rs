@@ -59,6 +59,9 @@ pub enum CommitError {
     /// A cap would be exceeded (pending approvals of a holder, endpoints of a backend).
     #[error("a cap is reached")]
     Cap,
+    /// The holder is frozen.
+    #[error("the holder is frozen")]
+    Frozen,
     /// The answer to COMMIT was lost and can't be looked up now. The caller answers 503, never a conflict.
     #[error("the outcome is unknown")]
     Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -77,6 +80,8 @@ pub struct Opening {
     pub pending: u32,
     /// Devices of the holder that aren't removed or locked.
     pub devices: u32,
+    /// Freezes of the holder that hold: one or none.
+    pub freezes: u32,
 }
 
 /// An approval with whom its transitions are told to.
@@ -213,7 +218,7 @@ pub struct Backlog {
 
 /// The record of everything.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: super::overrides::OverrideStore + Send + Sync {
     /// Stores a change, all of it or nothing. Changes that arrive together may share a transaction; none fails for
     /// another's fault.
     async fn commit(&self, change: Change) -> Result<(), CommitError>;

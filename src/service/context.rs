@@ -9,6 +9,7 @@ use super::log::Log;
 use crate::domain::approval::Actor;
 use crate::domain::audit::{AuditEntry, AuditEvent, Facts};
 use crate::domain::ids::ChangeId;
+use crate::domain::override_request::Caps;
 use crate::domain::policy::Policy;
 use crate::domain::time::Timestamp;
 use crate::ports::{
@@ -42,6 +43,8 @@ pub struct Settings {
     pub new_channel_hold: Duration,
     /// Notices to one holder in a minute (Auth0: 5).
     pub notices_per_minute: u32,
+    /// Most overrides in a day.
+    pub override_caps: Caps,
     /// Requests of one sender in a minute on pages that know nobody.
     pub tries_per_minute: u32,
     /// Requests of one API key in a minute.

@@ -29,6 +29,9 @@ pub enum Error {
     NoDevice,
     #[error("the holder has no channel that could tell them")]
     NoChannel,
+    /// "This wasn't me" was said: nothing of the holder can be opened, approved, enrolled or redeemed.
+    #[error("the holder is frozen")]
+    HolderFrozen,
     #[error("the holder has too many approvals waiting")]
     TooManyPending,
     #[error("this transfer_id lives in another approval")]
@@ -69,6 +72,13 @@ pub enum Error {
     },
     #[error("too many requests")]
     TooFast(Duration),
+    #[error("the freeze: {0}")]
+    Freeze(#[from] crate::domain::freeze::FreezeRefusal),
+    #[error("the override: {0}")]
+    Override(#[from] crate::domain::override_request::Refusal),
+    /// A daily cap of a staff member, of a pair, or of all.
+    #[error("a daily cap is reached")]
+    DailyCap,
     /// Somebody else changed the record at the same time, again and again.
     #[error("the record changed at the same time")]
     Conflict,
@@ -116,6 +126,7 @@ impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Conflict | CommitError::Duplicate(_) | CommitError::Cap => Self::Conflict,
+            CommitError::Frozen => Self::HolderFrozen,
             CommitError::Unknown(source) => Self::Unknown(source),
             CommitError::Store(source) => Self::Store(source),
         }

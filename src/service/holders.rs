@@ -7,6 +7,7 @@ use crate::domain::audit::Facts;
 use crate::domain::backend::{Caller, IdempotencyKey, Remembered, Scope};
 use crate::domain::channel::{Address, Channel, ChannelKind};
 use crate::domain::details::{Digest, Subject};
+use crate::domain::freeze::Freeze;
 use crate::domain::holder::Holder;
 use crate::domain::ids::{ChannelId, DeviceId, HolderId};
 use crate::domain::time::Timestamp;
@@ -37,8 +38,31 @@ pub struct HolderView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub enrolled_at: Option<Timestamp>,
+    /// Set while "this wasn't me" holds: nothing can be opened, approved, enrolled or redeemed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<FrozenView>,
     pub channels: Vec<ChannelView>,
     pub devices: Vec<DeviceView>,
+}
+
+/// A freeze that holds.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct FrozenView {
+    pub id: String,
+    /// From where it was asked for: link, device or staff.
+    pub by: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// When it ends by itself. Absent where only an override ends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+}
+
+impl FrozenView {
+    fn of(freeze: &Freeze) -> Self {
+        Self { id: freeze.id.to_string(), by: freeze.why.as_str().to_owned(), at: freeze.at, until: freeze.due_at() }
+    }
 }
 
 /// A channel; its address is masked.
@@ -101,6 +125,7 @@ pub async fn add(cx: &Context, caller: &Caller, ask: NewHolder) -> Result<Answer
         id: holder.id.to_string(),
         subject: holder.subject.to_string(),
         enrolled_at: None,
+        frozen: None,
         channels: channels.iter().map(|new| channel_view(&new.channel)).collect(),
         devices: Vec::new(),
     };
@@ -144,6 +169,7 @@ pub async fn show(cx: &Context, caller: &Caller, subject: &Subject) -> Result<Ho
         id: holder.id.to_string(),
         subject: holder.subject.to_string(),
         enrolled_at: holder.enrolled_at,
+        frozen: cx.store.freeze(holder.id).await?.as_ref().map(FrozenView::of),
         channels: channels.iter().map(channel_view).collect(),
         devices: devices.iter().filter(|d| d.removed_at.is_none()).map(device).collect(),
     })

@@ -48,6 +48,9 @@ pub async fn invite(
     if holder.enrolled_at.is_some() {
         return Err(Error::AlreadyEnrolled);
     }
+    if cx.store.freeze(holder.id).await?.is_some() {
+        return Err(Error::HolderFrozen);
+    }
     let channels = cx.store.channels(holder.id).await?;
     let now = cx.now();
     let secret: [u8; 16] = cx.random();

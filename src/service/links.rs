@@ -6,29 +6,25 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{Context, Error};
-use crate::domain::ids::{ApprovalId, LinkId};
+use crate::domain::ids::{ApprovalId, HolderId, LinkId, OverrideId};
 use crate::domain::link::six_digits;
 use crate::ports::secrets::TagKey;
 
 /// Bytes of the tag in a link: 128 bits.
 const TAG: usize = 16;
 
-fn token(cx: &Context, key: TagKey, id: ApprovalId) -> String {
-    let tag = cx.secrets.tag(key, id.bytes());
+fn token(cx: &Context, key: TagKey, id: &[u8; 16]) -> String {
+    let tag = cx.secrets.tag(key, id);
     let mut bytes = Vec::with_capacity(16 + TAG);
-    bytes.extend_from_slice(id.bytes());
+    bytes.extend_from_slice(id);
     bytes.extend_from_slice(&tag[..TAG]);
     BASE64URL_NOPAD.encode(&bytes)
 }
 
-fn open(cx: &Context, key: TagKey, token: &str) -> Result<ApprovalId, Error> {
+fn open(cx: &Context, key: TagKey, token: &str) -> Result<Uuid, Error> {
     let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| Error::NotFound)?;
     let (id, tag) = bytes.split_first_chunk::<16>().ok_or(Error::NotFound)?;
-    if tag.len() == TAG && cx.secrets.tag_fits(key, id, tag) {
-        Ok(ApprovalId::from_uuid(Uuid::from_bytes(*id)))
-    } else {
-        Err(Error::NotFound)
-    }
+    if tag.len() == TAG && cx.secrets.tag_fits(key, id, tag) { Ok(Uuid::from_bytes(*id)) } else { Err(Error::NotFound) }
 }
 
 fn join(cx: &Context, path: &str) -> Result<Url, Error> {
@@ -42,12 +38,38 @@ pub fn device_page(cx: &Context, id: ApprovalId) -> Result<Url, Error> {
 
 /// The page that can only stop.
 pub fn cancel_page(cx: &Context, id: ApprovalId) -> Result<Url, Error> {
-    join(cx, &format!("/c/{}", token(cx, TagKey::CancelLink, id)))
+    join(cx, &format!("/c/{}", token(cx, TagKey::CancelLink, id.bytes())))
 }
 
 /// The page on the side that started the transfer.
 pub fn waiting_page(cx: &Context, id: ApprovalId) -> Result<Url, Error> {
-    join(cx, &format!("/w/{}", token(cx, TagKey::WaitLink, id)))
+    join(cx, &format!("/w/{}", token(cx, TagKey::WaitLink, id.bytes())))
+}
+
+/// The page that can only stop an override.
+pub fn override_page(cx: &Context, id: OverrideId) -> Result<Url, Error> {
+    join(cx, &format!("/o/{}", token(cx, TagKey::OverrideLink, id.bytes())))
+}
+
+/// The page that can only lock again.
+pub fn lock_page(cx: &Context, id: HolderId) -> Result<Url, Error> {
+    join(cx, &format!("/l/{}", token(cx, TagKey::LockLink, id.bytes())))
+}
+
+/// The override request that a link names.
+///
+/// # Errors
+/// [`Error::NotFound`] for anything that we didn't make.
+pub fn open_override(cx: &Context, token: &str) -> Result<OverrideId, Error> {
+    open(cx, TagKey::OverrideLink, token).map(OverrideId::from_uuid)
+}
+
+/// The holder whom a link locks.
+///
+/// # Errors
+/// [`Error::NotFound`] for anything that we didn't make.
+pub fn open_lock(cx: &Context, token: &str) -> Result<HolderId, Error> {
+    open(cx, TagKey::LockLink, token).map(HolderId::from_uuid)
 }
 
 /// The enrolment page of a one-use link.
@@ -60,7 +82,7 @@ pub fn enrol_page(cx: &Context, secret: &[u8; 16]) -> Result<Url, Error> {
 /// # Errors
 /// [`Error::NotFound`] for anything that we didn't make.
 pub fn open_cancel(cx: &Context, token: &str) -> Result<ApprovalId, Error> {
-    open(cx, TagKey::CancelLink, token)
+    open(cx, TagKey::CancelLink, token).map(ApprovalId::from_uuid)
 }
 
 /// The approval that a waiting link names.
@@ -68,7 +90,7 @@ pub fn open_cancel(cx: &Context, token: &str) -> Result<ApprovalId, Error> {
 /// # Errors
 /// [`Error::NotFound`] for anything that we didn't make.
 pub fn open_waiting(cx: &Context, token: &str) -> Result<ApprovalId, Error> {
-    open(cx, TagKey::WaitLink, token)
+    open(cx, TagKey::WaitLink, token).map(ApprovalId::from_uuid)
 }
 
 /// The code that belongs to an enrolment link. It is derived, so that no row holds it.

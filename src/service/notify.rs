@@ -7,12 +7,16 @@ use crate::domain::approval::transitions::Transition;
 use crate::domain::channel::{About, Channel, Notice, Purpose, Turn};
 use crate::domain::device::DeviceBody;
 use crate::domain::event::WebhookBody;
+use crate::domain::freeze::Freeze;
 use crate::domain::ids::{DeliveryId, EndpointId, HolderId, NoticeId};
 use crate::domain::link::EnrolLink;
+use crate::domain::override_request::{Request, SETTLED_CHANNEL};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Cause, Delivery, message_id};
 use crate::ports::outward::Message;
 use crate::ports::store::NoticeJob;
+
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 /// How a row of channels is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +112,52 @@ pub fn device(
     plan(cx, channels, news, now)
 }
 
+/// "Transfers are locked", or "someone asked to unlock": every channel.
+pub fn freeze(cx: &Context, freeze: &Freeze, purpose: Purpose, channels: &[Channel], now: Timestamp) -> Vec<Notice> {
+    let news = Plan {
+        holder: freeze.holder,
+        purpose,
+        about: About::Freeze(freeze.id),
+        spread: Spread::All,
+        useless_after: now + DAY,
+    };
+    plan(cx, channels, news, now)
+}
+
+/// "Two of our staff decided for you": every channel at once. Which of them count, and which may stop it, says the
+/// request.
+pub fn override_cooling(
+    cx: &Context,
+    request: &Request,
+    about: About,
+    channels: &[Channel],
+    now: Timestamp,
+) -> Vec<Notice> {
+    let purpose = |channel: &Channel| {
+        if request.disputed.contains(&channel.id) {
+            Purpose::OverrideOnDisputed
+        } else if channel.created_at + SETTLED_CHANNEL > now {
+            Purpose::OverrideOnNew
+        } else {
+            Purpose::OverrideCooling
+        }
+    };
+    let told = Plan {
+        holder: request.holder,
+        purpose: Purpose::OverrideCooling,
+        about,
+        spread: Spread::All,
+        useless_after: now + request.hold(),
+    };
+    let mut notices = plan(cx, channels, told, now);
+    for notice in &mut notices {
+        if let Some(channel) = channels.iter().find(|channel| channel.id == notice.channel) {
+            notice.purpose = purpose(channel);
+        }
+    }
+    notices
+}
+
 /// One webhook message per endpoint about a transition.
 ///
 /// # Errors
@@ -152,10 +202,16 @@ pub fn message(cx: &Context, job: &NoticeJob) -> Result<Message, Error> {
         code: None,
         useless_after: job.useless_after,
     };
-    if let About::Approval(id) = job.about {
-        message.approval = Some(id);
-        message.open = Some(links::device_page(cx, id)?);
-        message.stop = Some(links::cancel_page(cx, id)?);
+    let veto = job.purpose != Purpose::OverrideOnDisputed;
+    match job.about {
+        About::Approval(id) => {
+            message.approval = Some(id);
+            message.open = Some(links::device_page(cx, id)?);
+            message.stop = if veto { Some(links::cancel_page(cx, id)?) } else { None };
+        }
+        About::Override(id) => message.stop = if veto { Some(links::override_page(cx, id)?) } else { None },
+        About::Freeze(_) => message.stop = Some(links::lock_page(cx, job.holder)?),
+        About::Link(_) | About::Device(_) => {}
     }
     (message.title, message.body) = match job.purpose {
         Purpose::Asked => (
@@ -203,6 +259,44 @@ pub fn message(cx: &Context, job: &NoticeJob) -> Result<Message, Error> {
                     "One of your devices failed five times in a row to approve a transfer. It can’t approve any more.",
                 ),
                 line("If that wasn’t you, call at once."),
+                help,
+            ],
+        ),
+        Purpose::Frozen => (
+            format!("{operator}: transfers are locked"),
+            vec![
+                line("Someone said that it wasn’t you. Everything that was waiting was stopped."),
+                line(
+                    "Nothing can be approved and no device can be added until it is unlocked. That takes time, on purpose.",
+                ),
+                line("Nobody needs to do anything quickly now. If someone says so, it is a scam."),
+                help,
+            ],
+        ),
+        Purpose::LiftAsked => (
+            format!("{operator}: someone asked to unlock transfers"),
+            vec![
+                line("One of your devices asked to unlock transfers. It takes an hour."),
+                line("If that wasn’t you, lock them again now."),
+                help,
+            ],
+        ),
+        Purpose::OverrideCooling | Purpose::OverrideOnNew | Purpose::OverrideOnDisputed => (
+            format!("{operator}: our staff decided something for you"),
+            vec![
+                line(match job.about {
+                    About::Approval(_) => {
+                        "Two people of our staff approved a transfer instead of you. It isn’t sent for at least a day."
+                    }
+                    _ => {
+                        "Two people of our staff agreed to unlock transfers, or to let you add a new device. It takes \
+                         at least a day."
+                    }
+                }),
+                line(match job.purpose {
+                    Purpose::OverrideOnDisputed => "If you didn’t ask for it, call at once.",
+                    _ => "If you didn’t ask for it, stop it now. You need not say why.",
+                }),
                 help,
             ],
         ),

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use super::override_request::carry_out::still_signed;
 use super::{Context, Error, commit};
-use crate::domain::approval::transitions::Due;
-use crate::domain::approval::{Actor, Approval, Logged};
+use crate::domain::approval::transitions::{Due, Transition};
+use crate::domain::approval::{Actor, Approval, CancelReason, Logged, StateName};
 use crate::domain::ids::ApprovalId;
 use crate::domain::time::Timestamp;
 use crate::ports::store::{CommitError, DueCase, StoreError};
@@ -69,6 +70,7 @@ async fn one(cx: &Context, case: DueCase, mark: u64) -> Looked {
     let now = cx.now();
     let id = case.approval.id;
     let due_at = case.approval.due_at();
+    let before = case.approval.clone();
     // A database from before the mark releases nothing. Whether its log was signed says nothing about it either.
     let logged = match case.logged {
         Some(size) if size >= mark => Logged::Yes,
@@ -86,6 +88,13 @@ async fn one(cx: &Context, case: DueCase, mark: u64) -> Looked {
         }
         Due::Now(transition) => *transition,
     };
+    let transition = match signed_still(cx, before, transition, now).await {
+        Ok(transition) => transition,
+        Err(error) => {
+            tracing::error!(error = %error, approval.id = %id, "the signatures under an approval can't be looked at");
+            return Looked::Again(id);
+        }
+    };
     let with = commit::With { endpoints: &case.endpoints, ..commit::With::default() };
     match commit::store(cx, transition, Actor::Service, with, now).await {
         Ok(approval) => {
@@ -96,12 +105,28 @@ async fn one(cx: &Context, case: DueCase, mark: u64) -> Looked {
         }
         // Either somebody else was faster, or the database's clock is behind ours: looking again finds out which.
         Err(error) if error.is_conflict() => Looked::Again(id),
+        // Whatever froze the holder cancels it.
+        Err(commit::CommitOrFault::Commit(CommitError::Frozen)) => Looked::Again(id),
         Err(commit::CommitOrFault::Commit(CommitError::Duplicate(_) | CommitError::Cap)) => Looked::Nothing(id),
         Err(error) => {
             tracing::error!(error = %error, approval.id = %id, "a due approval could not be stored");
             Looked::Again(id)
         }
     }
+}
+
+/// What two staff members approved is released only while both signatures count; else it ends.
+async fn signed_still(
+    cx: &Context,
+    before: Approval,
+    transition: Transition,
+    now: Timestamp,
+) -> Result<Transition, Error> {
+    let releases = transition.approval.state.name() == StateName::Released;
+    if !releases || still_signed(cx, &before).await? {
+        return Ok(transition);
+    }
+    Ok(before.cancel(CancelReason::SignatureVoid, Actor::Service, now)?)
 }
 
 /// Sets timers and tells who waits, once for all that were looked at.

@@ -53,6 +53,9 @@ pub async fn request(cx: &Context, caller: &Caller, ask: Request) -> Result<Answ
         return repeat(&remembered, &ask.fingerprint);
     }
     let holder = opening.holder.ok_or(Error::UnknownHolder)?;
+    if opening.freezes > 0 {
+        return Err(Error::HolderFrozen);
+    }
     if opening.devices == 0 {
         return Err(Error::NoDevice);
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::approval::{Approval, Decision, Distinct, State, StateName};
+use crate::domain::approval::{Approval, Decider, Decision, Distinct, State, StateName};
 use crate::domain::details::Digest;
 use crate::domain::policy::Assurance;
 use crate::domain::time::Timestamp;
@@ -61,18 +61,28 @@ pub struct ApprovalView {
     pub notices: Option<Vec<NoticeJson>>,
 }
 
-/// Which device decided, and how it compares with the browser that started the transfer.
+/// Who decided: the holder on a device, with how that compares with the browser that started the transfer; or two staff
+/// members instead of the holder.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DecisionView {
-    pub device: String,
-    #[schema(value_type = String, format = DateTime)]
-    pub device_enrolled_at: Timestamp,
+    /// device or staff.
+    pub by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub device_enrolled_at: Option<Timestamp>,
     /// synced or device_bound.
-    #[schema(value_type = String)]
-    pub assurance: Assurance,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub assurance: Option<Assurance>,
     /// observed or unproved.
-    #[schema(value_type = String)]
-    pub distinct: Distinct,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub distinct: Option<Distinct>,
+    /// The override request that two staff members signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub override_request: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub approved_at: Timestamp,
 }
@@ -143,12 +153,26 @@ impl ApprovalView {
 
 impl DecisionView {
     fn of(decision: &Decision) -> Self {
-        Self {
-            device: decision.device.to_string(),
-            device_enrolled_at: decision.device_enrolled_at,
-            assurance: decision.assurance,
-            distinct: decision.distinct,
-            approved_at: decision.approved_at,
+        let approved_at = decision.approved_at;
+        match &decision.by {
+            Decider::Device { device, device_enrolled_at, assurance, distinct } => Self {
+                by: "device".to_owned(),
+                device: Some(device.to_string()),
+                device_enrolled_at: Some(*device_enrolled_at),
+                assurance: Some(*assurance),
+                distinct: Some(*distinct),
+                override_request: None,
+                approved_at,
+            },
+            Decider::Staff { override_request, .. } => Self {
+                by: "staff".to_owned(),
+                device: None,
+                device_enrolled_at: None,
+                assurance: None,
+                distinct: None,
+                override_request: Some(override_request.to_string()),
+                approved_at,
+            },
         }
     }
 }

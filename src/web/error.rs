@@ -11,6 +11,7 @@ use super::problem::{Extra, FieldError, Kind, Problem};
 use crate::domain::approval::transitions::Refusal;
 use crate::domain::details::BadDetails;
 use crate::domain::link::LinkRefusal;
+use crate::domain::override_request;
 use crate::domain::staff::change::ChangeRefusal;
 use crate::domain::staff::invite::InviteRefusal;
 use crate::ports::outward::CeremonyError;
@@ -39,6 +40,10 @@ impl Problem {
                 Self::new(Kind::NoDevice, "No enrolled device of the holder can approve. Ask for an enrolment.")
             }
             Error::NoChannel => Self::new(Kind::NoChannel, "The holder has no channel on which they could be told."),
+            Error::HolderFrozen => Self::new(
+                Kind::HolderFrozen,
+                "The holder said that it wasn't them. Nothing of theirs can be opened, approved, enrolled or redeemed.",
+            ),
             Error::TooManyPending => {
                 Self::new(Kind::TooManyPending, "Wait until the holder has answered, or cancel one that is pending.")
             }
@@ -74,6 +79,9 @@ impl Problem {
                 Self::invalid(vec![FieldError { field: (*field).to_owned(), message: rule(source.as_ref()) }])
             }
             Error::TooFast(wait) => rate_limited(*wait),
+            Error::Freeze(refusal) => Self::new(Kind::Conflict, sentence(refusal)),
+            Error::Override(refusal) => Self::of_override(*refusal),
+            Error::DailyCap => Self::new(Kind::DailyCap, "The most for one day is reached."),
             Error::Conflict => Self::new(Kind::Conflict, "It changed at the same time. Read it again."),
             Error::Unknown(_) => Self::new(
                 Kind::OutcomeUnknown,
@@ -81,9 +89,7 @@ impl Problem {
             )
             .with(Extra::RetryAfter(SOON)),
             Error::SignedOut => Self::new(Kind::SignedOut, "Sign in on the console."),
-            Error::NotInRole(role) => {
-                Self::new(Kind::Forbidden, format!("This needs the role `{}`.", role.as_str()))
-            }
+            Error::NotInRole(role) => Self::new(Kind::Forbidden, format!("This needs the role `{}`.", role.as_str())),
             Error::StaffChange(ChangeRefusal::Over | ChangeRefusal::Moved) => {
                 Self::new(Kind::Conflict, "The change is over, or the record has changed since. Look again.")
             }
@@ -93,9 +99,7 @@ impl Problem {
             Error::StaffChange(ChangeRefusal::NotAdmin | ChangeRefusal::Oneself) => {
                 Self::new(Kind::Forbidden, "You can't decide this.")
             }
-            Error::Invite(InviteRefusal::NotYet { .. }) => {
-                Self::new(Kind::TooEarly, "The invite isn't open yet.")
-            }
+            Error::Invite(InviteRefusal::NotYet { .. }) => Self::new(Kind::TooEarly, "The invite isn't open yet."),
             Error::Invite(InviteRefusal::Link(LinkRefusal::CodeUsedUp)) => {
                 Self::new(Kind::CodeUsedUp, "The code was tried too often, so the invite has ended.")
             }
@@ -116,6 +120,19 @@ impl Problem {
             | Error::Ceremony(CeremonyError::Internal(_))
             | Error::Internal(_) => internal(),
         }
+    }
+
+    fn of_override(refusal: override_request::Refusal) -> Self {
+        use override_request::Refusal as Why;
+        let kind = match refusal {
+            Why::State(_) | Why::SignedAlready | Why::RedrawnAlready | Why::NobodyToDraw => Kind::Conflict,
+            Why::TimeOver => Kind::Expired,
+            Why::Ineligible(_) | Why::NotDrawn | Why::SameGroup | Why::NobodyInHouse | Why::MayNotAsk => {
+                Kind::Forbidden
+            }
+            Why::TooFewWords | Why::UnknownChannel => Kind::InvalidRequest,
+        };
+        Self::new(kind, sentence(&refusal))
     }
 
     fn refused(refusal: Refusal) -> Self {
@@ -188,6 +205,10 @@ fn log(error: &Error) {
         | Error::UnknownHolder
         | Error::NoDevice
         | Error::NoChannel
+        | Error::HolderFrozen
+        | Error::Freeze(_)
+        | Error::Override(_)
+        | Error::DailyCap
         | Error::TooManyPending
         | Error::DuplicateTransfer
         | Error::DuplicateSubject
@@ -211,6 +232,13 @@ fn log(error: &Error) {
         | Error::TooFast(_)
         | Error::Conflict => tracing::debug!(error = %error, "refused"),
     }
+}
+
+/// A refusal's own words as a sentence. They are written for whoever is refused.
+fn sentence(refusal: &dyn StdError) -> String {
+    let text = refusal.to_string();
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).chain(['.']).collect()).unwrap_or_default()
 }
 
 /// The error and everything it came from, in one line.

@@ -91,6 +91,8 @@ kinds! {
     NoDevice "no-device" CONFLICT "The holder has no device that could approve";
     NoChannel "no-channel" CONFLICT "The holder has no channel";
     AlreadyEnrolled "already-enrolled" CONFLICT "The first device was enrolled before";
+    /// The holder said "this wasn't me".
+    HolderFrozen "holder-frozen" CONFLICT "The holder is frozen";
     TooManyPending "too-many-pending" CONFLICT "Too many approvals of the holder are waiting";
     TooManyEndpoints "too-many-endpoints" CONFLICT "There are too many endpoints";
     DuplicateTransfer "duplicate-transfer" CONFLICT "The transfer has an approval";
@@ -102,6 +104,7 @@ kinds! {
     IdempotencyMismatch "idempotency-mismatch" UNPROCESSABLE_ENTITY "The Idempotency-Key belongs to another request";
     DigestMismatch "digest-mismatch" UNPROCESSABLE_ENTITY "Something else was approved";
     NotLonger "not-longer" UNPROCESSABLE_ENTITY "The new end isn't later";
+    DailyCap "daily-cap" TOO_MANY_REQUESTS "The most for one day is reached";
     RateLimited "rate-limited" TOO_MANY_REQUESTS "There were too many requests";
     LookCap "look-cap" TOO_MANY_REQUESTS "Too many holders were looked at";
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong on our side";

@@ -3,7 +3,9 @@
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, get, post};
 
-use super::device::{assets, cancel, decide, enrol, failure, home, link, live, prompt, push, reject, show, views, waiting};
+use super::device::{
+    assets, cancel, decide, enrol, failure, home, link, live, lock, prompt, push, reject, show, views, waiting,
+};
 use super::{api, guard, log, ops};
 
 /// Registers every route.
@@ -31,6 +33,25 @@ pub fn configure(cfg: &mut ServiceConfig) {
                 .service(web::resource("/a/{approval}/status").route(get().to(live::device_status)))
                 .service(web::resource("/a/{approval}/events").route(get().to(live::device_events)))
                 .service(web::resource("/c/{token}").route(get().to(link::show)).route(post().to(link::stop)))
+                .service(
+                    web::resource("/c/{token}/lock")
+                        .route(get().to(lock::show_by_cancel_link))
+                        .route(post().to(lock::by_cancel_link)),
+                )
+                .service(
+                    web::resource("/l/{token}")
+                        .route(get().to(lock::show_by_lock_link))
+                        .route(post().to(lock::by_lock_link)),
+                )
+                .service(
+                    web::resource("/o/{token}")
+                        .route(get().to(lock::show_override))
+                        .route(post().to(lock::stop_by_link)),
+                )
+                .service(web::resource("/lock").route(get().to(lock::show)).route(post().to(lock::lock)))
+                .service(web::resource("/lock/prompt").route(post().to(lock::prompt)))
+                .service(web::resource("/lock/lift").route(post().to(lock::ask_lift)))
+                .service(web::resource("/overrides/{request}/stop").route(post().to(lock::stop_by_device)))
                 .service(web::resource("/w/{token}").route(get().to(waiting::show)))
                 .service(web::resource("/w/{token}/open").route(post().to(waiting::open)))
                 .service(web::resource("/w/{token}/cancel").route(post().to(waiting::stop)))

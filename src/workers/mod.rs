@@ -7,6 +7,7 @@ pub mod deliveries;
 pub mod notices;
 pub mod sequencer;
 pub mod siem;
+pub mod overrides;
 pub mod sweep;
 pub mod timers;
 

@@ -127,15 +127,18 @@ async fn send(cx: Context, senders: Senders, job: NoticeJob) -> Sent {
 }
 
 async fn settle(cx: &Context, done: Vec<Sent>) {
-    let mut told = Vec::new();
+    // Where staff decided, the hold begins with the first delivered notice.
+    let (mut told, mut begun) = (Vec::new(), Vec::new());
     let mut outcomes = Vec::with_capacity(done.len());
     for (job, outcome) in done {
-        let delivered = matches!(outcome, NoticeOutcome::Delivered { .. });
         if let About::Approval(id) = job.about
-            && delivered
-            && job.purpose == Purpose::Cooling
+            && matches!(outcome, NoticeOutcome::Delivered { .. })
         {
-            told.push(id);
+            match job.purpose {
+                Purpose::Cooling => told.push(id),
+                Purpose::OverrideCooling => begun.push(id),
+                _ => {}
+            }
         }
         outcomes.push((job.id, job.fence, outcome));
     }
@@ -148,6 +151,9 @@ async fn settle(cx: &Context, done: Vec<Sent>) {
     }
     if !told.is_empty() {
         release_what_waited(cx, &told).await;
+    }
+    if !begun.is_empty() {
+        look_now(cx, &begun).await;
     }
 }
 
@@ -162,8 +168,12 @@ async fn release_what_waited(cx: &Context, told: &[ApprovalId]) {
             return;
         }
     };
+    look_now(cx, &past).await;
+}
+
+async fn look_now(cx: &Context, ids: &[ApprovalId]) {
     let now = cx.now();
-    let due: Vec<_> = past.into_iter().map(|id| (id, now)).collect();
+    let due: Vec<_> = ids.iter().map(|id| (*id, now)).collect();
     if let Err(error) = cx.timers.arm(&due).await {
         tracing::warn!(error = %error, "timers could not be set; the sweep will");
     }

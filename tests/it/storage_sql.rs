@@ -9,7 +9,10 @@ mod log;
 pub mod make;
 mod plans;
 
+use crate::conformance::staff::staff_conformance;
 use crate::conformance::store::store_conformance;
 
 store_conformance!(sqlite, crate::storage_sql::make::sqlite);
 store_conformance!(postgres, crate::storage_sql::make::postgres);
+staff_conformance!(staff_on_sqlite, crate::storage_sql::make::sqlite_staff);
+staff_conformance!(staff_on_postgres, crate::storage_sql::make::postgres_staff);

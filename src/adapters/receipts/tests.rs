@@ -35,13 +35,14 @@ fn receipt() -> Receipt {
         network: None,
         payee_account: "DE89370400440532013000".to_owned(),
         source_account: "acc-1".to_owned(),
-        distinct: Distinct::Observed,
-        device: ReceiptDevice {
+        distinct: Some(Distinct::Observed),
+        device: Some(ReceiptDevice {
             id: DeviceId::new(Timestamp::EPOCH, [3; 10]),
             enrolled_at: NOW,
             assurance: Assurance::DeviceBound,
             challenge: Digest::of(b"challenge"),
-        },
+        }),
+        staff: None,
         approved_at: NOW,
         released_at: NOW,
         redeemed_at: NOW,

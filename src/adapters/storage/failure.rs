@@ -8,6 +8,7 @@ pub enum Refused {
     Conflict,
     Duplicate(Unique),
     Cap,
+    Frozen,
 }
 
 impl From<Refused> for CommitError {
@@ -16,6 +17,7 @@ impl From<Refused> for CommitError {
             Refused::Conflict => Self::Conflict,
             Refused::Duplicate(unique) => Self::Duplicate(unique),
             Refused::Cap => Self::Cap,
+            Refused::Frozen => Self::Frozen,
         }
     }
 }

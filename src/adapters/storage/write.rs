@@ -90,7 +90,12 @@ impl Write {
         let evidence = evidence
             .map(|evidence| {
                 let body = json("evidence", entry.id, &evidence)?;
-                Ok::<_, StoreError>(EvidenceRow { approval: approval_of(&evidence), body })
+                let approval = match &effect {
+                    // The signatures of staff belong to the transfer that they approve.
+                    Effect::Override(write) => write.step.case.request.kind.approval(),
+                    _ => approval_of(&evidence),
+                };
+                Ok::<_, StoreError>(EvidenceRow { approval, body })
             })
             .transpose()?;
         let effect = match effect {
@@ -131,6 +136,7 @@ impl Write {
                         | Effect::CountFailure { .. }
                         | Effect::CountTry { .. }
                         | Effect::EndLink { .. }
+                        | Effect::Freeze { .. }
                 ) || matches!(&**effect, Effect::Staff(effect) if effect.tightens())
             }
             Prepared::Noted | Prepared::Open { .. } => false,

@@ -54,11 +54,7 @@ pub fn creation(
     });
     let options = PublicKeyCredentialCreationOptions {
         rp: RelyingParty { name: rp_name.to_owned(), id: rp_id.to_owned() },
-        user: User {
-            id: owner.id.to_vec(),
-            name: owner.display.to_owned(),
-            display_name: owner.display.to_owned(),
-        },
+        user: User { id: owner.id.to_vec(), name: owner.display.to_owned(), display_name: owner.display.to_owned() },
         challenge: challenge.bytes().to_vec(),
         pub_key_cred_params: ALGORITHMS
             .map(|algorithm| PubKeyCredParams { type_: PUBLIC_KEY.to_owned(), alg: algorithm as i64 })

@@ -3,6 +3,8 @@
 //! States carry their data, so that a released approval without its decision can't be written down. Every transition
 //! is a function in [`transitions`]; nothing else makes a new [`Approval`] out of an old one.
 
+mod by_staff;
+mod decision;
 #[cfg(test)]
 mod tests;
 pub mod transitions;
@@ -14,8 +16,11 @@ use super::backend::IdempotencyKey;
 use super::details::{Details, Digest};
 use super::device::Thumbprint;
 use super::ids::{ApprovalId, BackendId, ChannelId, DeviceId, HolderId, KeyId, StaffId};
-use super::policy::{Assurance, Terms, Unproved};
+use super::override_request::TOLD_WITHIN;
+use super::policy::{Terms, Unproved};
 use super::time::Timestamp;
+
+pub use decision::{Decider, Decision, Distinct};
 
 /// Rises by one per transition; a late message with a lower one is old.
 pub type Version = u32;
@@ -50,31 +55,6 @@ pub enum Watcher {
         /// Every device key that the browser proved to hold, whoever's it is.
         keys: Vec<Thumbprint>,
     },
-}
-
-/// Whether the deciding device was compared with the browser that started the transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Distinct {
-    /// The waiting page was opened, and by another browser.
-    Observed,
-    /// Nobody opened the waiting page.
-    Unproved,
-}
-
-/// A holder's approval on a device, as it stands in the record once its signatures were verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decision {
-    pub device: DeviceId,
-    pub device_enrolled_at: Timestamp,
-    pub assurance: Assurance,
-    pub distinct: Distinct,
-    pub approved_at: Timestamp,
-    /// The hold that was signed.
-    #[serde(with = "super::policy::micros")]
-    pub hold: Duration,
-    /// SHA-256 of what both signatures cover.
-    pub challenge: Digest,
 }
 
 /// Where an approval stands.
@@ -166,6 +146,10 @@ pub enum CancelReason {
     Unreachable,
     /// The database was restored to an earlier moment, and what it says isn't known to be so any more.
     Recovered,
+    /// The holder was frozen: "this wasn't me".
+    HolderFrozen,
+    /// Two staff members had approved it, and the signature of one stopped counting.
+    SignatureVoid,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -269,6 +253,8 @@ impl CancelReason {
             Self::StaffCancelled => "staff_cancelled",
             Self::Unreachable => "unreachable",
             Self::Recovered => "recovered",
+            Self::HolderFrozen => "holder_frozen",
+            Self::SignatureVoid => "signature_void",
         }
     }
 }
@@ -291,7 +277,14 @@ impl Approval {
     pub fn due_at(&self) -> Option<Timestamp> {
         match &self.state {
             State::Pending => Some(self.expires_at),
-            State::Cooling { cooling_until, .. } => Some(*cooling_until),
+            State::Cooling { decision, cooling_until } => Some(match decision.by {
+                Decider::Device { .. } => *cooling_until,
+                // Whether anybody was told is looked at before the hold is over.
+                Decider::Staff { .. } if *cooling_until == decision.approved_at + decision.hold => {
+                    (*cooling_until).min(decision.approved_at + TOLD_WITHIN)
+                }
+                Decider::Staff { .. } => *cooling_until,
+            }),
             State::Released { redeem_until, .. } => Some(*redeem_until),
             State::Redeemed { .. } | State::Rejected { .. } | State::Cancelled { .. } | State::Expired { .. } => None,
         }
@@ -308,10 +301,14 @@ impl Approval {
         }
     }
 
-    /// The end of the last extension, and the moment at which an untold approval is given up.
+    /// The moment at which an untold approval is given up; of one that a device decided also the end of the last
+    /// extension.
     pub fn given_up_at(&self) -> Option<Timestamp> {
         match &self.state {
-            State::Cooling { decision, .. } => Some(decision.approved_at + self.terms.hold_cap),
+            State::Cooling { decision, .. } => Some(match decision.by {
+                Decider::Device { .. } => decision.approved_at + self.terms.hold_cap,
+                Decider::Staff { .. } => decision.approved_at + TOLD_WITHIN,
+            }),
             _ => None,
         }
     }

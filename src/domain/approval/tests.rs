@@ -10,6 +10,7 @@ use super::transitions::Deciding;
 use super::*;
 use crate::domain::details::tests::parts;
 use crate::domain::details::{Salt, Transfer};
+use crate::domain::policy::Assurance;
 use crate::domain::device::{Blob, Device, DeviceBody, DeviceKey, DeviceName};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -91,10 +92,12 @@ const APPROVED: Timestamp = Timestamp::from_micros(CREATED.micros() + 60_000_000
 fn decision() -> Decision {
     let device = device(1).body;
     Decision {
-        device: device.id,
-        device_enrolled_at: device.enrolled_at,
-        assurance: device.assurance,
-        distinct: Distinct::Unproved,
+        by: Decider::Device {
+            device: device.id,
+            device_enrolled_at: device.enrolled_at,
+            assurance: device.assurance,
+            distinct: Distinct::Unproved,
+        },
         approved_at: APPROVED,
         hold: 4 * HOUR,
         challenge: challenge(),

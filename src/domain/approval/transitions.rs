@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Actor, Approval, CancelReason, Decision, ExpireReason, Logged, RejectReason, State, StateName, Told, Version,
+    Actor, Approval, CancelReason, Decider, Decision, ExpireReason, Logged, RejectReason, State, StateName, Told, Version,
     Watcher,
 };
 use crate::domain::backend::IdempotencyKey;
@@ -119,7 +119,7 @@ impl Approval {
         }
     }
 
-    fn next(self, state: State, event: EventKind, guard: Guard) -> Transition {
+    pub(super) fn next(self, state: State, event: EventKind, guard: Guard) -> Transition {
         let from = self.version;
         Transition { approval: Self { version: from + 1, state, ..self }, from, event, guard }
     }
@@ -190,10 +190,12 @@ impl Approval {
         let (distinct, hold) = self.may_decide(who, now)?;
         let body = &who.device.body;
         let decision = Decision {
-            device: body.id,
-            device_enrolled_at: body.enrolled_at,
-            assurance: body.assurance.min(Assurance::DeviceBound),
-            distinct,
+            by: Decider::Device {
+                device: body.id,
+                device_enrolled_at: body.enrolled_at,
+                assurance: body.assurance.min(Assurance::DeviceBound),
+                distinct,
+            },
             approved_at: now,
             hold,
             challenge,
@@ -258,6 +260,10 @@ impl Approval {
                 let guard = Guard { not_before: Some(self.expires_at), before: None };
                 let state = State::Expired { reason: ExpireReason::Unanswered, at: now };
                 Due::Now(Box::new(self.next(state, EventKind::Expired, guard)))
+            }
+            State::Cooling { decision, .. } if matches!(decision.by, Decider::Staff { .. }) => {
+                let decision = decision.clone();
+                self.fall_due_for_staff(&decision, told, now)
             }
             State::Cooling { decision, cooling_until } if now >= *cooling_until => {
                 let given_up_at = decision.approved_at + self.terms.hold_cap;

@@ -29,7 +29,7 @@ impl Signs {
         match self {
             Self::Enrol => "countersign/staff/enrol/v1",
             Self::Change => "countersign/staff/change/v1",
-            Self::Override => "countersign/staff/override/v1",
+            Self::Override => "countersign/override/v1",
         }
     }
 }

@@ -173,7 +173,7 @@ pub fn check(evidence: &Evidence, sites: &Sites) -> Result<Proven, Flaw> {
             let about = About::Enrol { holder: preimage.holder, link: preimage.link };
             Ok(Proven { by: Signer::Device(*device), challenge: said.challenge, keys, about })
         }
-        Evidence::Staff { staff, preimage, signed, assertion } => {
+        Evidence::Staff { staff, preimage, signed, assertion, .. } => {
             let site = sites.console.as_ref().ok_or(Flaw::NoConsole)?;
             if sha256(signed.as_bytes()) != preimage.digest || *staff != preimage.staff {
                 return Err(Flaw::Signed);

@@ -155,6 +155,6 @@ impl Phone {
         };
         let lies = Lies { origin: "https://console.example", rp: CONSOLE, ..HONEST };
         let assertion = self.asserts(&preimage.challenge(), &lies);
-        Evidence::Staff { staff, preimage, signed: text.to_owned(), assertion }
+        Evidence::Staff { staff, approval: None, preimage, signed: text.to_owned(), assertion }
     }
 }

@@ -214,7 +214,7 @@ async fn store<T>(
     let objects: [&(dyn std::fmt::Display + Sync); 2] = [&change.id, &change.proposal.staff()];
     let entry = cx.entry(kind, by.actor(), &objects, facts, now)?;
     let mut stored = Change::new(entry, Effect::Staff(Box::new(effect)));
-    stored.evidence = Some(signed.evidence(canonical));
+    stored.evidence = Some(signed.evidence(canonical, None));
     Ok(cx.store.commit(stored).await?)
 }
 

@@ -24,12 +24,7 @@ pub async fn by_admin(cx: &Context, by: &SignedIn, id: StaffId) -> Result<Staff,
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn by_directory(
-    cx: &Context,
-    key: DirectoryKeyId,
-    id: StaffId,
-    why: EndReason,
-) -> Result<Staff, Error> {
+pub async fn by_directory(cx: &Context, key: DirectoryKeyId, id: StaffId, why: EndReason) -> Result<Staff, Error> {
     let facts = Facts::from([("key", key.to_string())]);
     end(cx, id, why, Actor::Directory, &facts, None).await
 }

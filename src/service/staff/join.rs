@@ -145,8 +145,7 @@ pub async fn prove(cx: &Context, token: &str, sealed: &str, registration: &Value
         nonce: Blob(cx.random::<16>().to_vec()),
     };
     let options = ceremonies.request_options(&preimage.challenge(), &made.id).map_err(Error::Ceremony)?;
-    let made =
-        Made { credential: made.credential, assurance: made.assurance, preimage, counter: made.counter };
+    let made = Made { credential: made.credential, assurance: made.assurance, preimage, counter: made.counter };
     let sealed = seal(cx, invite.id, b"made", &made)?;
     Ok(Step { options, sealed })
 }
@@ -181,12 +180,8 @@ pub async fn finish(cx: &Context, token: &str, sealed: &str, assertion: &Value) 
     let entry = cx.entry("staff.joined", Actor::Staff(person.id), &[&person.id, &invite.id], next.facts(), now)?;
     let effect = StaffEffect::Enrol { invite: invite.id, staff: Box::new(next.clone()), from: person.version, passkey };
     let mut change = Change::new(entry, Effect::Staff(Box::new(effect)));
-    change.evidence = Some(Evidence::Staff {
-        staff: person.id,
-        preimage: made.preimage,
-        signed,
-        assertion: verified.assertion,
-    });
+    change.evidence =
+        Some(Evidence::Staff { staff: person.id, approval: None, preimage: made.preimage, signed, assertion: verified.assertion });
     match cx.store.commit(change).await {
         Ok(()) => Ok(next),
         Err(CommitError::Conflict | CommitError::Duplicate(Unique::Credential)) => {
@@ -218,12 +213,7 @@ fn seal<T: Serialize>(cx: &Context, invite: InviteId, step: &[u8], value: &T) ->
     Ok(BASE64URL_NOPAD.encode(&cx.secrets.seal(BoxKey::Console, &context(invite, step), &plain)))
 }
 
-fn open<T: for<'de> Deserialize<'de>>(
-    cx: &Context,
-    invite: InviteId,
-    step: &[u8],
-    sealed: &str,
-) -> Result<T, Error> {
+fn open<T: for<'de> Deserialize<'de>>(cx: &Context, invite: InviteId, step: &[u8], sealed: &str) -> Result<T, Error> {
     let sealed = BASE64URL_NOPAD.decode(sealed.as_bytes()).map_err(|_| Error::PromptStale)?;
     let plain = cx.secrets.open(BoxKey::Console, &context(invite, step), &sealed).map_err(|_| Error::PromptStale)?;
     serde_json::from_slice(&plain).map_err(|_| Error::PromptStale)

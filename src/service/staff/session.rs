@@ -57,8 +57,7 @@ impl SignedIn {
 /// # Errors
 /// [`Error::SignedOut`] for an unknown, ended or old session, and for one of a person who is gone.
 pub async fn of(cx: &Context, cookie: &str) -> Result<SignedIn, Error> {
-    let (session, person) =
-        cx.staff.session(&Digest::of(cookie.as_bytes())).await?.ok_or(Error::SignedOut)?;
+    let (session, person) = cx.staff.session(&Digest::of(cookie.as_bytes())).await?.ok_or(Error::SignedOut)?;
     let now = cx.now();
     if let Err(gone) = person.check(now) {
         if cx.limits.take(REFUSALS, &session.id.to_string()).await == Verdict::Allowed {

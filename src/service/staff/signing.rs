@@ -57,12 +57,7 @@ pub struct Signed<T> {
 ///
 /// # Errors
 /// [`Error::NoConsole`]; [`Error::SignedOut`] for a person without a passkey.
-pub async fn prompt<T: Serialize>(
-    cx: &Context,
-    by: &SignedIn,
-    object: &Object<'_>,
-    with: &T,
-) -> Result<Prompt, Error> {
+pub async fn prompt<T: Serialize>(cx: &Context, by: &SignedIn, object: &Object<'_>, with: &T) -> Result<Prompt, Error> {
     let console = cx.console()?;
     let passkey = cx.staff.passkeys(by.person.id).await?.into_iter().next().ok_or(Error::SignedOut)?;
     let preimage = StaffPreimage {
@@ -141,9 +136,9 @@ impl<T> Signed<T> {
     }
 
     /// What is kept so that anybody can check it later.
-    pub fn evidence(self, canonical: String) -> Evidence {
+    pub fn evidence(self, canonical: String, approval: Option<ApprovalId>) -> Evidence {
         let Self { preimage, assertion, .. } = self;
-        Evidence::Staff { staff: preimage.staff, preimage, signed: canonical, assertion }
+        Evidence::Staff { staff: preimage.staff, approval, preimage, signed: canonical, assertion }
     }
 }
 

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 
 use super::failure::PageError;
 use super::signed_in::SignedIn;
-use super::{change, present};
+use super::{case, change, present};
 use crate::domain::staff::Role;
 use crate::service::staff::change::roster;
 use crate::service::{Context, Error};
@@ -21,6 +21,8 @@ pub async fn home(cx: web::Data<Context>, by: SignedIn) -> Result<HttpResponse, 
         changes = change::waiting(&roster, &by, now);
         announced = change::announced(&roster, now);
     }
-    let page = HomePage { frame: present::frame(&cx, &by, Some(Tab::Cases)), changes, announced };
+    let cases = case::mine(&cx, &by).await?;
+    let version = present::version(&cases)?;
+    let page = HomePage { frame: present::frame(&cx, &by, Some(Tab::Cases)), version, cases, changes, announced };
     Ok(html(page.render().map_err(Error::internal)?))
 }

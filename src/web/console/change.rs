@@ -126,9 +126,7 @@ struct Faults(Vec<FieldError>);
 
 impl Faults {
     fn take<T, E: std::fmt::Display>(&mut self, field: &str, result: Result<T, E>) -> Option<T> {
-        result
-            .map_err(|error| self.0.push(FieldError { field: field.to_owned(), message: error.to_string() }))
-            .ok()
+        result.map_err(|error| self.0.push(FieldError { field: field.to_owned(), message: error.to_string() })).ok()
     }
 }
 

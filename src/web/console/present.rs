@@ -2,12 +2,14 @@
 
 use super::signed_in::SignedIn;
 use crate::domain::approval::{Approval, State};
+use crate::domain::details::Digest;
 use crate::domain::staff::view::{Seen, View};
 use crate::domain::staff::{Employer, Role, Staff, Status};
 use crate::domain::time::Timestamp;
-use crate::service::Context;
+use crate::service::{Context, Error};
 use crate::web::device::present as device;
 use crate::web::pages::clocktext::{Moment, day};
+use crate::web::pages::console::cases::CaseRow;
 use crate::web::pages::console::frame::{Frame, Me, Tab};
 use crate::web::pages::console::holder::ViewRow;
 use crate::web::pages::console::staff::Standing;
@@ -35,6 +37,16 @@ pub fn outside(cx: &Context) -> Frame {
 
 pub fn at(now: Timestamp, at: Timestamp) -> Moment {
     device::at(now, at)
+}
+
+/// A digest of what a list shows, for the page to see whether it is still true.
+///
+/// # Errors
+/// [`Error::Internal`] when the list can't be written down.
+pub fn version(rows: &[CaseRow]) -> Result<String, Error> {
+    let parts: Vec<_> = rows.iter().map(|row| (&row.id, &row.state, row.signed, &row.ends)).collect();
+    let text = serde_json::to_vec(&parts).map_err(Error::internal)?;
+    Ok(Digest::of(&text).to_string())
 }
 
 /// How a person stands, in a word.

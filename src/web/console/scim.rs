@@ -20,7 +20,8 @@ use crate::service::{Context, Error};
 use crate::web::extract::ClientIp;
 use crate::web::problem::Problem;
 
-const TWO_ADMINS: &str = "Two admins decide this on the console. An identity provider may find and end staff, nothing more.";
+const TWO_ADMINS: &str =
+    "Two admins decide this on the console. An identity provider may find and end staff, nothing more.";
 
 /// The routes.
 pub fn scope() -> Scope {
@@ -47,7 +48,8 @@ impl FromRequest for Provider {
     fn from_request(request: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
         let cx = request.app_data::<web::Data<Context>>().cloned();
         let text = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = text.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let token =
+            text.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let token = token.map(|(_, token)| token.trim().to_owned());
         let from = ClientIp::extract(request);
         Box::pin(async move {

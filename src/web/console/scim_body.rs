@@ -171,7 +171,9 @@ mod tests {
         assert_eq!(filter(r#"userName eq "Mara@Harbour.example""#), Some(Filter::UserName(name)));
         assert_eq!(filter(r#"USERNAME EQ "no such person""#), Some(Filter::Nobody));
         assert!(matches!(filter(r#"externalId eq "00u1abc""#), Some(Filter::ExternalId(_))));
-        for other in ["", "userName", r#"userName sw "m""#, r#"displayName eq "Mara""#, "userName eq mara", r#"userName pr"#] {
+        for other in
+            ["", "userName", r#"userName sw "m""#, r#"displayName eq "Mara""#, "userName eq mara", r#"userName pr"#]
+        {
             assert_eq!(filter(other), None, "{other}");
         }
     }
@@ -189,7 +191,8 @@ mod tests {
         let both = json!({"Operations": [{"op": "Replace", "path": "active", "value": false},
             {"op": "Replace", "path": "displayName", "value": "X"}]});
         assert_eq!((patch(&roles), patch(&both)), (Asked::Other, Asked::Other));
-        for malformed in [json!({}), json!({"Operations": []}), json!({"Operations": [{"op": "replace", "value": 1}]})] {
+        for malformed in [json!({}), json!({"Operations": []}), json!({"Operations": [{"op": "replace", "value": 1}]})]
+        {
             assert_eq!(patch(&malformed), Asked::Malformed, "{malformed}");
         }
         assert_eq!(put(&json!({"userName": "x", "active": false})), Asked::End);

@@ -8,8 +8,8 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 use std::future::{Ready, ready};
 
-use crate::service::staff::session;
 use crate::service::staff::SignedIn as Person;
+use crate::service::staff::session;
 use crate::service::{Context, Error};
 use crate::web::device::failure::see;
 use crate::web::error::internal;

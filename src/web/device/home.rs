@@ -3,24 +3,31 @@
 use actix_web::{HttpResponse, web};
 
 use super::failure::{PageError, html};
+use super::lock;
 use super::present;
 use super::push::PushKey;
 use super::seen::Seen;
 use crate::domain::approval::State;
+use crate::service::override_request::read::of_holder;
 use crate::service::{Context, Error, read};
 use crate::web::pages::Template;
 use crate::web::pages::clocktext::day;
-use crate::web::pages::home::{HomePage, HomeRow};
+use crate::web::pages::home::{HomePage, HomeRow, Lock};
 use crate::web::pages::live::Deadline;
 
 pub async fn home(cx: web::Data<Context>, push: web::Data<PushKey>, seen: Seen) -> Result<HttpResponse, PageError> {
     let home = read::home(&cx, &seen.browser).await?;
+    let holder = home.device.body.holder;
+    let frozen = cx.store.freeze(holder).await.map_err(Error::from)?;
+    let asked = of_holder(&cx, holder).await?;
     let now = cx.now();
     let mut page = HomePage {
         frame: present::frame(&cx),
         waiting: vec![],
         cooling: vec![],
         lately: vec![],
+        lock: if frozen.is_some() { Lock::Locked } else { Lock::Open },
+        overrides: asked.iter().map(|case| (case.id().to_string(), lock::what(case))).collect(),
         notices: push.notices(),
     };
     for approval in &home.approvals {

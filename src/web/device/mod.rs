@@ -11,6 +11,7 @@ pub mod failure;
 pub mod home;
 pub mod link;
 pub mod live;
+pub mod lock;
 pub mod present;
 pub mod prompt;
 pub mod push;

@@ -102,7 +102,8 @@ impl Viewer<'_> {
     }
 
     pub fn approved(&self, decision: &Decision, now: Timestamp) -> Approved {
-        Approved { at: at(now, decision.approved_at), by: self.actor(decision.device) }
+        let by = decision.device().map_or(PageActor::Staff, |device| self.actor(device));
+        Approved { at: at(now, decision.approved_at), by }
     }
 
     /// How it ended; `None` while it is undecided or cools off.
@@ -140,6 +141,8 @@ impl Viewer<'_> {
                     (CancelReason::StaffCancelled, _) => Stopper::Staff,
                     (CancelReason::Unreachable, _) => Stopper::Unreachable,
                     (CancelReason::Recovered, _) => Stopper::Service,
+                    (CancelReason::HolderFrozen, _) => Stopper::Frozen,
+                    (CancelReason::SignatureVoid, _) => Stopper::Service,
                 },
                 approved: None,
             },

@@ -48,6 +48,13 @@ pub enum Notices {
     Off,
 }
 
+/// Whether "this wasn't me" was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    Open,
+    Locked,
+}
+
 /// What a holder sees at `/`.
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -56,5 +63,8 @@ pub struct HomePage {
     pub waiting: Vec<HomeRow>,
     pub cooling: Vec<HomeRow>,
     pub lately: Vec<HomeRow>,
+    pub lock: Lock,
+    /// What staff want to do instead of the holder: id, and words.
+    pub overrides: Vec<(String, &'static str)>,
     pub notices: Notices,
 }

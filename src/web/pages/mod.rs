@@ -18,6 +18,7 @@ pub mod frame;
 pub mod given;
 pub mod home;
 pub mod live;
+pub mod lock;
 pub mod outcome;
 pub mod third_party;
 pub mod undecidable;

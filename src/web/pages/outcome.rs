@@ -16,6 +16,8 @@ pub enum Actor {
     ThisDevice,
     /// Another enrolled device, by the name its holder gave it.
     Device(Given),
+    /// Two staff members, instead of a device.
+    Staff,
 }
 
 /// When an approval was given, and where.
@@ -76,6 +78,8 @@ pub enum Stopper {
     Staff,
     /// No notice was delivered in time (design, §2: «Nobody is surprised»).
     Unreachable,
+    /// Transfers were locked: "this wasn't me".
+    Frozen,
     /// The service itself, for instance after a restored database.
     Service,
 }
@@ -174,6 +178,7 @@ fn acted(label: &'static str, at: &Moment, by: &Actor) -> Row {
     match by {
         Actor::ThisDevice => Row::at(label, at.clone()).then(", on this phone"),
         Actor::Device(name) => Row::at(label, at.clone()).then(", on ").then_given(name),
+        Actor::Staff => Row::at(label, at.clone()).then(", by two of our staff"),
     }
 }
 
@@ -196,6 +201,7 @@ impl Stopper {
             Self::Backend => ", by the website or app where it was started",
             Self::Staff => ", by our staff",
             Self::Unreachable => ". None of our messages reached you",
+            Self::Frozen => ", when transfers were locked",
             Self::Service => ", by us, to be safe",
         }
     }

@@ -10,7 +10,7 @@ use super::enrol::{EnrolDeclinedPage, EnrolPage, EnrolledPage, Proof, Usable};
 use super::errors::{ErrorPage, Trouble};
 use super::frame::{Frame, Lang, Profile};
 use super::given::Given;
-use super::home::{HomePage, HomeRow, Notices};
+use super::home::{HomePage, HomeRow, Lock, Notices};
 use super::live::{Deadline, HoldClock, Live, Stage};
 use super::outcome::{Actor, Approved, Lapse, Outcome, Reached, Release, Stopper, Told};
 use super::undecidable::{OtherDevice, Undecidable, UndecidablePage, UnknownBrowserPage};
@@ -315,14 +315,23 @@ impl Sampler<'_> {
                 &AmountText::new("48000.00", "GBP"),
                 &moment(NOW, NOW + 19 * HOUR),
             )],
+            lock: Lock::Open,
+            overrides: vec![],
             lately: vec![
                 HomeRow::past(ID, "Northern Gas", &AmountText::new("310.40", "GBP"), Stage::Released, "18 November"),
                 HomeRow::past(ID, "دار السلام", &AmountText::new("900.00", "EUR"), Stage::Cancelled, "12 November"),
             ],
             notices: Notices::Offered,
         };
-        let empty =
-            |notices| HomePage { frame: self.frame(), waiting: vec![], cooling: vec![], lately: vec![], notices };
+        let empty = |notices| HomePage {
+            frame: self.frame(),
+            waiting: vec![],
+            cooling: vec![],
+            lately: vec![],
+            lock: Lock::Locked,
+            overrides: vec![],
+            notices,
+        };
         Ok(vec![
             ("08-home", full.render()?),
             ("08-home-empty", empty(Notices::Offered).render()?),

@@ -14,7 +14,7 @@ use countersign::adapters::storage::sqlite::SqliteStore;
 use countersign::adapters::timing::{MemoryLimits, MemoryLive, MemoryTimers, OsEntropy};
 use countersign::adapters::webauthn::Webauthn;
 use countersign::domain::approval::transitions::{Guard, Transition};
-use countersign::domain::approval::{Actor, Approval, Decision, Distinct, State, Told};
+use countersign::domain::approval::{Actor, Approval, Decider, Decision, Distinct, State, Told};
 use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
 use countersign::domain::backend::{IdempotencyKey, Remembered, Scope, Scopes};
 use countersign::domain::details::{Digest, Subject};
@@ -265,10 +265,12 @@ impl Stage {
 
     fn decision(&self, now: Timestamp) -> Decision {
         Decision {
-            device: self.cx.id(DeviceId::new, now),
-            device_enrolled_at: now - 48 * HOUR,
-            assurance: Assurance::DeviceBound,
-            distinct: Distinct::Observed,
+            by: Decider::Device {
+                device: self.cx.id(DeviceId::new, now),
+                device_enrolled_at: now - 48 * HOUR,
+                assurance: Assurance::DeviceBound,
+                distinct: Distinct::Observed,
+            },
             approved_at: now,
             hold: 15 * MINUTE,
             challenge: Digest::of(b"challenge"),
@@ -346,6 +348,7 @@ fn context(
         new_device_hold: 12 * HOUR,
         new_channel_hold: 24 * HOUR,
         notices_per_minute: 5,
+        override_caps: countersign::domain::override_request::Caps::DEFAULT,
         tries_per_minute: setup.tries_per_minute,
         key_per_minute: setup.key_per_minute,
     };

@@ -19,6 +19,7 @@ pub mod opening;
 pub mod races;
 pub mod reading;
 pub mod rows;
+pub mod staff;
 pub mod states;
 pub mod told;
 pub mod transitions;
@@ -27,7 +28,7 @@ pub mod world;
 use std::sync::Arc;
 
 use countersign::domain::Timestamp;
-use countersign::ports::Store;
+use countersign::ports::{StaffStore, Store};
 
 use crate::support::clock::ManualClock;
 use crate::support::memory_store::MemoryStore;
@@ -38,4 +39,12 @@ async fn memory_store() -> (Arc<dyn Store>, ()) {
     (Arc::new(MemoryStore::new(Arc::new(clock))), ())
 }
 
+/// The same under both of its ports.
+async fn memory_staff() -> ((Arc<dyn Store>, Arc<dyn StaffStore>), ()) {
+    let clock = ManualClock::at(Timestamp::from_micros(1_795_271_520_123_456));
+    let store = Arc::new(MemoryStore::new(Arc::new(clock)));
+    ((store.clone(), store), ())
+}
+
 store::store_conformance!(memory, crate::conformance::memory_store);
+staff::staff_conformance!(staff_in_memory, crate::conformance::memory_staff);

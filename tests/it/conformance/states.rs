@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use countersign::domain::approval::{Actor, CancelReason, Decision, Distinct, ExpireReason, RejectReason, State, Told};
+use countersign::domain::approval::{
+    Actor, CancelReason, Decider, Decision, Distinct, ExpireReason, RejectReason, State, Told,
+};
 use countersign::domain::details::Digest;
 use countersign::domain::policy::Assurance;
 use countersign::domain::{ChannelId, Timestamp};
@@ -12,10 +14,12 @@ use super::world::{HOUR, MINUTE, World};
 impl World {
     pub fn decision(&self, approved_at: Timestamp) -> Decision {
         Decision {
-            device: self.device.body.id,
-            device_enrolled_at: self.device.body.enrolled_at,
-            assurance: Assurance::DeviceBound,
-            distinct: Distinct::Unproved,
+            by: Decider::Device {
+                device: self.device.body.id,
+                device_enrolled_at: self.device.body.enrolled_at,
+                assurance: Assurance::DeviceBound,
+                distinct: Distinct::Unproved,
+            },
             approved_at,
             hold: 15 * MINUTE,
             challenge: Digest::of(b"challenge"),

@@ -32,6 +32,7 @@ pub enum Why {
     Conflict,
     Duplicate(Unique),
     Cap,
+    Frozen,
 }
 
 /// Reads a refusal; panics when the store failed instead.
@@ -40,6 +41,7 @@ pub fn why(error: CommitError) -> Why {
         CommitError::Conflict => Why::Conflict,
         CommitError::Duplicate(what) => Why::Duplicate(what),
         CommitError::Cap => Why::Cap,
+        CommitError::Frozen => Why::Frozen,
         CommitError::Unknown(_) | CommitError::Store(_) => panic!("the store failed: {error:?}"),
     }
 }

@@ -38,7 +38,7 @@ async fn the_right_device_approves_and_the_hold_is_what_was_signed() {
     world.watch(&waiting, &Browser::default(), &[]).await.unwrap();
     let approval = world.approve(&mut phone, id).await.unwrap();
     let State::Cooling { decision, cooling_until } = &approval.state else { panic!("{:?}", approval.state) };
-    assert_eq!(decision.distinct, Distinct::Observed);
+    assert_eq!(decision.distinct(), Some(Distinct::Observed));
     assert_eq!(*cooling_until, decision.approved_at + HOLD);
     assert_eq!(world.cx.store.evidence(id).await.unwrap().len(), 1);
 }
@@ -50,7 +50,7 @@ async fn unwatched_gets_the_longer_hold_or_a_refusal() {
     let (id, _) = world.create("u-1", "wd-1").await.unwrap();
     let approval = world.approve(&mut phone, id).await.unwrap();
     let State::Cooling { decision, cooling_until } = &approval.state else { panic!("{:?}", approval.state) };
-    assert_eq!(decision.distinct, Distinct::Unproved);
+    assert_eq!(decision.distinct(), Some(Distinct::Unproved));
     assert_eq!(*cooling_until, decision.approved_at + UNPROVED_HOLD);
 
     let strict = World::with(Unproved::Refuse, Assurance::Synced, Duration::ZERO).await;

@@ -3,6 +3,7 @@
 
 mod deciding;
 mod enrolment;
+mod freezing;
 mod lifecycle;
 mod told;
 pub mod world;

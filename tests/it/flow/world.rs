@@ -128,6 +128,7 @@ impl World {
             new_device_hold,
             new_channel_hold: Duration::from_secs(24 * 3600),
             notices_per_minute: 5,
+            override_caps: countersign::domain::override_request::Caps::DEFAULT,
             tries_per_minute: 1000,
             key_per_minute: 1000,
         };

@@ -122,6 +122,7 @@ fn settings(chance: &mut Chance) -> Settings {
         new_device_hold: 12 * HOUR,
         new_channel_hold: 24 * HOUR,
         notices_per_minute: 5,
+        override_caps: countersign::domain::override_request::Caps::DEFAULT,
         tries_per_minute: 60,
         key_per_minute: 6000,
     }

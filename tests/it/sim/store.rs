@@ -15,15 +15,19 @@ use countersign::domain::channel::Channel;
 use countersign::domain::details::{Digest, Subject};
 use countersign::domain::device::{Device, Thumbprint};
 use countersign::domain::evidence::Evidence;
+use countersign::domain::freeze::Freeze;
 use countersign::domain::holder::Holder;
 use countersign::domain::link::EnrolLink;
+use countersign::domain::override_request::OverrideRequest;
 use countersign::domain::webhook::Endpoint;
-use countersign::domain::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId, Timestamp};
+use countersign::domain::{
+    ApprovalId, BackendId, DeliveryId, EndpointId, FreezeId, HolderId, KeyId, NoticeId, OverrideId, Timestamp,
+};
 use countersign::ports::store::{
     Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DueCase, Filter, NoticeJob, NoticeOutcome, NoticeView,
     Opening,
 };
-use countersign::ports::{Change, Clock, CommitError, Effect, Store, StoreError};
+use countersign::ports::{Change, Clock, CommitError, Effect, OverrideStore, Store, StoreError};
 
 use super::faults::{Faults, Plant, broken};
 use super::tasks::{TaskId, give_way};
@@ -193,4 +197,30 @@ node_store! {
         give_way().await;
         Ok(cases)
     }
+}
+
+macro_rules! node_overrides {
+    ($(fn $read:ident($($argument:ident: $type:ty),*) -> $out:ty;)*) => {
+        #[async_trait]
+        impl OverrideStore for NodeStore {
+            $(async fn $read(&self, $($argument: $type),*) -> Result<$out, StoreError> {
+                self.read().await?;
+                let answer = self.inner.$read($($argument),*).await?;
+                give_way().await;
+                Ok(answer)
+            })*
+        }
+    };
+}
+
+node_overrides! {
+    fn freeze(holder: HolderId) -> Option<Freeze>;
+    fn freezes_due(before: Timestamp, limit: u32) -> Vec<Freeze>;
+    fn freezes_unsettled(limit: u32) -> Vec<Freeze>;
+    fn settle_freeze(id: FreezeId, at: Timestamp) -> ();
+    fn override_request(id: OverrideId) -> Option<OverrideRequest>;
+    fn overrides(limit: u32) -> Vec<OverrideRequest>;
+    fn overrides_of_holder(holder: HolderId, limit: u32) -> Vec<OverrideRequest>;
+    fn overrides_due(before: Timestamp, limit: u32) -> Vec<Result<OverrideRequest, StoreError>>;
+    fn override_told(id: OverrideId) -> Option<Told>;
 }

@@ -6,7 +6,7 @@ use countersign::adapters::secrets::MasterSecrets;
 use countersign::adapters::storage::postgres::{Committers, PostgresOptions, PostgresStore};
 use countersign::adapters::storage::sqlite::SqliteStore;
 use countersign::adapters::timing::{OsEntropy, SystemClock};
-use countersign::ports::{Clock, Secrets, Store};
+use countersign::ports::{Clock, Secrets, StaffStore, Store};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
@@ -48,4 +48,18 @@ pub async fn postgres() -> (Arc<dyn Store>, Postgres) {
     let server = server();
     let store = postgres_at(&server.url("postgres"), Committers::Two).await;
     (store, server)
+}
+
+/// One store under both of its ports.
+type Both = (Arc<dyn Store>, Arc<dyn StaffStore>);
+
+pub async fn sqlite_staff() -> (Both, TempDir) {
+    let (store, directory) = sqlite_with(Arc::new(SystemClock)).await;
+    ((store.clone(), store), directory)
+}
+
+pub async fn postgres_staff() -> (Both, Postgres) {
+    let server = server();
+    let store = postgres_at(&server.url("postgres"), Committers::Two).await;
+    ((store.clone(), store), server)
 }

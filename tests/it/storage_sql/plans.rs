@@ -77,7 +77,7 @@ async fn sqlite_walks_its_indexes() {
         "LEASE_DELIVERIES",
         "MOVE",
         "OPEN",
-        "PROVE",
+        "PROVE_BESIDE",
         "LIST_OF_HOLDER",
         "TOLD",
         "LIST",

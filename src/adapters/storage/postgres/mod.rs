@@ -151,7 +151,14 @@ impl PostgresStore {
 
     /// Every statement that this backend uses, with its name.
     pub fn statements() -> Vec<(&'static str, &'static str)> {
-        [shared::statements::ALL, shared::staff_statements::ALL, shared::audit_statements::ALL, own::ALL].concat()
+        [
+            shared::statements::ALL,
+            shared::staff_statements::ALL,
+            shared::override_sql::ALL,
+            shared::audit_statements::ALL,
+            own::ALL,
+        ]
+        .concat()
     }
 
     fn reads(&self) -> &Pool<Db> {

@@ -40,7 +40,9 @@ crate::adapters::storage::statements! {
                 WHERE s.slot <> ALL (t.taken)) f \
             LEFT JOIN LATERAL (SELECT true AS used FROM idempotency i \
                 WHERE i.backend_id = o.backend_id AND i.key = o.key LIMIT 1) k ON true \
-            WHERE f.slot IS NOT NULL AND k.used IS NULL), \
+            LEFT JOIN LATERAL (SELECT true AS holds FROM freezes z \
+                WHERE z.holder_id = o.holder_id AND z.ended_at IS NULL LIMIT 1) z ON true \
+            WHERE f.slot IS NOT NULL AND k.used IS NULL AND z.holds IS NULL), \
         added AS (INSERT INTO approvals (id, backend_id, holder_id, transfer_id, subject, state, reason, version, \
             created_at, expires_at, cooling_until, approved_at, redeem_until, due_at, decided_by, body, details, seal, \
             slot) SELECT id, backend_id, holder_id, transfer_id, subject, state, reason, version, created_at, \
@@ -64,7 +66,9 @@ crate::adapters::storage::statements! {
             WHERE a.id = ANY (ARRAY[m.id]) AND a.version = m.expected \
             AND (m.not_before IS NULL OR m.not_before <= clock_timestamp()) \
             AND (m.not_after IS NULL OR clock_timestamp() < m.not_after) \
-            AND (m.device_id IS NULL OR m.live) RETURNING m.change_id, m.device_id, m.counter), \
+            AND (m.device_id IS NULL OR m.live) AND (m.state NOT IN ('cooling', 'released', 'redeemed') \
+            OR (SELECT true FROM freezes z WHERE z.holder_id = a.holder_id AND z.ended_at IS NULL LIMIT 1) IS NULL) \
+            RETURNING m.change_id, m.device_id, m.counter), \
         proved AS (UPDATE devices d SET failures = 0, counter = CASE WHEN d.locked_at IS NULL \
             AND d.removed_at IS NULL AND (c.counter > d.counter OR (c.counter = 0 AND d.counter = 0)) \
             THEN c.counter END FROM changed c WHERE d.id = ANY (ARRAY[c.device_id])), \
@@ -101,7 +105,8 @@ crate::adapters::storage::statements! {
                 EXISTS (SELECT 1 FROM approvals WHERE backend_id = $1 AND transfer_id = $3 \
                 AND state IN ('pending', 'cooling', 'released', 'redeemed')), \
                 (SELECT count(*) FROM approvals WHERE holder_id = $4 AND state = 'pending'), \
-                EXISTS (SELECT 1 FROM approvals WHERE id = $5)";
+                EXISTS (SELECT 1 FROM approvals WHERE id = $5), \
+                EXISTS (SELECT 1 FROM freezes WHERE holder_id = $4 AND ended_at IS NULL)";
     WHO_AM_I = "SELECT pid::bigint, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";
     // Ends a server process whose answer was lost, and waits until it is gone: what it didn't store it never will.
     END_PROCESS = "SELECT coalesce(bool_and(pg_terminate_backend(pid, 2000)), true) FROM pg_stat_activity \

@@ -149,7 +149,7 @@ impl PostgresWriter {
         let (key, id) = (remember.key.as_str(), row.id);
         let found = self
             .run(async |connection| {
-                let query = sqlx::query_as::<Db, (bool, bool, i64, bool)>(own::DIAGNOSE)
+                let query = sqlx::query_as::<Db, (bool, bool, i64, bool, bool)>(own::DIAGNOSE)
                     .bind(columns.backend_id)
                     .bind(key)
                     .bind(columns.transfer_id.as_str())
@@ -158,11 +158,13 @@ impl PostgresWriter {
                 Ok(query.fetch_one(connection).await?)
             })
             .await;
-        found.map(|(key, transfer, pending, id)| {
+        found.map(|(key, transfer, pending, id, frozen)| {
             if key {
                 Some(Refused::Duplicate(Unique::IdempotencyKey))
             } else if transfer {
                 Some(Refused::Duplicate(Unique::TransferId))
+            } else if frozen {
+                Some(Refused::Frozen)
             } else if id {
                 Some(Refused::Duplicate(Unique::Other))
             } else {

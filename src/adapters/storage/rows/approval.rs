@@ -8,7 +8,7 @@ use super::{BadRow, corrupt};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::seal::{Sealed, Seals, forged, parts};
 use crate::domain::approval::{Approval, State};
-use crate::domain::ids::ApprovalId;
+use crate::domain::ids::{ApprovalId, DeviceId};
 use crate::ports::store::StoreError;
 
 /// What is searched by.
@@ -54,7 +54,7 @@ impl Columns {
                 _ => None,
             },
             due_at: approval.due_at().map(At),
-            decided_by: decision.map(|decision| decision.device.uuid()),
+            decided_by: decision.and_then(|decision| decision.device()).map(DeviceId::uuid),
         }
     }
 }

@@ -64,7 +64,8 @@ fn kind(text: &str) -> Result<&'static str, BadRow> {
 pub const fn approval_of(evidence: &Evidence) -> Option<ApprovalId> {
     match evidence {
         Evidence::Approve { preimage, .. } => Some(preimage.approval),
-        Evidence::Enrol { .. } | Evidence::Staff { .. } => None,
+        Evidence::Staff { approval, .. } => *approval,
+        Evidence::Enrol { .. } | Evidence::Lift { .. } => None,
     }
 }
 

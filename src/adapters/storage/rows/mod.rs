@@ -9,6 +9,7 @@ pub mod device;
 pub mod holder;
 pub mod log;
 pub mod outbox;
+pub mod overrides;
 pub mod staff;
 
 use serde::Serialize;

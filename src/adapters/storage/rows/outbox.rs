@@ -8,7 +8,8 @@ use super::{BadRow, corrupt, named, narrow, parsed};
 use crate::adapters::storage::at::At;
 use crate::domain::channel::About;
 use crate::domain::ids::{
-    ApprovalId, BackendId, ChannelId, DeliveryId, DeviceId, EndpointId, HolderId, LinkId, NoticeId,
+    ApprovalId, BackendId, ChannelId, DeliveryId, DeviceId, EndpointId, FreezeId, HolderId, LinkId, NoticeId,
+    OverrideId,
 };
 use crate::domain::webhook::{Cause, Endpoint};
 use crate::ports::store::{DeliveryJob, DeliveryView, NoticeJob, NoticeView, StoreError};
@@ -19,6 +20,8 @@ pub const fn about(about: &About) -> (&'static str, Uuid) {
         About::Approval(id) => ("approval", id.uuid()),
         About::Link(id) => ("link", id.uuid()),
         About::Device(id) => ("device", id.uuid()),
+        About::Freeze(id) => ("freeze", id.uuid()),
+        About::Override(id) => ("override", id.uuid()),
     }
 }
 
@@ -55,6 +58,8 @@ impl LeasedNotice {
             "approval" => About::Approval(ApprovalId::from_uuid(self.about_id)),
             "link" => About::Link(LinkId::from_uuid(self.about_id)),
             "device" => About::Device(DeviceId::from_uuid(self.about_id)),
+            "freeze" => About::Freeze(FreezeId::from_uuid(self.about_id)),
+            "override" => About::Override(OverrideId::from_uuid(self.about_id)),
             _ => return Err(wrong(BadRow::Range { column: "about_kind" })),
         };
         Ok(NoticeJob {

@@ -38,6 +38,7 @@ struct OpeningRow {
     remembered_at: Option<At>,
     pending: i64,
     devices: i64,
+    freezes: i64,
 }
 
 impl OpeningRow {
@@ -84,6 +85,7 @@ pub async fn opening(
         remembered,
         pending: u32::try_from(row.pending).unwrap_or(u32::MAX),
         devices: u32::try_from(row.devices).unwrap_or(u32::MAX),
+        freezes: u32::try_from(row.freezes).unwrap_or(u32::MAX),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, Transaction};
 
-use super::{BEGIN, Connection, DatabaseClock, Db, add, sql, staff_writes};
+use super::{BEGIN, Connection, DatabaseClock, Db, add, override_writes, sql, staff_writes};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::backend::KeyRow;
@@ -34,8 +34,18 @@ pub async fn write(
 ) -> Result<(), Failure> {
     let mut transaction: Transaction<'_, Db> = connection.begin_with(BEGIN).await?;
     let now = clock.now(&mut transaction).await?;
-    apply(&mut transaction, effect, seals, now).await?;
-    add::consequences(&mut transaction, write, now).await?;
+    let written = match apply(&mut transaction, effect, seals, now).await {
+        Ok(()) => add::consequences(&mut transaction, write, now).await.map_err(Into::into),
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = written {
+        // Said now: a transaction that is only dropped is rolled back when its connection is used again, and until then
+        // keeps its rows from everybody else. Why it failed is the answer; a connection that is lost rolls back by itself.
+        if let Err(error) = transaction.rollback().await {
+            tracing::debug!(error = %error, "a refused change could not be rolled back by hand");
+        }
+        return Err(failure);
+    }
     transaction.commit().await?;
     Ok(())
 }
@@ -84,6 +94,8 @@ async fn apply(connection: &mut Connection, effect: &Effect, seals: &Seals, now:
         Effect::AddKey(key) => add_key(connection, key, seals).await,
         Effect::RevokeKey { key, at } => revoke_key(connection, *key, *at, seals).await,
         Effect::Staff(effect) => staff_writes::apply(connection, effect, seals, now).await,
+        Effect::Freeze { step, proof } => override_writes::freeze(connection, step, *proof, seals, now).await,
+        Effect::Override(write) => override_writes::step(connection, write, seals, now).await,
     }
 }
 
@@ -131,6 +143,7 @@ async fn add_link(connection: &mut Connection, link: &EnrolLink) -> Result<(), F
     // Two links made at once must not both stay open: the holder's row is kept until this one is stored.
     let lock = sqlx::query::<Db>(sql::HOLDER_TO_CHANGE).bind(link.holder.uuid());
     lock.fetch_optional(&mut *connection).await?;
+    override_writes::not_frozen(connection, link.holder).await?;
     sqlx::query::<Db>(sql::END_LINKS)
         .bind(link.holder.uuid())
         .bind(At(link.created_at))
@@ -182,6 +195,8 @@ async fn enrol_first(
     if record.enrolled_at.is_some() {
         return Err(Refused::Conflict.into());
     }
+    // Read with the holder's row in hand, which whoever freezes them takes too.
+    override_writes::not_frozen(connection, holder).await?;
     record.enrolled_at = Some(at);
     let row = HolderRow::of(&record, seals);
     let enrolled = sqlx::query::<Db>(sql::HOLDER_ENROLLED).bind(row.id).bind(row.enrolled_at).bind(row.seal);

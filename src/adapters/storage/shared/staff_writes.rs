@@ -95,7 +95,10 @@ fn inserted(rows: u64, unique: Unique) -> Result<(), Failure> {
 }
 
 /// The person as the record has them, kept until the transaction ends.
-async fn person(connection: &mut Connection, id: StaffId, seals: &Seals) -> Result<Staff, Failure> {
+///
+/// # Errors
+/// [`Refused::Conflict`] for nobody.
+pub async fn person(connection: &mut Connection, id: StaffId, seals: &Seals) -> Result<Staff, Failure> {
     let row = sqlx::query_as::<Db, StaffRow>(sql::PERSON_TO_CHANGE).bind(id.uuid());
     let row = row.fetch_optional(connection).await?.ok_or(Refused::Conflict)?;
     Ok(row.read(seals)?)

@@ -65,7 +65,8 @@ crate::adapters::storage::statements! {
                i.request, i.answer, i.created_at AS remembered_at, \
                (SELECT count(*) FROM approvals a WHERE a.holder_id = h.id AND a.state = 'pending') AS pending, \
                (SELECT count(*) FROM devices d WHERE d.holder_id = h.id AND d.locked_at IS NULL \
-                AND d.removed_at IS NULL) AS devices \
+                AND d.removed_at IS NULL) AS devices, \
+               (SELECT count(*) FROM freezes f WHERE f.holder_id = h.id AND f.ended_at IS NULL) AS freezes \
                FROM (SELECT 1 AS one) o \
                LEFT JOIN holders h ON h.backend_id = $1 AND h.subject = $2 \
                LEFT JOIN idempotency i ON i.backend_id = $1 AND i.key = $3";
@@ -137,15 +138,15 @@ crate::adapters::storage::statements! {
     // With it, how far the log is signed, if that is past the entry of the decision.
     TOLD = concat!("SELECT a.id AS approval_id, n.delivered_at AS told_at, \
                     CASE WHEN EXISTS (SELECT 1 FROM evidence e JOIN audit u ON u.id = e.change_id \
-                    WHERE e.approval_id = a.id AND u.kind = 'approval.approved' \
+                    WHERE e.approval_id = a.id AND u.kind IN ('approval.approved', 'override.carried_out') \
                     AND u.place <= (SELECT max(l.place) FROM log_checkpoints l)) \
                     THEN (SELECT max(l.size) FROM log_checkpoints l) END AS logged, ",
                     channel_columns!(), " FROM approvals a \
                     JOIN notices n ON n.about_id = a.id JOIN channels c ON c.id = n.channel_id \
                     WHERE a.id ", among!("$1"), " AND a.state = 'cooling' AND n.about_kind = 'approval' \
-                    AND n.purpose = 'cooling' AND n.status = 'delivered' AND n.delivered_at >= a.approved_at \
+                    AND n.purpose IN ('cooling', 'override_cooling') AND n.status = 'delivered' AND n.delivered_at >= a.approved_at \
                     AND n.delivered_at >= c.counts_from AND c.removed_at IS NULL \
-                    AND (c.device_id IS NULL OR c.device_id <> a.decided_by) ORDER BY n.delivered_at, n.id");
+                    AND (c.device_id IS NULL OR a.decided_by IS NULL OR c.device_id <> a.decided_by) ORDER BY n.delivered_at, n.id");
     TRANSFER_TAKEN = "SELECT count(*) FROM approvals WHERE backend_id = $1 AND transfer_id = $2 \
                       AND state IN ('pending', 'cooling', 'released', 'redeemed')";
     PENDING = "SELECT count(*) FROM approvals WHERE holder_id = $1 AND state = 'pending'";
@@ -220,7 +221,7 @@ crate::adapters::storage::statements! {
                 ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes";
     ENTRY = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE id = $1";
     APPROVE_ENTRY = "SELECT u.place, u.id, u.at, u.kind, u.salt, u.canonical, u.leaf_hash FROM evidence e \
-                     JOIN audit u ON u.id = e.change_id WHERE e.approval_id = $1 AND u.kind = 'approval.approved' \
+                     JOIN audit u ON u.id = e.change_id WHERE e.approval_id = $1 AND u.kind IN ('approval.approved', 'override.carried_out') \
                      ORDER BY u.place LIMIT 1";
     // The size before its batch, and how many entries of the batch come before it.
     LEAF_INDEX = "SELECT c.previous + (SELECT count(*) FROM audit u WHERE u.place < $1 AND u.place > \

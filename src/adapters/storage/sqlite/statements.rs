@@ -12,14 +12,15 @@ crate::adapters::storage::statements! {
             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, min(p.slot) \
             FROM places p WHERE NOT EXISTS (SELECT 1 FROM approvals a \
             WHERE a.holder_id = $3 AND a.state = 'pending' AND a.slot = p.slot) \
+            AND NOT EXISTS (SELECT 1 FROM freezes f WHERE f.holder_id = $3 AND f.ended_at IS NULL) \
             HAVING min(p.slot) IS NOT NULL ON CONFLICT DO NOTHING";
     // $17 is the time by the database's clock.
     MOVE = "UPDATE approvals SET state = $3, reason = $4, version = $5, expires_at = $6, cooling_until = $7, \
             approved_at = $8, redeem_until = $9, due_at = $10, decided_by = $11, body = $12, seal = $13, \
             receipt = coalesce($14, receipt) \
-            WHERE id = $1 AND version = $2 AND ($15 IS NULL OR $15 <= $17) AND ($16 IS NULL OR $17 < $16)";
-    PROVE = "UPDATE devices SET counter = $2, failures = 0 WHERE id = $1 AND locked_at IS NULL \
-             AND removed_at IS NULL AND ($2 > counter OR ($2 = 0 AND counter = 0))";
+            WHERE id = $1 AND version = $2 AND ($15 IS NULL OR $15 <= $17) AND ($16 IS NULL OR $17 < $16) \
+            AND ($3 NOT IN ('cooling', 'released', 'redeemed') OR NOT EXISTS (SELECT 1 FROM freezes f \
+            WHERE f.holder_id = approvals.holder_id AND f.ended_at IS NULL))";
     LEASE_NOTICES = "UPDATE notices SET next_at = $3, fence = fence + 1 WHERE id IN (SELECT id FROM notices \
                      WHERE next_at IS NOT NULL AND next_at <= $2 ORDER BY next_at, id LIMIT $1) \
                      RETURNING id, holder_id, channel_id, purpose, about_kind, about_id, attempts, fence, \

@@ -7,7 +7,7 @@ use sqlx::{Connection as _, SqliteConnection, Transaction};
 use tokio::sync::Mutex;
 
 use super::shared::add::{consequences, remembered};
-use super::shared::{rare, statements as sql};
+use super::shared::{override_sql as overrides_sql, rare, statements as sql};
 use super::{BEGIN, DatabaseClock, Db, own};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::committer::{Outcome, Writer};
@@ -133,6 +133,10 @@ async fn open(connection: &mut SqliteConnection, row: &ApprovalRow, remember: &R
     if taken > 0 {
         return Err(Refused::Duplicate(Unique::TransferId).into());
     }
+    let frozen = sqlx::query_scalar::<Db, i64>(overrides_sql::HOLDING).bind(columns.holder_id);
+    if frozen.fetch_one(&mut *connection).await? > 0 {
+        return Err(Refused::Frozen.into());
+    }
     let pending = sqlx::query_scalar::<Db, i64>(sql::PENDING).bind(columns.holder_id).fetch_one(connection).await?;
     let full = pending >= i64::from(PENDING_AT_ONCE);
     Err(if full { Refused::Cap } else { Refused::Duplicate(Unique::Other) }.into())
@@ -162,7 +166,8 @@ async fn transition(connection: &mut SqliteConnection, moved: &Moved, now: Times
         .await?;
     touched(changed.rows_affected())?;
     if let Some(proof) = moved.proof {
-        let proved = sqlx::query::<Db>(own::PROVE).bind(proof.device.uuid()).bind(i64::from(proof.counter));
+        let proved =
+            sqlx::query::<Db>(overrides_sql::PROVE_BESIDE).bind(proof.device.uuid()).bind(i64::from(proof.counter));
         touched(proved.execute(connection).await?.rows_affected())?;
     }
     Ok(())

@@ -10,7 +10,7 @@ fn ask(approval: Approval, who: &Deciding<'_>, now: Timestamp) -> Result<(Distin
     assert_eq!(answer.err(), approved.as_ref().err().copied(), "asking and doing differ");
     if let (Ok((distinct, hold)), Ok(done)) = (answer, approved) {
         let decision = done.approval.state.decision().expect("it is cooling");
-        assert_eq!((decision.distinct, decision.hold, decision.approved_at), (distinct, hold, now));
+        assert_eq!((decision.distinct(), decision.hold, decision.approved_at), (Some(distinct), hold, now));
     }
     answer
 }

@@ -177,7 +177,7 @@ fn check(before: &Approval, step: &Step, done: &Transition, now: Timestamp) -> R
             prop_assert!(now < before.expires_at);
             prop_assert_eq!(done.guard.before, Some(before.expires_at.min(now + 2 * SECOND)));
             let watched = before.watcher != Watcher::Nobody;
-            prop_assert_eq!(decision.distinct == Distinct::Observed, watched);
+            prop_assert_eq!(decision.distinct() == Some(Distinct::Observed), watched);
             prop_assert!(watched || before.terms.unproved != Unproved::Refuse);
             prop_assert!(decision.hold >= before.terms.hold);
             prop_assert_eq!(*cooling_until, now + decision.hold);

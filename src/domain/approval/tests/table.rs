@@ -109,7 +109,7 @@ fn a_watched_approval_is_signed_with_the_shorter_hold_and_says_so() {
     else {
         panic!("it isn't cooling");
     };
-    assert_eq!((decision.distinct, decision.hold), (Distinct::Observed, 15 * MINUTE));
+    assert_eq!((decision.distinct(), decision.hold), (Some(Distinct::Observed), 15 * MINUTE));
     assert_eq!(cooling_until, APPROVED + 15 * MINUTE);
 }
 

@@ -15,6 +15,7 @@ pub const PROBLEMS: &[Kind] = &[
     Kind::NoDevice,
     Kind::NoChannel,
     Kind::TooManyPending,
+    Kind::HolderFrozen,
     Kind::DuplicateTransfer,
     Kind::Conflict,
     Kind::OutcomeUnknown,

@@ -9,8 +9,14 @@ use crate::web::extract::{Authenticated, IdempotencyHeader, Key, NoBody, NoQuery
 use crate::web::problem::Kind;
 use crate::web::qr::qr_svg;
 
-pub const PROBLEMS: &[Kind] =
-    &[Kind::UnknownHolder, Kind::AlreadyEnrolled, Kind::NoChannel, Kind::Conflict, Kind::OutcomeUnknown];
+pub const PROBLEMS: &[Kind] = &[
+    Kind::UnknownHolder,
+    Kind::AlreadyEnrolled,
+    Kind::NoChannel,
+    Kind::HolderFrozen,
+    Kind::Conflict,
+    Kind::OutcomeUnknown,
+];
 
 /// Ask for an enrolment
 ///

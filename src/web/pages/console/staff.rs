@@ -118,7 +118,8 @@ pub struct Side {
 impl Side {
     /// Every line, so that what stays is seen to stay.
     pub fn compare(before: Option<&FormValues>, after: &FormValues) -> Vec<Self> {
-        let line = |label, read: fn(&FormValues) -> String| Self { label, before: before.map(read), after: read(after) };
+        let line =
+            |label, read: fn(&FormValues) -> String| Self { label, before: before.map(read), after: read(after) };
         vec![
             line("Name", |values| values.name.clone()),
             line("Group", |values| values.group.clone()),

@@ -142,7 +142,7 @@ impl Checks {
         let Act::Decide { seat, hand, .. } = act else { return nobody(act, before) };
         let evidence = |ok: bool, what: &str| must(ok, EVIDENCE, || format!("{what}: {act:?}"));
         evidence(*hand == Hand::Own, "somebody without both keys decided")?;
-        let Some(gear) = run.cast.gear.iter().find(|gear| gear.id == decision.device) else {
+        let Some(gear) = run.cast.gear.iter().find(|gear| Some(gear.id) == decision.device()) else {
             return Err(Broken { rule: EVIDENCE, what: "an unknown device decided".to_owned() });
         };
         evidence(run.cast.seats[*seat].gear.is_some_and(|own| run.cast.gear[own].id == gear.id), "another browser")?;
@@ -155,7 +155,7 @@ impl Checks {
         evidence(gear.assurance >= before.terms.assurance, "too weak a passkey decided")?;
         let watched = before.watcher != Watcher::Nobody;
         evidence(watched || before.terms.unproved != Unproved::Refuse, "nobody was compared")?;
-        evidence((decision.distinct == Distinct::Observed) == watched, "the comparison isn't as it was")?;
+        evidence((decision.distinct() == Some(Distinct::Observed)) == watched, "the comparison isn't as it was")?;
         evidence(decision.hold >= before.terms.hold, "the hold is too short")?;
 
         let Some(Evidence::Approve { preimage, assertion, device_key, device_signature, .. }) = &stored.change.evidence
@@ -191,7 +191,7 @@ fn was_told(run: &Run, life: &Life, decision: &Decision, told: &Told) -> Result<
     let channel = &run.cast.channels[index];
     let say = |ok: bool, what: &str| must(ok, TOLD, || format!("{what}: {told:?}"));
     say(channel.holder == life.approval.holder, "somebody else")?;
-    say(channel.device != Some(decision.device), "on the device that decided")?;
+    say(channel.device.is_none() || channel.device != decision.device(), "on the device that decided")?;
     say(told.delivered_at >= decision.approved_at, "before the approve")?;
     say(channel.counts_from <= told.delivered_at, "on a channel that didn't count yet")?;
     let since = life.approved_at.unwrap_or(run.clock.now()) - MAX_SKEW;

@@ -5,7 +5,7 @@ use countersign::domain::backend::Remembered;
 use countersign::domain::device::Device;
 use countersign::domain::holder::PENDING_AT_ONCE;
 use countersign::domain::webhook::MAX_ENDPOINTS;
-use countersign::domain::{LinkId, Timestamp};
+use countersign::domain::{HolderId, LinkId, Timestamp};
 use countersign::ports::change::DeviceProof;
 use countersign::ports::store::Unique;
 use countersign::ports::{Change, CommitError, Effect};
@@ -27,8 +27,12 @@ fn unique(is_new: bool, what: Unique) -> Checked {
     if is_new { Ok(()) } else { Err(CommitError::Duplicate(what)) }
 }
 
-fn holds(condition: bool) -> Checked {
+pub fn holds(condition: bool) -> Checked {
     if condition { Ok(()) } else { Err(CommitError::Conflict) }
+}
+
+pub fn not_frozen(record: &Record, holder: HolderId) -> Checked {
+    if record.holding(holder).is_none() { Ok(()) } else { Err(CommitError::Frozen) }
 }
 
 fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
@@ -44,6 +48,7 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
                 other.backend == approval.backend && holds_it && other.details.transfer().transfer_id == *transfer_id
             });
             unique(!taken, Unique::TransferId)?;
+            not_frozen(record, approval.holder)?;
             if record.pending(approval.holder) < PENDING_AT_ONCE { Ok(()) } else { Err(CommitError::Cap) }
         }
         Effect::Transition { transition, proof, .. } => {
@@ -51,6 +56,11 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             holds(row.approval.version == transition.from)?;
             holds(transition.guard.not_before.is_none_or(|bound| bound <= now))?;
             holds(transition.guard.before.is_none_or(|bound| now < bound))?;
+            let tightens = !matches!(
+                transition.approval.state.name(),
+                StateName::Cooling | StateName::Released | StateName::Redeemed
+            );
+            holds(tightens || record.holding(transition.approval.holder).is_none())?;
             proof.map_or(Ok(()), |proof| proof_holds(record, proof))
         }
         Effect::AddHolder { holder, channels, remember } => {
@@ -62,6 +72,7 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
         Effect::AddChannel(new) => unique(!record.channels.contains_key(&new.channel.id), Unique::Other),
         Effect::AddLink { link, remember } => {
             key_is_new(record, remember)?;
+            not_frozen(record, link.holder)?;
             let is_new = record.links.values().all(|other| other.id != link.id && other.token_hash != link.token_hash);
             unique(is_new, Unique::Other)
         }
@@ -84,6 +95,11 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             unique(!record.backends.contains_key(&backend.id) && key_is_free(record, key), Unique::Other)
         }
         Effect::AddKey(key) => unique(key_is_free(record, key), Unique::Other),
+        Effect::Freeze { step, proof } => {
+            record.freeze_fits(step, now)?;
+            proof.map_or(Ok(()), |proof| proof_holds(record, proof))
+        }
+        Effect::Override(write) => record.override_fits(write, now),
         Effect::RevokeKey { key, .. } => holds(record.keys.get(key).is_some_and(|key| key.revoked_at.is_none())),
         Effect::Staff(effect) => super::staff::check(&record.staff, effect, now),
     }
@@ -97,7 +113,7 @@ fn key_is_free(record: &Record, key: &countersign::domain::backend::ApiKey) -> b
     record.keys.values().all(|other| other.id != key.id && other.hash != key.hash)
 }
 
-fn proof_holds(record: &Record, proof: DeviceProof) -> Checked {
+pub fn proof_holds(record: &Record, proof: DeviceProof) -> Checked {
     let device = record.devices.get(&proof.device).ok_or(CommitError::Conflict)?;
     let risen = proof.counter > device.counter || (proof.counter == 0 && device.counter == 0);
     holds(device.is_live() && risen)
@@ -107,6 +123,7 @@ fn enrols(record: &Record, link: LinkId, device: &Device, now: Timestamp) -> Che
     let link = record.links.get(&link).ok_or(CommitError::Conflict)?;
     holds(link.ended_at.is_none() && now < link.expires_at && link.holder == device.body.holder)?;
     holds(record.holders.get(&link.holder).is_some_and(|holder| holder.enrolled_at.is_none()))?;
+    not_frozen(record, link.holder)?;
     let credential_is_new = |other: &Device| other.body.credential_id != device.body.credential_id;
     unique(record.devices.values().all(credential_is_new), Unique::Credential)?;
     unique(!record.devices.contains_key(&device.body.id), Unique::Other)

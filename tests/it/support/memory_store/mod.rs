@@ -6,6 +6,7 @@
 
 mod check;
 mod log;
+mod overrides;
 mod read;
 mod record;
 mod staff;

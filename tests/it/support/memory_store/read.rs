@@ -43,6 +43,7 @@ impl Record {
             remembered: self.remembered(backend, key).cloned(),
             pending: id.map_or(0, |id| self.pending(id)),
             devices: live.map(|_| 1).sum(),
+            freezes: id.map_or(0, |id| self.holding(id).iter().map(|_| 1).sum()),
             holder,
         }
     }
@@ -93,8 +94,9 @@ impl Record {
                 continue;
             };
             let after_it = delivered_at >= decision.approved_at;
-            let counts = new.channel.counts_from <= delivered_at && new.channel.device != Some(decision.device);
-            let about_cooling = row.notice.purpose == Purpose::Cooling;
+            let counts = new.channel.counts_from <= delivered_at
+                && (new.channel.device.is_none() || new.channel.device != decision.device());
+            let about_cooling = matches!(row.notice.purpose, Purpose::Cooling | Purpose::OverrideCooling);
             if row.status == NoticeStatus::Delivered && about_cooling && after_it && counts {
                 counting.push(Told { channel: new.channel.id, delivered_at });
             }

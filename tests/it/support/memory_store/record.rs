@@ -23,6 +23,7 @@ use countersign::ports::log::Signed;
 #[derive(Debug, Default)]
 pub struct Record {
     pub backends: BTreeMap<BackendId, Backend>,
+    pub overrides: super::overrides::Overrides,
     pub keys: BTreeMap<KeyId, ApiKey>,
     /// By backend and the text of the idempotency key.
     pub remembered: BTreeMap<(BackendId, String), Remembered>,

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use countersign::domain::details::Digest;
 use countersign::domain::device::Blob;
-use countersign::domain::ids::{
-    DirectoryKeyId, HolderId, InviteId, SessionId, StaffChangeId, StaffId, ViewId,
-};
+use countersign::domain::ids::{DirectoryKeyId, HolderId, InviteId, SessionId, StaffChangeId, StaffId, ViewId};
 use countersign::domain::staff::change::StaffChange;
 use countersign::domain::staff::directory::DirectoryKey;
 use countersign::domain::staff::invite::Invite;
@@ -53,7 +51,7 @@ impl StaffRecord {
         holds(self.people.get(&acting.staff).is_some_and(|person| person.may(acting.role, now)))
     }
 
-    fn proves(&self, proof: &PasskeyProof, now: Timestamp) -> Checked {
+    pub fn proves(&self, proof: &PasskeyProof, now: Timestamp) -> Checked {
         let person = self.people.get(&proof.staff).ok_or(CommitError::Conflict)?;
         holds(proof.role.map_or_else(|| person.check(now).is_ok(), |role| person.may(role, now)))?;
         let passkey = self.passkeys.get(&proof.credential_id.0).ok_or(CommitError::Conflict)?;
@@ -79,7 +77,7 @@ impl StaffRecord {
         holds(self.changes.get(&id).is_some_and(|change| change.version == version))
     }
 
-    fn count_passkey(&mut self, proof: &PasskeyProof) {
+    pub fn count_passkey(&mut self, proof: &PasskeyProof) {
         if let Some(passkey) = self.passkeys.get_mut(&proof.credential_id.0) {
             passkey.counter = proof.counter;
         }

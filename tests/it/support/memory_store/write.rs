@@ -126,6 +126,20 @@ fn effect(record: &mut Record, effect: Effect, now: Timestamp) -> Option<Approva
         Effect::AddKey(key) => {
             record.keys.insert(key.id, key);
         }
+        Effect::Freeze { step, proof } => {
+            if let Some(proof) = proof
+                && let Some(device) = record.devices.get_mut(&proof.device)
+            {
+                device.counter = proof.counter;
+                device.failures = 0;
+            }
+            record.put_freeze(&step, now);
+        }
+        Effect::Override(write) => {
+            let about = write.step.case.request.kind.approval();
+            record.put_override(*write, now);
+            return about;
+        }
         Effect::RevokeKey { key, at } => {
             if let Some(key) = record.keys.get_mut(&key) {
                 key.revoked_at = Some(at);

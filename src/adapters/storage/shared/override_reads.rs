@@ -1,0 +1,98 @@
+//! Reads of freezes and override requests. Every one that leaves this module had its seal checked.
+
+use async_trait::async_trait;
+use sqlx::FromRow;
+
+use super::override_sql as own;
+use super::{Db, TheStore};
+use crate::adapters::storage::at::At;
+use crate::adapters::storage::failure::{reading, unavailable};
+use crate::adapters::storage::rows::channel::ChannelRow;
+use crate::adapters::storage::rows::overrides::{FreezeRow, OverrideRow};
+use crate::domain::approval::Told;
+use crate::domain::freeze::Freeze;
+use crate::domain::ids::{FreezeId, HolderId, OverrideId};
+use crate::domain::override_request::OverrideRequest;
+use crate::domain::time::Timestamp;
+use crate::ports::overrides::OverrideStore;
+use crate::ports::store::StoreError;
+
+const FREEZES: &str = "freezes";
+const OVERRIDES: &str = "overrides";
+
+#[derive(FromRow)]
+struct ToldRow {
+    told_at: At,
+    #[sqlx(flatten)]
+    channel: ChannelRow,
+}
+
+#[async_trait]
+impl OverrideStore for TheStore {
+    async fn freeze(&self, holder: HolderId) -> Result<Option<Freeze>, StoreError> {
+        let query = sqlx::query_as::<Db, FreezeRow>(own::FREEZE).bind(holder.uuid());
+        let row = query.fetch_optional(self.reads()).await.map_err(reading(FREEZES))?;
+        row.map(|row| row.read(self.seals())).transpose()
+    }
+
+    async fn freezes_due(&self, before: Timestamp, limit: u32) -> Result<Vec<Freeze>, StoreError> {
+        let query = sqlx::query_as::<Db, FreezeRow>(own::FREEZES_DUE).bind(At(before)).bind(i64::from(limit));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading(FREEZES))?;
+        rows.into_iter().map(|row| row.read(self.seals())).collect()
+    }
+
+    async fn freezes_unsettled(&self, limit: u32) -> Result<Vec<Freeze>, StoreError> {
+        let query = sqlx::query_as::<Db, FreezeRow>(own::FREEZES_UNSETTLED).bind(i64::from(limit));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading(FREEZES))?;
+        rows.into_iter().map(|row| row.read(self.seals())).collect()
+    }
+
+    async fn settle_freeze(&self, id: FreezeId, at: Timestamp) -> Result<(), StoreError> {
+        let query = sqlx::query::<Db>(own::SETTLE_FREEZE).bind(id.uuid()).bind(At(at));
+        query.execute(&mut *self.writer().await?).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn override_request(&self, id: OverrideId) -> Result<Option<OverrideRequest>, StoreError> {
+        let query = sqlx::query_as::<Db, OverrideRow>(own::OVERRIDE).bind(id.uuid());
+        let row = query.fetch_optional(self.reads()).await.map_err(reading(OVERRIDES))?;
+        row.map(|row| row.read(self.seals())).transpose()
+    }
+
+    async fn overrides(&self, limit: u32) -> Result<Vec<OverrideRequest>, StoreError> {
+        let query = sqlx::query_as::<Db, OverrideRow>(own::OVERRIDES).bind(i64::from(limit));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading(OVERRIDES))?;
+        rows.into_iter().map(|row| row.read(self.seals())).collect()
+    }
+
+    async fn overrides_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<OverrideRequest>, StoreError> {
+        let query =
+            sqlx::query_as::<Db, OverrideRow>(own::OVERRIDES_OF_HOLDER).bind(holder.uuid()).bind(i64::from(limit));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading(OVERRIDES))?;
+        rows.into_iter().map(|row| row.read(self.seals())).collect()
+    }
+
+    async fn overrides_due(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Result<OverrideRequest, StoreError>>, StoreError> {
+        let query = sqlx::query_as::<Db, OverrideRow>(own::OVERRIDES_DUE).bind(At(before)).bind(i64::from(limit));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading(OVERRIDES))?;
+        Ok(rows.into_iter().map(|row| row.read(self.seals())).collect())
+    }
+
+    async fn override_told(&self, id: OverrideId) -> Result<Option<Told>, StoreError> {
+        let query = sqlx::query_as::<Db, ToldRow>(own::OVERRIDE_TOLD).bind(id.uuid());
+        let rows = query.fetch_all(self.reads()).await.map_err(reading("notices"))?;
+        for row in rows {
+            match row.channel.read(self.seals()) {
+                Ok(channel) => {
+                    return Ok(Some(Told { channel: channel.id, delivered_at: row.told_at.into() }));
+                }
+                Err(error) => tracing::error!(%error, "a channel that seems to have told a holder isn't believed"),
+            }
+        }
+        Ok(None)
+    }
+}

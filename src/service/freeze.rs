@@ -1,0 +1,188 @@
+//! "This wasn't me": freezes a holder, and cancels everything of theirs that isn't final. From a link in a notice, on an
+//! enrolled device, or by staff. Next: [`super::lift`], or an override `unfreeze`.
+//!
+//! It takes two steps, so that nothing can slip by. The freeze is committed first; from then on no statement that begins
+//! opens, approves, enrols, releases or redeems anything of this holder. Then whatever lives is read and cancelled, one
+//! commit each, with its webhook. A redeem that began before the freeze was committed saw an approval that the reading
+//! sees as well, so one of the two has the row first, and the other meets a newer version. The answer comes after that.
+//! What a crash leaves over, or what was being opened at that very moment, [`settle`] cancels.
+
+use std::time::Duration;
+
+use super::staff::{SignedIn, look};
+use super::{Browser, Context, Error, commit, links, notify};
+use crate::domain::approval::{Actor, Approval, CancelReason};
+use crate::domain::audit::Facts;
+use crate::domain::channel::Purpose;
+use crate::domain::freeze::{Freeze, FreezeReason, FreezeState, FreezeStep};
+use crate::domain::ids::{FreezeId, HolderId, ViewId};
+use crate::domain::staff::Reason;
+use crate::domain::time::Timestamp;
+use crate::ports::store::CommitError;
+use crate::ports::{Change, Effect};
+
+/// Approvals of one holder that are read at once.
+const PAGE: u32 = 100;
+/// Rows that a worker looks at in one turn.
+const BATCH: u32 = 100;
+/// No statement takes longer than this: what was being opened when the freeze was committed is to be seen by then.
+const SETTLED_AFTER: Duration = Duration::from_secs(60);
+
+/// Whoever holds the link in a notice about an approval says that it wasn't them.
+///
+/// # Errors
+/// [`Error::NotFound`] for anything that isn't a cancel link.
+pub async fn by_cancel_link(cx: &Context, token: &str) -> Result<Freeze, Error> {
+    let id = links::open_cancel(cx, token)?;
+    let approval = cx.store.approval(id).await?.ok_or(Error::NotFound)?;
+    freeze(cx, approval.holder, FreezeReason::Link, Actor::Link, Facts::new()).await
+}
+
+/// Whoever holds the link in a notice about a freeze locks again.
+///
+/// # Errors
+/// [`Error::NotFound`] for anything that isn't such a link.
+pub async fn by_lock_link(cx: &Context, token: &str) -> Result<Freeze, Error> {
+    let holder = links::open_lock(cx, token)?;
+    cx.store.holder_by_id(holder).await?.ok_or(Error::NotFound)?;
+    freeze(cx, holder, FreezeReason::Link, Actor::Link, Facts::new()).await
+}
+
+/// The holder locks on an enrolled device; a locked one may, too. No ceremony: tightening is instant.
+///
+/// # Errors
+/// [`Error::UnknownDevice`].
+pub async fn by_device(cx: &Context, browser: &Browser) -> Result<Freeze, Error> {
+    let device = browser.device(cx).await?;
+    let by = Actor::Device(device.body.id);
+    freeze(cx, device.body.holder, FreezeReason::Device, by, Facts::new()).await
+}
+
+/// An agent freezes the holder whom they look at, with a reason. So many a day.
+///
+/// # Errors
+/// [`Error::NotInRole`] for somebody who isn't an agent; [`Error::NotFound`] without a look at the holder that lasts;
+/// [`Error::DailyCap`].
+pub async fn by_staff(cx: &Context, by: &SignedIn, view: ViewId, reason: &Reason) -> Result<Freeze, Error> {
+    let view = look::own(cx, by, view).await?;
+    let facts = by.facts([("said", reason.to_string())]);
+    freeze(cx, view.holder, FreezeReason::Staff, by.actor(), facts).await
+}
+
+async fn freeze(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, facts: Facts) -> Result<Freeze, Error> {
+    let frozen = begin(cx, holder, why, by, facts).await?;
+    stop_everything(cx, &frozen).await?;
+    Ok(frozen)
+}
+
+async fn begin(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, facts: Facts) -> Result<Freeze, Error> {
+    for _ in 0..commit::ATTEMPTS {
+        let now = cx.now();
+        let step = match cx.store.freeze(holder).await? {
+            None => Freeze::begin(cx.id(FreezeId::new, now), holder, why, by, now),
+            Some(known) => match known.clone().again(why, by, now) {
+                Some(step) => step,
+                None => return Ok(known),
+            },
+        };
+        let channels = cx.store.channels(holder).await?;
+        let mut facts = facts.clone();
+        // An alert: whoever watches the log is to be woken.
+        facts.insert("severity", "high".to_owned());
+        facts.insert("why", why.as_str().to_owned());
+        let notices = notify::freeze(cx, &step.freeze, Purpose::Frozen, &channels, now);
+        let entry = cx.entry("holder.frozen", by, &[&holder, &step.freeze.id], facts, now)?;
+        let frozen = step.freeze.clone();
+        let mut change = Change::new(entry, Effect::Freeze { step: Box::new(step), proof: None });
+        change.notices = notices;
+        match cx.store.commit(change).await {
+            Ok(()) => {
+                tracing::warn!(holder.id = %holder, why = why.as_str(), "a holder was frozen");
+                metrics::counter!("countersign_freezes_total", "why" => why.as_str()).increment(1);
+                return Ok(frozen);
+            }
+            Err(CommitError::Conflict) => {}
+            Err(CommitError::Cap) => {
+                commit::refused(cx, "freeze.refused", by, &[&holder], "daily_cap", now).await;
+                return Err(Error::DailyCap);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Conflict)
+}
+
+/// Cancels whatever of the holder isn't final. Done when a reading finds nothing.
+async fn stop_everything(cx: &Context, frozen: &Freeze) -> Result<(), Error> {
+    loop {
+        let all = cx.store.approvals_of_holder(frozen.holder, PAGE).await?;
+        let live: Vec<Approval> = all.into_iter().filter(|approval| !approval.state.name().is_final()).collect();
+        if live.is_empty() {
+            return Ok(());
+        }
+        for approval in live {
+            stop_one(cx, frozen, approval).await?;
+        }
+    }
+}
+
+async fn stop_one(cx: &Context, frozen: &Freeze, approval: Approval) -> Result<(), Error> {
+    for _ in 0..commit::ATTEMPTS {
+        let Some(case) = cx.store.case(approval.id).await? else { return Ok(()) };
+        if case.approval.state.name().is_final() {
+            return Ok(());
+        }
+        let now = cx.now();
+        let transition = case.approval.cancel(CancelReason::HolderFrozen, frozen.by, now)?;
+        let facts = Facts::from([("freeze", frozen.id.to_string())]);
+        let with = commit::With { endpoints: &case.endpoints, facts, ..commit::With::default() };
+        match commit::transition(cx, transition, frozen.by, with, now).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Conflict)
+}
+
+/// A worker's turn: ends what is over, and cancels what a freeze left over. Gives how many freezes moved.
+///
+/// # Errors
+/// [`Error::Store`] when the record can't be read.
+pub async fn turn(cx: &Context) -> Result<usize, Error> {
+    let mut moved = 0;
+    let now = cx.store.now().await?;
+    for frozen in cx.store.freezes_due(now, BATCH).await? {
+        if let Some(step) = frozen.fall_due(cx.now()) {
+            moved += usize::from(end(cx, step).await?);
+        }
+    }
+    for frozen in cx.store.freezes_unsettled(BATCH).await? {
+        settle(cx, &frozen, now).await?;
+    }
+    Ok(moved)
+}
+
+/// Cancels what came to light after a freeze, and after a while takes it off the list.
+async fn settle(cx: &Context, frozen: &Freeze, now: Timestamp) -> Result<(), Error> {
+    stop_everything(cx, frozen).await?;
+    if now >= frozen.at + SETTLED_AFTER {
+        cx.store.settle_freeze(frozen.id, now).await?;
+    }
+    Ok(())
+}
+
+async fn end(cx: &Context, step: FreezeStep) -> Result<bool, Error> {
+    let now = cx.now();
+    let FreezeState::Ended { how, .. } = step.freeze.state else { return Ok(false) };
+    let facts = Facts::from([("how", how.as_str().to_owned())]);
+    let objects: [&(dyn std::fmt::Display + Sync); 2] = [&step.freeze.holder, &step.freeze.id];
+    let entry = cx.entry("holder.unfrozen", Actor::Service, &objects, facts, now)?;
+    let effect = Effect::Freeze { step: Box::new(step), proof: None };
+    match cx.store.commit(Change::new(entry, effect)).await {
+        Ok(()) => Ok(true),
+        // Somebody locked again, or the database's clock is behind: the next turn finds out.
+        Err(CommitError::Conflict) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

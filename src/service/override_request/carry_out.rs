@@ -1,0 +1,89 @@
+//! A worker's turn: silence ends a request, a signer who left ends it, a first delivered notice starts its hold, and the
+//! end of the hold carries it out, in one commit with what it does, guarded by the database's clock.
+
+use super::{change, signers};
+use crate::domain::approval::{Actor, Approval};
+use crate::domain::audit::Facts;
+use crate::domain::override_request::transitions::{Carry, Due};
+use crate::domain::override_request::{Kind, OverrideRequest, VoidReason};
+use crate::ports::overrides::Also;
+use crate::ports::store::CommitError;
+use crate::service::{Context, Error};
+
+/// Rows that a worker looks at in one turn.
+const BATCH: u32 = 100;
+
+/// Looks at what is due. Gives how many moved.
+///
+/// # Errors
+/// [`Error::Store`] when the record can't be read.
+pub async fn turn(cx: &Context) -> Result<usize, Error> {
+    let now = cx.store.now().await?;
+    let mut moved = 0;
+    for case in cx.store.overrides_due(now, BATCH).await? {
+        // A forged or corrupt row is never carried out, and doesn't hold up its neighbours.
+        match case {
+            Ok(case) => moved += usize::from(one(cx, case).await?),
+            Err(error) => tracing::error!(error = %error, "a stored override request was refused"),
+        }
+    }
+    Ok(moved)
+}
+
+async fn one(cx: &Context, case: OverrideRequest) -> Result<bool, Error> {
+    let people = signers(cx, &case).await?;
+    let told = cx.store.override_told(case.id()).await?;
+    let now = cx.now();
+    let (id, holder) = (case.id(), case.request.holder);
+    let Due::Now(mut step, carry) = case.clone().fall_due(&people, told, now) else { return Ok(false) };
+    let also = match carry {
+        None => Also::Nothing,
+        Some(carry) => match what(cx, &carry).await? {
+            Some(also) => also,
+            None => {
+                *step = case.void(VoidReason::TargetGone, now)?;
+                Also::Nothing
+            }
+        },
+    };
+    let event = step.event;
+    let change = change(cx, *step, also, Actor::Service, Facts::new(), now)?;
+    match cx.store.commit(change).await {
+        Ok(()) => {
+            tracing::info!(override.id = %id, holder.id = %holder, event = event.as_str(), "an override went on");
+            metrics::counter!("countersign_overrides_total", "event" => event.as_str()).increment(1);
+            Ok(true)
+        }
+        // Somebody was faster, a signer left in between, or the database's clock is behind: the next turn finds out.
+        Err(CommitError::Conflict) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What carrying it out does; nothing when what was signed about is gone.
+async fn what(cx: &Context, carry: &Carry) -> Result<Option<Also>, Error> {
+    Ok(match carry.kind() {
+        // Carried out with its second signature; the transfer cools off itself.
+        Kind::ApproveForHolder { .. } => None,
+        Kind::Unfreeze { .. } => {
+            let freeze = cx.store.freeze(carry.holder()).await?;
+            freeze.and_then(|freeze| freeze.unfreeze(carry, cx.now()).ok()).map(|step| Also::Freeze(Box::new(step)))
+        }
+        Kind::ResetDevices => Some(Also::ResetDevices(Box::new(carry.clone()))),
+    })
+}
+
+/// Whether the two signatures under a transfer still count. Asked at the end of its hold: a signer who left, was moved
+/// or lost the role takes the signature with them.
+///
+/// # Errors
+/// [`Error::Store`] when the record can't be read.
+pub async fn still_signed(cx: &Context, approval: &Approval) -> Result<bool, Error> {
+    let Some(id) = approval.state.decision().and_then(|decision| decision.override_request()) else {
+        return Ok(true);
+    };
+    let Some(case) = cx.store.override_request(id).await? else { return Ok(false) };
+    let people = signers(cx, &case).await?;
+    let both = case.state.signatures().len() == 2 && case.request.kind.approval() == Some(approval.id);
+    Ok(both && case.signatures_stand(&people, cx.now()))
+}

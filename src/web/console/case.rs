@@ -1,0 +1,183 @@
+//! One override request: asked for from a look at a holder, shown with everything to decide on, signed, refused, drawn
+//! once more, stopped.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::failure::PageError;
+use super::signed_in::SignedIn;
+use super::{case_page, present};
+use crate::domain::ids::{OverrideId, ViewId};
+use crate::domain::override_request::{OverrideRequest, Refusal, Words};
+use crate::domain::staff::Reason;
+use crate::service::override_request::ask::{Ask, Wanted};
+use crate::service::override_request::{ask, draw, prompt, read, refuse, sign, stop};
+use crate::service::{Context, Error, freeze};
+use crate::web::device::failure::{html, see};
+use crate::web::pages::Template;
+use crate::web::pages::console::cases::CaseRow;
+use crate::web::problem::Problem;
+
+fn words(field: &'static str, text: &str) -> Result<Words, Error> {
+    let words = Words::parse(text.trim()).map_err(|error| Error::invalid(field, error))?;
+    let letters = words.as_str().chars().filter(|c| c.is_alphanumeric()).count();
+    let enough = letters >= crate::domain::override_request::MIN_WORDS;
+    if enough { Ok(words) } else { Err(Error::invalid(field, Refusal::TooFewWords)) }
+}
+
+fn id(path: &str) -> Result<OverrideId, Error> {
+    path.parse().map_err(|_| Error::NotFound)
+}
+
+fn shown(case: &OverrideRequest) -> HttpResponse {
+    see(&format!("/cases/{}", case.id()))
+}
+
+/// The form on a holder's page.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Form {
+    kind: String,
+    #[serde(default)]
+    approval: String,
+    reason: String,
+    /// Ids of disputed channels, with spaces between.
+    #[serde(default)]
+    disputed: String,
+}
+
+pub async fn ask(
+    cx: web::Data<Context>,
+    by: SignedIn,
+    path: web::Path<String>,
+    form: web::Form<Form>,
+) -> Result<HttpResponse, PageError> {
+    let view: ViewId = path.parse().map_err(|_| Error::NotFound)?;
+    let wanted = match form.kind.as_str() {
+        "approve_for_holder" => Wanted::ApproveForHolder(form.approval.parse().map_err(|_| Error::NotFound)?),
+        "unfreeze" => Wanted::Unfreeze,
+        "reset_devices" => Wanted::ResetDevices,
+        _ => return Err(Error::NotFound.into()),
+    };
+    let disputed: Result<Vec<_>, _> = form.disputed.split_whitespace().map(str::parse).collect();
+    let disputed = disputed.map_err(|_| Error::from(Refusal::UnknownChannel))?;
+    let asked = Ask { view, wanted, reason: words("reason", &form.reason)?, disputed };
+    Ok(shown(&ask::ask(&cx, &by, asked).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Why {
+    reason: String,
+}
+
+/// An agent freezes the holder whom they look at.
+pub async fn lock(
+    cx: web::Data<Context>,
+    by: SignedIn,
+    path: web::Path<String>,
+    form: web::Form<Why>,
+) -> Result<HttpResponse, PageError> {
+    let view: ViewId = path.parse().map_err(|_| Error::NotFound)?;
+    let reason = Reason::tidy(&form.reason).ok_or_else(|| Error::invalid("reason", "say why, in one line"))?;
+    freeze::by_staff(&cx, &by, view, &reason).await?;
+    Ok(see(&format!("/looks/{view}")))
+}
+
+pub async fn show(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>) -> Result<HttpResponse, PageError> {
+    let case = read::one(&cx, &by, id(&path)?).await?;
+    let page = case_page::page(&cx, &by, &case)?;
+    Ok(html(page.render().map_err(Error::internal)?))
+}
+
+/// What the page looks at to see whether it is still true.
+pub async fn status(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let case = read::one(&cx, &by, id(&path)?).await?;
+    Ok(HttpResponse::Ok().json(json!({"version": case_page::version(&case)})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checked {
+    checked: String,
+}
+
+pub async fn prompt(
+    cx: web::Data<Context>,
+    by: SignedIn,
+    path: web::Path<String>,
+    said: web::Json<Checked>,
+) -> Result<HttpResponse, Problem> {
+    let prompt = prompt::prompt(&cx, &by, id(&path)?, words("checked", &said.checked)?).await?;
+    Ok(HttpResponse::Ok().json(json!({
+        "options": prompt.options, "sealed": prompt.sealed, "expires_at": prompt.expires_at,
+    })))
+}
+
+/// A signed prompt. What was signed travels sealed, so that no field of a form can change it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signed {
+    sealed: String,
+    assertion: Value,
+}
+
+pub async fn sign(
+    cx: web::Data<Context>,
+    by: SignedIn,
+    path: web::Path<String>,
+    signed: web::Json<Signed>,
+) -> Result<HttpResponse, Problem> {
+    let case = sign::sign(&cx, &by, id(&path)?, &signed.sealed, &signed.assertion).await?;
+    let (location, state) = (format!("/cases/{}", case.id()), case.state.name().as_str());
+    Ok(HttpResponse::Ok().json(json!({"location": location, "state": state})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct No {
+    why: String,
+}
+
+pub async fn refuse(
+    cx: web::Data<Context>,
+    by: SignedIn,
+    path: web::Path<String>,
+    form: web::Form<No>,
+) -> Result<HttpResponse, PageError> {
+    Ok(shown(&refuse::refuse(&cx, &by, id(&path)?, words("why", &form.why)?).await?))
+}
+
+pub async fn redraw(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>) -> Result<HttpResponse, PageError> {
+    draw::redraw(&cx, &by, id(&path)?).await?;
+    // The case may not concern whoever asked for it any more.
+    Ok(see("/"))
+}
+
+pub async fn stop(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>) -> Result<HttpResponse, PageError> {
+    Ok(shown(&stop::by_staff(&cx, &by, id(&path)?).await?))
+}
+
+/// The cases of a person, for their first page: those that wait for them come first.
+///
+/// # Errors
+/// Those of the store.
+pub async fn mine(cx: &Context, by: &SignedIn) -> Result<Vec<CaseRow>, Error> {
+    let now = cx.now();
+    let mut rows = Vec::new();
+    for case in read::mine(cx, by).await? {
+        let approval = match case.request.kind.approval() {
+            Some(approval) => cx.store.approval(approval).await?,
+            None => None,
+        };
+        rows.push(case_page::row(&case, approval.as_ref(), by, now));
+    }
+    Ok(rows)
+}
+
+/// What the first page looks at.
+pub async fn all_status(cx: web::Data<Context>, by: SignedIn) -> Result<HttpResponse, Problem> {
+    let rows = mine(&cx, &by).await?;
+    Ok(HttpResponse::Ok().json(json!({"version": present::version(&rows)?})))
+}

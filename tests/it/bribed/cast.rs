@@ -1,0 +1,214 @@
+//! The people of these cases, as they have been for a month: an agent of a vendor who was bribed, and signers of three
+//! groups. They join past the two admins, because a month can't be waited for on a database's own clock; everything
+//! else they do over HTTP.
+
+use std::time::Duration;
+
+use countersign::domain::approval::Actor;
+use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
+use countersign::domain::channel::{Address, Channel};
+use countersign::domain::details::Digest;
+use countersign::domain::override_request::OverrideRequest;
+use countersign::domain::staff::invite::{INVITE_LIFE, Invite, Origin};
+use countersign::domain::staff::passkey::{Passkey, PasskeyBody};
+use countersign::domain::staff::{Role, Staff};
+use countersign::domain::{
+    ApprovalId, ChangeId, ChannelId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId, Timestamp,
+};
+use countersign::ports::change::NewChannel;
+use countersign::ports::secrets::BoxKey;
+use countersign::ports::staff::StaffEffect;
+use countersign::ports::store::NoticeOutcome;
+use countersign::ports::{Change, Effect};
+use serde_json::json;
+
+use crate::console::desk::{Desk, Reply};
+use crate::console::stage::{self, DAY, Stage};
+
+pub const CHECKED: &str = "Called back on the number on file, the voice matched the notes.";
+pub const REASON: &str = "Customer lost her phone on the train, completes on a house today.";
+
+pub struct Cast {
+    pub stage: Stage,
+    pub agent: Desk,
+    pub signers: Vec<Desk>,
+    pub holder: HolderId,
+    /// A channel that has been there for a month.
+    pub settled: ChannelId,
+}
+
+async fn apply(stage: &Stage, effect: Effect) {
+    let cx = &stage.cx;
+    let now = cx.now();
+    let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
+    let entry = AuditEntry::new(cx.id(ChangeId::new, now), now, cx.random(), &event).unwrap();
+    cx.store.commit(Change::new(entry, effect)).await.unwrap();
+}
+
+/// Somebody who made their passkey so long ago, signed in.
+pub async fn veteran(
+    stage: &Stage,
+    (name, group, employer): (&str, &str, &str),
+    roles: &[Role],
+    ago: Duration,
+    ends_at: Timestamp,
+) -> Desk {
+    let cx = &stage.cx;
+    let now = cx.now();
+    let since = now - ago;
+    let id = cx.id(StaffId::new, now);
+    let person = Staff::new(id, stage::profile(name, group, employer, roles, ends_at), since);
+    let invite = Invite {
+        id: cx.id(InviteId::new, now),
+        staff: id,
+        origin: Origin::Admins(cx.id(StaffChangeId::new, now)),
+        token_hash: Digest::of(id.bytes()),
+        created_at: now - Duration::from_secs(60),
+        opens_at: now - Duration::from_secs(60),
+        expires_at: now + INVITE_LIFE,
+        tries: 0,
+        ended_at: None,
+    };
+    let link = invite.id;
+    let add = StaffEffect::Add { staff: Box::new(person.clone()), invite };
+    apply(stage, Effect::Staff(Box::new(add))).await;
+    let mut desk = Desk::new(stage);
+    let ceremonies = &cx.console.as_ref().unwrap().ceremonies;
+    let challenge = Digest::of(id.bytes());
+    let options = ceremonies.discoverable_creation_options(&challenge, id, name).unwrap();
+    let registration = desk.authenticator.create(&options, &desk.origin).unwrap();
+    let made = ceremonies.register(&challenge, &registration).unwrap();
+    let body = PasskeyBody {
+        staff: id,
+        credential_id: made.id,
+        credential: made.credential,
+        assurance: made.assurance,
+        created_at: since,
+    };
+    let passkey = Passkey { body, counter: made.counter };
+    let staff = Box::new(person.enrolled(since));
+    apply(stage, Effect::Staff(Box::new(StaffEffect::Enrol { invite: link, staff, from: 1, passkey }))).await;
+    desk.staff = Some(id);
+    desk.sign_in().await.expect(200);
+    desk
+}
+
+impl Cast {
+    pub async fn new(stage: Stage) -> Self {
+        let far = stage.in_a_year();
+        let month = 30 * DAY;
+        let agent = veteran(&stage, ("Dana Okafor", "support", "Teleplus"), &[Role::Agent], month, far).await;
+        let mut signers = Vec::new();
+        for who in [
+            ("Jonas Weber", "risk", "in-house"),
+            ("Amir Haddad", "fraud", "in-house"),
+            ("Ines Sol", "desk", "Teleplus"),
+        ] {
+            signers.push(veteran(&stage, who, &[Role::Signer], month, far).await);
+        }
+        let (holder, _) = stage.holder("u-1").await;
+        let mut cast = Self { settled: ChannelId::from_uuid(holder.uuid()), stage, agent, signers, holder };
+        cast.settled = cast.channel(month).await;
+        cast
+    }
+
+    /// A mailbox of the holder that was registered so long ago.
+    pub async fn channel(&self, ago: Duration) -> ChannelId {
+        let cx = &self.stage.cx;
+        let now = cx.now();
+        let id = cx.id(ChannelId::new, now);
+        let address = Address::email("marta@example.org").unwrap();
+        let plain = serde_json::to_vec(&address).unwrap();
+        let channel = Channel {
+            id,
+            holder: self.holder,
+            kind: address.kind(),
+            device: None,
+            masked: address.masked(),
+            created_at: now - ago,
+            counts_from: now - ago,
+        };
+        let sealed_address = cx.secrets.seal(BoxKey::Address, id.bytes(), &plain);
+        apply(&self.stage, Effect::AddChannel(NewChannel { channel, sealed_address })).await;
+        id
+    }
+
+    /// The agent looks at the holder.
+    pub async fn look(&self) -> String {
+        self.look_at("u-1").await
+    }
+
+    pub async fn look_at(&self, subject: &str) -> String {
+        let backend = self.stage.backend.to_string();
+        let fields = [("backend", backend.as_str()), ("subject", subject), ("reason", "the holder calls")];
+        let looked = self.agent.form("/holders", &fields).await;
+        assert_eq!(looked.status, 303, "{}", looked.text);
+        looked.location.unwrap()
+    }
+
+    pub async fn ask_for(&self, kind: &str, approval: &str, disputed: &str) -> Reply {
+        let look = self.look().await;
+        let fields = [("kind", kind), ("approval", approval), ("reason", REASON), ("disputed", disputed)];
+        self.agent.form(&format!("{look}/override"), &fields).await
+    }
+
+    /// A transfer that waits, and a request to approve it.
+    pub async fn asked(&self) -> (ApprovalId, OverrideId) {
+        let approval = self.stage.transfer("u-1").await;
+        let asked = self.ask_for("approve_for_holder", &approval, "").await;
+        (approval.parse().unwrap(), opened(&asked))
+    }
+
+    pub async fn case(&self, id: OverrideId) -> OverrideRequest {
+        self.stage.cx.store.override_request(id).await.unwrap().unwrap()
+    }
+
+    /// The places of the two who were drawn, and of one who wasn't.
+    pub async fn drawn(&self, id: OverrideId) -> (usize, usize, Option<usize>) {
+        let drawn = self.case(id).await.drawn;
+        let place = |wanted| self.signers.iter().position(|desk| desk.id() == wanted).unwrap();
+        let (one, other) = (place(drawn[0]), place(drawn[1]));
+        (one, other, (0..self.signers.len()).find(|at| *at != one && *at != other))
+    }
+
+    pub async fn sign(&mut self, who: usize, id: OverrideId) -> Reply {
+        sign_as(&mut self.signers[who], id).await
+    }
+
+    pub async fn state(&self, id: ApprovalId) -> (&'static str, Option<&'static str>) {
+        let approval = self.stage.cx.store.approval(id).await.unwrap().unwrap();
+        (approval.state.name().as_str(), approval.state.reason())
+    }
+
+    /// Everything that is queued goes out.
+    pub async fn deliver(&self) -> Vec<(ChannelId, countersign::domain::channel::Purpose)> {
+        let store = &self.stage.cx.store;
+        let jobs = store.claim_notices(100, Duration::from_secs(30)).await.unwrap();
+        let mut gone = Vec::new();
+        for job in jobs {
+            let at = store.now().await.unwrap();
+            let settled: NoticeId = job.id;
+            assert!(store.settle_notice(settled, job.fence, NoticeOutcome::Delivered { at }).await.unwrap());
+            gone.push((job.channel, job.purpose));
+        }
+        gone
+    }
+
+    /// Refused attempts in the audit log, by reason.
+    pub async fn refusals(&self, why: &str) -> usize {
+        let entries = self.stage.entries("override.refused").await;
+        entries.iter().filter(|entry| entry["facts"]["why"] == why).count()
+    }
+}
+
+/// The case that an answer leads to.
+#[track_caller]
+pub fn opened(asked: &Reply) -> OverrideId {
+    assert_eq!(asked.status, 303, "{}", asked.text);
+    asked.location.as_ref().unwrap().strip_prefix("/cases/").unwrap().parse().unwrap()
+}
+
+pub async fn sign_as(desk: &mut Desk, id: OverrideId) -> Reply {
+    let body = json!({"checked": CHECKED});
+    desk.signed(&format!("/cases/{id}/prompt"), &body, &format!("/cases/{id}/sign")).await
+}

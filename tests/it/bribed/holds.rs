@@ -1,0 +1,230 @@
+//! What happens after two have signed: the hold, its end, and the signers who aren't there any more by then. The clock
+//! moves, so these run on SQLite, whose clock is the node's; the race of a freeze against redeems runs on both.
+
+use std::sync::Arc;
+
+use countersign::domain::approval::{Decider, Decision, State, Told};
+use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
+use countersign::domain::backend::{Caller, IdempotencyKey, Scope, Scopes};
+use countersign::domain::details::{Digest, Subject};
+use countersign::domain::override_request::StateName;
+use countersign::domain::staff::Role;
+use countersign::domain::{ApprovalId, ChangeId};
+use countersign::ports::{Change, Effect};
+use countersign::service::{Error, backends, freeze, links, redeem, release};
+use countersign::workers::{ClockGate, overrides};
+
+use super::cast::{Cast, opened, veteran};
+use crate::console::stage::{self, DAY, HOUR, MINUTE, Stage};
+
+async fn sign_both(cast: &mut Cast, id: countersign::domain::OverrideId) {
+    let (one, other, _) = cast.drawn(id).await;
+    cast.sign(one, id).await.expect(200);
+    cast.sign(other, id).await.expect(200);
+}
+
+async fn turn(stage: &Stage) {
+    overrides::turn(&stage.cx, &ClockGate::default()).await.unwrap();
+}
+
+async fn look_at(stage: &Stage, id: ApprovalId) {
+    release::fall_due(&stage.cx, &[id]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_staff_approved_is_released_a_day_after_the_first_notice() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    let (approval, id) = cast.asked().await;
+    let before = cast.stage.cx.store.approval(approval).await.unwrap().unwrap();
+    assert_eq!(before.expires_at, cast.case(id).await.expires_at, "asking moved its end to four hours");
+    sign_both(&mut cast, id).await;
+    cast.stage.clock.advance(5 * HOUR);
+    cast.deliver().await;
+    look_at(&cast.stage, approval).await;
+    let told_at = cast.stage.cx.now();
+    let State::Cooling { cooling_until, .. } = cast.stage.cx.store.approval(approval).await.unwrap().unwrap().state
+    else {
+        panic!("it cools off")
+    };
+    assert_eq!(cooling_until, told_at + DAY);
+    cast.stage.clock.advance(DAY - MINUTE);
+    look_at(&cast.stage, approval).await;
+    assert_eq!(cast.state(approval).await.0, "cooling");
+    cast.stage.clock.advance(MINUTE);
+    look_at(&cast.stage, approval).await;
+    assert_eq!(cast.state(approval).await.0, "released");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_of_whose_hold_nobody_was_told_is_given_up() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    let (approval, id) = cast.asked().await;
+    sign_both(&mut cast, id).await;
+    cast.stage.clock.advance(DAY);
+    look_at(&cast.stage, approval).await;
+    assert_eq!(cast.state(approval).await, ("cancelled", Some("unreachable")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signer_who_is_gone_at_the_end_of_the_hold_takes_the_transfer_with_them() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let soon = stage.cx.now() + 2 * HOUR;
+    let mut cast = Cast::new(stage).await;
+    let far = cast.stage.in_a_year();
+    // Everybody leaves but one, so that the one whose contract ends is drawn.
+    let admin = veteran(&cast.stage, ("Ada Lind", "office", "in-house"), &[Role::Admin], 30 * DAY, far).await;
+    for desk in cast.signers.drain(1..) {
+        admin.form(&format!("/staff/{}/end", desk.id()), &[]).await;
+    }
+    let ending = veteran(&cast.stage, ("Kim Ray", "legal", "in-house"), &[Role::Signer], 30 * DAY, soon).await;
+    cast.signers.push(ending);
+    let (approval, id) = cast.asked().await;
+    sign_both(&mut cast, id).await;
+    cast.deliver().await;
+    look_at(&cast.stage, approval).await;
+    cast.stage.clock.advance(DAY + HOUR);
+    look_at(&cast.stage, approval).await;
+    assert_eq!(cast.state(approval).await, ("cancelled", Some("signature_void")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unfreeze_ends_the_freeze_at_the_end_of_its_hold_and_not_before() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    let lock = links::lock_page(&cast.stage.cx, cast.holder).unwrap();
+    freeze::by_lock_link(&cast.stage.cx, lock.path_segments().unwrap().next_back().unwrap()).await.unwrap();
+    let look = cast.look().await;
+    assert_eq!(cast.agent.form(&format!("{look}/lock"), &[("reason", "says it wasn't them")]).await.status, 303);
+    let id = opened(&cast.ask_for("unfreeze", "", "").await);
+    sign_both(&mut cast, id).await;
+    cast.deliver().await;
+    turn(&cast.stage).await;
+    cast.stage.clock.advance(DAY - MINUTE);
+    turn(&cast.stage).await;
+    assert!(cast.stage.cx.store.freeze(cast.holder).await.unwrap().is_some());
+    cast.stage.clock.advance(2 * MINUTE);
+    turn(&cast.stage).await;
+    assert_eq!(cast.case(id).await.state.name(), StateName::CarriedOut);
+    assert!(cast.stage.cx.store.freeze(cast.holder).await.unwrap().is_none());
+    cast.stage.transfer("u-1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reset_removes_every_device_and_lets_one_enrol_again() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    let id = opened(&cast.ask_for("reset_devices", "", "").await);
+    sign_both(&mut cast, id).await;
+    cast.stage.clock.advance(MINUTE);
+    cast.deliver().await;
+    turn(&cast.stage).await;
+    assert!(cast.stage.cx.store.devices(cast.holder).await.unwrap().iter().all(|device| device.is_live()));
+    cast.stage.clock.advance(DAY + MINUTE);
+    turn(&cast.stage).await;
+    assert_eq!(cast.case(id).await.state.name(), StateName::CarriedOut);
+    assert!(cast.stage.cx.store.devices(cast.holder).await.unwrap().iter().all(|device| !device.is_live()));
+    let holder = cast.stage.cx.store.holder_by_id(cast.holder).await.unwrap().unwrap();
+    assert_eq!(holder.enrolled_at, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_hours_of_silence_end_it() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let cast = Cast::new(stage).await;
+    let id = opened(&cast.ask_for("reset_devices", "", "").await);
+    cast.stage.clock.advance(4 * HOUR + MINUTE);
+    turn(&cast.stage).await;
+    assert_eq!(cast.case(id).await.state.name(), StateName::Expired);
+}
+
+/// Puts a waiting transfer into `released`, by the shortest way: what leads there is tested elsewhere.
+async fn released(stage: &Stage, cast: &Cast) -> ApprovalId {
+    let id: ApprovalId = stage.transfer("u-1").await.parse().unwrap();
+    let cx = &stage.cx;
+    let from = cx.store.approval(id).await.unwrap().unwrap();
+    let now = cx.now();
+    let by = Decider::Device {
+        device: cx.store.devices(cast.holder).await.unwrap()[0].body.id,
+        device_enrolled_at: now - 48 * HOUR,
+        assurance: countersign::domain::policy::Assurance::DeviceBound,
+        distinct: countersign::domain::approval::Distinct::Observed,
+    };
+    let decision = Decision { by, approved_at: now, hold: HOUR, challenge: Digest::of(b"challenge") };
+    let told = Told { channel: cast.settled, delivered_at: now };
+    let state = State::Released { decision, told, released_at: now, redeem_until: now + DAY };
+    let transition = countersign::domain::approval::transitions::Transition {
+        approval: countersign::domain::approval::Approval { version: from.version + 1, state, ..from.clone() },
+        from: from.version,
+        event: countersign::domain::event::EventKind::Released,
+        guard: countersign::domain::approval::transitions::Guard::default(),
+    };
+    let event = AuditEvent {
+        kind: "test",
+        actor: countersign::domain::approval::Actor::Service,
+        object: Vec::new(),
+        facts: Facts::new(),
+    };
+    let entry = AuditEntry::new(cx.id(ChangeId::new, now), now, cx.random(), &event).unwrap();
+    let effect = Effect::Transition { transition: Box::new(transition), proof: None, receipt: None };
+    cx.store.commit(Change::new(entry, effect)).await.unwrap();
+    id
+}
+
+/// Many redeems against one freeze: whatever was redeemed was so before the freeze was answered, and nothing after.
+async fn no_redeem_follows_an_answered_freeze(stage: Stage) {
+    let cast = Arc::new(Cast::new(stage).await);
+    let cx = cast.stage.cx.clone();
+    let new = backends::add_key(&cx, cast.stage.backend, Scopes::of(&[Scope::Redeem])).await.unwrap();
+    let caller: Caller = backends::authenticate(&cx, new.secret.reveal()).await.unwrap();
+    let lock = links::lock_page(&cx, cast.holder).unwrap();
+    let token = lock.path_segments().unwrap().next_back().unwrap().to_owned();
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(released(&cast.stage, &cast).await);
+    }
+    let mut redeems = tokio::task::JoinSet::new();
+    for (number, id) in ids.iter().copied().enumerate() {
+        let (cx, caller) = (cx.clone(), caller.clone());
+        redeems.spawn(async move {
+            let digest = cx.store.approval(id).await.unwrap().unwrap().digest();
+            let key = IdempotencyKey::parse(&format!("redeem-{number}-0123456789")).unwrap();
+            let answered = redeem::redeem(&cx, &caller, id, digest, key).await;
+            (id, answered.is_ok())
+        });
+        if number == 10 {
+            tokio::task::yield_now().await;
+        }
+    }
+    freeze::by_lock_link(&cx, &token).await.unwrap();
+    // What the answer of the freeze says is settled: nothing is released any more, and nothing will be redeemed.
+    let mut settled = Vec::new();
+    for id in &ids {
+        let state = cx.store.approval(*id).await.unwrap().unwrap().state.name().as_str();
+        assert!(["redeemed", "cancelled"].contains(&state), "{state} after the freeze was answered");
+        settled.push((*id, state));
+    }
+    while let Some(done) = redeems.join_next().await {
+        let (id, taken) = done.unwrap();
+        let state = settled.iter().find(|(known, _)| *known == id).unwrap().1;
+        assert_eq!(taken, state == "redeemed", "a redeem came after the freeze was answered");
+    }
+    let subject = Subject::parse("u-1").unwrap();
+    let key = IdempotencyKey::parse("late-0123456789ab").unwrap();
+    assert!(cx.store.opening(cast.stage.backend, &subject, &key).await.unwrap().freezes == 1);
+    let late = redeem::redeem(&cx, &caller, ids[0], Digest::of(b"other"), key).await;
+    assert!(matches!(late, Err(Error::Refused(_))), "{late:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_redeem_follows_an_answered_freeze_on_sqlite() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    no_redeem_follows_an_answered_freeze(stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_redeem_follows_an_answered_freeze_on_postgres() {
+    let (stage, _alive) = stage::on_postgres().await;
+    no_redeem_follows_an_answered_freeze(stage).await;
+}

@@ -1,0 +1,215 @@
+//! Signing where one may not: alone, twice, for oneself, as an admin, after leaving, for another case.
+
+use crate::console::on_both;
+
+on_both! {
+    two_signatures_start_a_hold_and_tell_the_holder,
+    signing_alone_does_nothing,
+    the_same_person_signs_only_once,
+    whoever_asks_can_not_sign,
+    an_admin_can_not_sign,
+    a_signer_who_is_ended_before_the_second_signature_takes_theirs_with_them,
+    a_contract_that_ends_in_between_takes_the_signature_with_it,
+    forged_fields_change_nothing,
+    a_signature_is_worth_nothing_on_another_case,
+    of_two_signatures_at_once_each_counts_as_what_it_saw,
+    one_refusal_ends_it,
+}
+
+mod cases {
+    use countersign::domain::override_request::StateName;
+    use countersign::domain::staff::Role;
+    use serde_json::json;
+
+    use super::super::cast::{CHECKED, Cast, opened, sign_as, veteran};
+    use crate::console::stage::{DAY, MINUTE, Stage};
+
+    pub async fn two_signatures_start_a_hold_and_tell_the_holder(stage: Stage) {
+        let mut cast = Cast::new(stage).await;
+        let (approval, id) = cast.asked().await;
+        let (one, other, _) = cast.drawn(id).await;
+        assert_eq!(cast.sign(one, id).await.expect(200)["state"], "requested");
+        assert_eq!(cast.sign(other, id).await.expect(200)["state"], "carried_out");
+        let stored = cast.stage.cx.store.approval(approval).await.unwrap().unwrap();
+        let decision = stored.state.decision().expect("a decision");
+        assert_eq!(decision.override_request(), Some(id));
+        assert_eq!(cast.state(approval).await, ("cooling", None), "it starts a hold, and releases nothing");
+        assert_eq!(cast.stage.cx.store.evidence(approval).await.unwrap().len(), 2, "both signatures are kept");
+        let told = cast.deliver().await;
+        assert!(told.iter().any(|(channel, _)| *channel == cast.settled), "{told:?}");
+        for kind in ["override.asked", "override.signed", "override.signed_twice"] {
+            assert_eq!(cast.stage.entries(kind).await.len(), 1, "{kind}");
+        }
+    }
+
+    pub async fn signing_alone_does_nothing(stage: Stage) {
+        let mut cast = Cast::new(stage).await;
+        let (approval, id) = cast.asked().await;
+        let (one, ..) = cast.drawn(id).await;
+        cast.sign(one, id).await.expect(200);
+        assert_eq!(cast.state(approval).await, ("pending", None));
+        assert!(cast.stage.cx.store.notices(approval).await.unwrap().iter().all(|n| n.purpose.as_str() == "asked"));
+    }
+
+    pub async fn the_same_person_signs_only_once(stage: Stage) {
+        let mut cast = Cast::new(stage).await;
+        let (approval, id) = cast.asked().await;
+        let (one, ..) = cast.drawn(id).await;
+        // Two prompts at once, so that the second is there before the first is used.
+        let body = json!({"checked": CHECKED});
+        let desk = &mut cast.signers[one];
+        let first = desk.post(&format!("/cases/{id}/prompt"), &body).await.expect(200);
+        let second = desk.post(&format!("/cases/{id}/prompt"), &body).await.expect(200);
+        let (first, second) = (desk.answer(&first), desk.answer(&second));
+        desk.post(&format!("/cases/{id}/sign"), &first).await.expect(200);
+        let again = desk.post(&format!("/cases/{id}/sign"), &second).await;
+        assert_eq!((again.status, again.slug().as_str()), (409, "conflict"), "{}", again.text);
+        assert_eq!(cast.refusals("signed_already").await, 1);
+        assert_eq!(cast.state(approval).await, ("pending", None));
+    }
+
+    pub async fn whoever_asks_can_not_sign(stage: Stage) {
+        let far = stage.in_a_year();
+        let both = [Role::Agent, Role::Signer];
+        let mut cast = Cast::new(stage).await;
+        let mine = veteran(&cast.stage, ("Eve Stone", "legal", "in-house"), &both, 30 * DAY, far).await;
+        let agent = std::mem::replace(&mut cast.agent, mine);
+        let (approval, id) = cast.asked().await;
+        assert!(!cast.case(id).await.drawn.contains(&cast.agent.id()), "who asks is never drawn");
+        let refused = sign_as(&mut cast.agent, id).await;
+        assert_eq!((refused.status, refused.slug().as_str()), (403, "forbidden"), "{}", refused.text);
+        assert_eq!(cast.refusals("requester").await, 1);
+        assert_eq!(cast.state(approval).await, ("pending", None));
+        drop(agent);
+    }
+
+    pub async fn an_admin_can_not_sign(stage: Stage) {
+        let far = stage.in_a_year();
+        let cast = Cast::new(stage).await;
+        let mut admin = veteran(&cast.stage, ("Ada Lind", "office", "in-house"), &[Role::Admin], 30 * DAY, far).await;
+        let (approval, id) = cast.asked().await;
+        let refused = sign_as(&mut admin, id).await;
+        assert_eq!(refused.status, 403, "{}", refused.text);
+        assert_eq!(cast.refusals("admin").await, 1);
+        assert_eq!(admin.get(&format!("/cases/{id}")).await.status, 404, "it doesn't concern them");
+        assert_eq!(cast.state(approval).await, ("pending", None));
+    }
+
+    pub async fn a_signer_who_is_ended_before_the_second_signature_takes_theirs_with_them(stage: Stage) {
+        let far = stage.in_a_year();
+        let mut cast = Cast::new(stage).await;
+        let admin = veteran(&cast.stage, ("Ada Lind", "office", "in-house"), &[Role::Admin], 30 * DAY, far).await;
+        let (approval, id) = cast.asked().await;
+        let (one, other, _) = cast.drawn(id).await;
+        cast.sign(one, id).await.expect(200);
+        let gone = cast.signers[one].id();
+        assert_eq!(admin.form(&format!("/staff/{gone}/end"), &[]).await.status, 303);
+        let signed = cast.sign(other, id).await;
+        assert!(signed.status == 200 || signed.status == 409, "{}", signed.text);
+        assert_ne!(cast.case(id).await.state.name(), StateName::CarriedOut);
+        assert_eq!(cast.state(approval).await, ("pending", None));
+    }
+
+    pub async fn a_contract_that_ends_in_between_takes_the_signature_with_it(stage: Stage) {
+        let soon = stage.cx.now() + MINUTE;
+        let mut cast = Cast::new(stage).await;
+        let far = cast.stage.in_a_year();
+        // Everybody leaves but one, so that the one whose contract ends is drawn.
+        let admin = veteran(&cast.stage, ("Ada Lind", "office", "in-house"), &[Role::Admin], 30 * DAY, far).await;
+        for desk in cast.signers.drain(1..) {
+            assert_eq!(admin.form(&format!("/staff/{}/end", desk.id()), &[]).await.status, 303);
+        }
+        let ending = veteran(&cast.stage, ("Kim Ray", "legal", "in-house"), &[Role::Signer], 30 * DAY, soon).await;
+        cast.signers.push(ending);
+        let (approval, id) = cast.asked().await;
+        cast.sign(1, id).await.expect(200);
+        cast.stage.clock.advance(2 * MINUTE);
+        let signed = cast.sign(0, id).await;
+        assert!(signed.status == 200 || signed.status == 409, "{}", signed.text);
+        assert_ne!(cast.case(id).await.state.name(), StateName::CarriedOut);
+        assert_eq!(cast.state(approval).await, ("pending", None));
+    }
+
+    pub async fn forged_fields_change_nothing(stage: Stage) {
+        let mut cast = Cast::new(stage).await;
+        let (approval, id) = cast.asked().await;
+        let (one, ..) = cast.drawn(id).await;
+        let (prompt, store) = (format!("/cases/{id}/prompt"), format!("/cases/{id}/sign"));
+        let desk = &mut cast.signers[one];
+        let more = json!({"checked": CHECKED, "signers": ["me", "a friend"], "hold": 0});
+        assert_eq!(desk.post(&prompt, &more).await.status, 400);
+        let asked = desk.post(&prompt, &json!({"checked": CHECKED})).await.expect(200);
+        let mut body = desk.answer(&asked);
+        body["checked"] = json!("something else than what was signed");
+        assert_eq!(desk.post(&store, &body).await.status, 400, "what was signed travels sealed, and nowhere else");
+        let mut body = desk.answer(&asked);
+        let sealed = body["sealed"].as_str().unwrap().to_owned();
+        let other = if sealed.starts_with('A') { 'B' } else { 'A' };
+        body["sealed"] = json!(format!("{other}{}", &sealed[1..]));
+        let forged = desk.post(&store, &body).await;
+        assert_eq!((forged.status, forged.slug().as_str()), (409, "prompt-stale"), "{}", forged.text);
+        let look = cast.look().await;
+        let text = approval.to_string();
+        for (kind, extra) in [("release", "x"), ("approve_for_holder", "signer")] {
+            let fields = [("kind", kind), ("approval", text.as_str()), ("reason", CHECKED), (extra, "me")];
+            let refused = cast.agent.form(&format!("{look}/override"), &fields).await;
+            assert!((400..500).contains(&refused.status), "{kind} {extra}: {}", refused.status);
+        }
+        assert_eq!(cast.state(approval).await, ("pending", None));
+        assert!(cast.case(id).await.state.signatures().is_empty());
+    }
+
+    pub async fn a_signature_is_worth_nothing_on_another_case(stage: Stage) {
+        let mut cast = Cast::new(stage).await;
+        let (approval, first) = cast.asked().await;
+        let second = opened(&cast.ask_for("reset_devices", "", "").await);
+        let (one, ..) = cast.drawn(first).await;
+        let desk = &mut cast.signers[one];
+        let asked = desk.post(&format!("/cases/{second}/prompt"), &json!({"checked": CHECKED})).await;
+        if asked.status == 200 {
+            let body = desk.answer(&asked.expect(200));
+            let replayed = desk.post(&format!("/cases/{first}/sign"), &body).await;
+            assert_eq!((replayed.status, replayed.slug().as_str()), (409, "prompt-stale"), "{}", replayed.text);
+        }
+        let asked = desk.post(&format!("/cases/{first}/prompt"), &json!({"checked": CHECKED})).await.expect(200);
+        let body = desk.answer(&asked);
+        let replayed = desk.post(&format!("/cases/{second}/sign"), &body).await;
+        assert!([403, 409].contains(&replayed.status), "{}", replayed.text);
+        assert!(cast.case(second).await.state.signatures().is_empty());
+        assert!(cast.case(first).await.state.signatures().is_empty());
+        assert_eq!(cast.state(approval).await, ("pending", None));
+    }
+
+    pub async fn of_two_signatures_at_once_each_counts_as_what_it_saw(stage: Stage) {
+        let mut cast = Cast::new(stage).await;
+        let (approval, id) = cast.asked().await;
+        let (one, other, _) = cast.drawn(id).await;
+        let body = json!({"checked": CHECKED});
+        let mut signed = Vec::new();
+        for who in [one, other] {
+            let asked = cast.signers[who].post(&format!("/cases/{id}/prompt"), &body).await.expect(200);
+            signed.push(cast.signers[who].answer(&asked));
+        }
+        let store = format!("/cases/{id}/sign");
+        let (first, second) =
+            tokio::join!(cast.signers[one].post(&store, &signed[0]), cast.signers[other].post(&store, &signed[1]));
+        let mut statuses = [first.status, second.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409], "both signed the version without the other's: {} {}", first.text, second.text);
+        assert_eq!(cast.case(id).await.state.signatures().len(), 1);
+        assert_eq!(cast.state(approval).await, ("pending", None));
+    }
+
+    pub async fn one_refusal_ends_it(stage: Stage) {
+        let mut cast = Cast::new(stage).await;
+        let (approval, id) = cast.asked().await;
+        let (one, other, _) = cast.drawn(id).await;
+        cast.sign(one, id).await.expect(200);
+        let no = [("why", "Nobody answered on the number on file.")];
+        assert_eq!(cast.signers[other].form(&format!("/cases/{id}/refuse"), &no).await.status, 303);
+        assert_eq!(cast.case(id).await.state.name(), StateName::Refused);
+        let late = cast.sign(other, id).await;
+        assert_eq!(late.status, 409, "{}", late.text);
+        assert_eq!(cast.state(approval).await, ("pending", None));
+    }
+}

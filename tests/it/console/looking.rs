@@ -1,0 +1,175 @@
+//! Looking at a holder: exactly one, masked, counted, and seen by the holder.
+
+super::on_both! {
+    a_look_is_masked_and_leaves_a_trace_that_the_holder_sees,
+    browsing_profiles_is_stopped_by_the_cap,
+}
+
+mod cases {
+    use countersign::domain::staff::view::VIEWS_A_DAY;
+
+    use crate::console::desk::client;
+    use crate::console::stage::{MINUTE, Stage};
+
+    pub async fn a_look_is_masked_and_leaves_a_trace_that_the_holder_sees(stage: Stage) {
+        let mut admins = stage.founders().await;
+        let agent = stage.hire(&mut admins, "Cleo Park", "support", "Teleplus", &["agent"]).await;
+        let (holder, cookie) = stage.holder("u-77").await;
+        let approval = stage.transfer("u-77").await;
+        let backend = stage.backend.to_string();
+        assert_eq!(stage.cx.staff.last_viewed_by_staff(holder).await.unwrap(), None);
+
+        let why = "caller asked about a withdrawal";
+        let looked = agent.form("/holders", &[("backend", &backend), ("subject", "u-77"), ("reason", why)]).await;
+        assert_eq!(looked.status, 303, "{}", looked.text);
+        let at = looked.location.unwrap();
+        let page = agent.get(&at).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        for hidden in ["Marta Nowak", "PL61109010140000071219812874", "marta@example.org", "telephone"] {
+            assert!(!page.text.contains(hidden), "{hidden} is shown");
+        }
+        assert!(page.text.contains("12,") && page.text.contains("u-77") && page.text.contains(&approval));
+        // Another's look isn't a way in.
+        let other = stage.hire(&mut admins, "Gil Novak", "support", "Teleplus", &["agent"]).await;
+        assert_eq!(other.get(&at).await.status, 404);
+
+        // A reveal needs a case and a reason, shows the account once, and is a look of its own.
+        let reveal = format!("{at}/{approval}/reveal");
+        assert_eq!(agent.form(&reveal, &[("case", "OV-0317"), ("reason", " ")]).await.status, 400);
+        assert_eq!(agent.form(&reveal, &[("case", ""), ("reason", "payee check")]).await.status, 400);
+        let shown = agent.form(&reveal, &[("case", "OV-0317"), ("reason", "payee check")]).await;
+        assert!(shown.status == 200 && shown.text.contains("PL61109010140000071219812874"), "{}", shown.text);
+        assert!(!agent.get(&at).await.text.contains("PL61109010140000071219812874"), "once");
+
+        // The holder sees who, in the words of role and employer, when and why; never a name.
+        let http = client(&stage.console_url, stage.console);
+        let request =
+            http.get(format!("http://{}/views", stage.public)).header("cookie", format!("cs-device={cookie}"));
+        let views = request.send().await.unwrap().text().await.unwrap();
+        for seen in ["agent, Teleplus", why, "payee check", "OV-0317"] {
+            assert!(views.contains(seen), "{seen} isn't in {views}");
+        }
+        assert!(!views.contains("Cleo"));
+        assert_eq!(stage.cx.staff.last_viewed_by_staff(holder).await.unwrap(), Some(stage.cx.now()));
+        let viewed = &stage.entries("holder.viewed").await[0];
+        assert_eq!(viewed["facts"]["employer"], "Teleplus");
+        assert_eq!(viewed["facts"]["group"], "support");
+        assert_eq!(viewed["facts"]["reason"], why);
+        assert_eq!(stage.entries("holder.revealed").await[0]["facts"]["case"], "OV-0317");
+
+        stage.clock.advance(15 * MINUTE - MINUTE);
+        assert_eq!(agent.get(&at).await.status, 200);
+        stage.clock.advance(MINUTE);
+        assert_eq!(agent.get(&at).await.status, 404, "a look lasts a quarter of an hour");
+    }
+
+    pub async fn browsing_profiles_is_stopped_by_the_cap(stage: Stage) {
+        let mut admins = stage.founders().await;
+        let agent = stage.hire(&mut admins, "Cleo Park", "support", "Teleplus", &["agent"]).await;
+        let backend = stage.backend.to_string();
+        stage.holder("u-1").await;
+        let mut seen = 0;
+        let mut slowed = 0;
+        for _ in 0..200 {
+            let fields = [("backend", backend.as_str()), ("subject", "u-1"), ("reason", "routine")];
+            match agent.form("/holders", &fields).await.status {
+                303 => seen += 1,
+                429 => slowed += 1,
+                other => panic!("{other}"),
+            }
+            // As patient as the rate asks for: only the cap stops them then.
+            stage.clock.advance(MINUTE / 12);
+        }
+        assert!(seen <= VIEWS_A_DAY, "{seen} profiles");
+        assert!(slowed >= 160 && seen > 0, "{seen} seen, {slowed} stopped");
+        assert_eq!(stage.entries("holder.viewed").await.len(), seen as usize);
+        assert_eq!(stage.entries("holder.view_refused").await.len(), slowed);
+    }
+}
+
+use countersign::domain::staff::view::{REVEALS_A_DAY, VIEWS_A_DAY};
+
+use super::stage::{self, MINUTE, Stage};
+
+async fn ask(agent: &super::desk::Desk, stage: &Stage, backend: &str, subject: &str) -> super::desk::Reply {
+    // So that the rate isn't what answers; the session goes on, because every request touches it.
+    stage.clock.advance(MINUTE);
+    agent.form("/holders", &[("backend", backend), ("subject", subject), ("reason", "routine")]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_inexact_subject_finds_nobody_and_says_the_same_as_an_unknown_one() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut admins = stage.founders().await;
+    let agent = stage.hire(&mut admins, "Cleo Park", "support", "Teleplus", &["agent"]).await;
+    stage.holder("u-77").await;
+    let backend = stage.backend.to_string();
+    let unknown = ask(&agent, &stage, &backend, "u-78").await;
+    assert_eq!(unknown.status, 404);
+    for inexact in ["u-7", "u-777", "U-77", "u%", "u-7_", "*", "", "marta", "marta@example.org", "u-77 ", "' OR 1=1 --"]
+    {
+        let answer = ask(&agent, &stage, &backend, inexact).await;
+        assert_eq!((answer.status, &answer.text), (404, &unknown.text), "{inexact:?}");
+    }
+    let elsewhere = ask(&agent, &stage, "bkd_00000000000000000000000000000000", "u-77").await;
+    assert_eq!((elsewhere.status, &elsewhere.text), (404, &unknown.text));
+    assert_eq!(stage.entries("holder.view_refused").await.len(), 13, "what found nobody is written down too");
+    assert!(stage.entries("holder.viewed").await.is_empty());
+    // No address lists or exports them.
+    for path in ["/holders.csv", "/holders/all", "/holders/export", "/looks", "/holders?subject=u-77&reason=x"] {
+        let answer = agent.get(path).await;
+        assert!(!answer.text.contains("Transfers"), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_caps_are_the_persons_own_and_come_back_after_a_day() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut admins = stage.founders().await;
+    let mut agent = stage.hire(&mut admins, "Cleo Park", "support", "Teleplus", &["agent"]).await;
+    stage.holder("u-77").await;
+    let approval = stage.transfer("u-77").await;
+    let backend = stage.backend.to_string();
+    let at = ask(&agent, &stage, &backend, "u-77").await.location.unwrap();
+    let reveal = format!("{at}/{approval}/reveal");
+    for number in 1..=REVEALS_A_DAY + 1 {
+        let shown = agent.form(&reveal, &[("case", "OV-1"), ("reason", "payee check")]).await;
+        assert_eq!(shown.status, if number <= REVEALS_A_DAY { 200 } else { 429 }, "reveal {number}");
+    }
+    for _ in 0..VIEWS_A_DAY - REVEALS_A_DAY - 1 {
+        assert_eq!(ask(&agent, &stage, &backend, "u-77").await.status, 303);
+    }
+    assert_eq!(ask(&agent, &stage, &backend, "u-77").await.status, 429, "the forty-first");
+    stage.clock.advance(stage::DAY);
+    agent.sign_in().await.expect(200);
+    assert_eq!(ask(&agent, &stage, &backend, "u-77").await.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_stops_and_slows_with_a_reason_and_never_shortens() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut admins = stage.founders().await;
+    let agent = stage.hire(&mut admins, "Cleo Park", "support", "Teleplus", &["agent"]).await;
+    stage.holder("u-77").await;
+    stage.holder("u-78").await;
+    let (own, other) = (stage.transfer("u-77").await, stage.transfer("u-78").await);
+    let backend = stage.backend.to_string();
+    let at = ask(&agent, &stage, &backend, "u-77").await.location.unwrap();
+    let stop = |id: &str| format!("{at}/{id}/cancel");
+    assert_eq!(agent.form(&stop(&other), &[("reason", "fraud")]).await.status, 404, "another holder's");
+    assert_eq!(agent.form(&stop(&own), &[("reason", "")]).await.status, 400);
+    // Nothing to extend before somebody approved.
+    let slow = agent.form(&format!("{at}/{own}/extend"), &[("reason", "checking"), ("hours", "4")]).await;
+    assert_eq!(slow.status, 409);
+    assert_eq!(agent.form(&stop(&own), &[("reason", "caller says it wasn’t her")]).await.status, 303);
+    let cancelled = &stage.entries("approval.cancelled").await[0];
+    assert_eq!(cancelled["actor"]["kind"], "staff");
+    assert_eq!(cancelled["facts"]["reason"], "staff_cancelled");
+    assert_eq!(cancelled["facts"]["said"], "caller says it wasn’t her");
+    assert_eq!(cancelled["facts"]["employer"], "Teleplus");
+    assert_eq!(agent.form(&stop(&own), &[("reason", "again")]).await.status, 303, "cancelled stays cancelled");
+    // There is no address that approves or releases.
+    for verb in ["approve", "release", "redeem", "shorten"] {
+        assert_eq!(agent.form(&format!("{at}/{other}/{verb}"), &[("reason", "x")]).await.status, 404, "{verb}");
+    }
+}

@@ -1,0 +1,238 @@
+//! "This wasn't me": what it stops, what it refuses from then on, and what lifts it.
+
+use std::time::Duration;
+
+use countersign::authenticator::SoftAuthenticator;
+use countersign::domain::HolderId;
+use countersign::domain::approval::StateName;
+use countersign::domain::device::Thumbprint;
+use countersign::domain::freeze::{FreezeReason, FreezeRefusal};
+use countersign::domain::linking::{DEVICE_KEY_LIFT, DEVICE_KEY_PROMPT};
+use countersign::ports::outward::Message;
+use countersign::service::decide::Signed;
+use countersign::service::{Browser, Error, freeze, lift, redeem};
+use countersign::workers::overrides;
+use serde_json::Value;
+
+use super::world::{HOLD, Phone, World, key};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl World {
+    async fn holder_of(&self, phone: &Phone) -> HolderId {
+        phone.browser.device(&self.cx).await.unwrap().body.holder
+    }
+
+    async fn frozen(&self, phone: &Phone) -> Option<FreezeReason> {
+        let holder = self.holder_of(phone).await;
+        self.cx.store.freeze(holder).await.unwrap().map(|freeze| freeze.why)
+    }
+
+    async fn freezes_look(&self) {
+        overrides::turn(&self.cx, &self.gate).await.unwrap();
+    }
+
+    fn newest(&self, inbox: &str) -> Message {
+        self.channel.inbox.messages(inbox).into_iter().next().expect("a message")
+    }
+}
+
+fn last_part(message: &Message) -> String {
+    let url = message.stop.clone().expect("a link that stops");
+    url.path_segments().unwrap().next_back().unwrap().to_owned()
+}
+
+async fn lift_prompt(world: &World, phone: &Phone) -> Result<(Value, String, Vec<u8>), Error> {
+    let page = lift::page(&world.cx, &phone.browser).await?;
+    let thumbprint: Thumbprint = phone.soft.key.thumbprint();
+    let signature = phone.soft.key.sign(DEVICE_KEY_PROMPT, page.page_token.as_bytes()).unwrap().0;
+    let made = lift::prompt(&world.cx, &phone.browser, &page.page_token, &thumbprint, &signature).await?;
+    let challenge = data_encoding::BASE64URL_NOPAD.decode(made.challenge.as_bytes()).unwrap();
+    Ok((made.options, made.sealed, challenge))
+}
+
+async fn ask_lift(world: &World, phone: &mut Phone) -> Result<(), Error> {
+    let (options, sealed, challenge) = lift_prompt(world, phone).await?;
+    let assertion = phone.soft.authenticator.get(&options, &phone.soft.origin).unwrap();
+    let signature = phone.soft.key.sign(DEVICE_KEY_LIFT, &challenge).unwrap().0;
+    let thumbprint = phone.soft.key.thumbprint();
+    let signed = Signed { sealed, assertion, thumbprint, signature };
+    lift::ask(&world.cx, &phone.browser, signed).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_links_freeze_stops_all_that_lives_and_tells_every_channel() {
+    let world = World::new().await;
+    world.holder("u-1", &["u-1", "u-1-old"]).await;
+    let token = world.invite("u-1", "invite").await.unwrap();
+    world.settle().await;
+    let code = world.code("u-1");
+    let mut phone = world.enrol_with(&token, &code, SoftAuthenticator::device_bound()).await.unwrap();
+    world.later(Duration::from_secs(61)).await;
+
+    let (released, _) = world.create("u-1", "wd-1").await.unwrap();
+    world.approve(&mut phone, released).await.unwrap();
+    world.later(4 * HOLD + HOUR).await;
+    world.is(released, StateName::Released, None).await;
+    let (cooling, _) = world.create("u-1", "wd-2").await.unwrap();
+    world.approve(&mut phone, cooling).await.unwrap();
+    world.later(Duration::from_secs(61)).await;
+    let (pending, _) = world.create("u-1", "wd-3").await.unwrap();
+    world.settle().await;
+
+    let link = last_part(&world.newest("u-1"));
+    freeze::by_cancel_link(&world.cx, &link).await.unwrap();
+    for id in [released, cooling, pending] {
+        world.is(id, StateName::Cancelled, Some("holder_frozen")).await;
+    }
+    let digest = world.state(released).await.digest();
+    let taken = redeem::redeem(&world.cx, &world.caller, released, digest, key("take")).await;
+    assert!(matches!(taken, Err(Error::Refused(_))), "{taken:?}");
+
+    world.later(Duration::from_secs(61)).await;
+    for inbox in ["u-1", "u-1-old"] {
+        assert!(world.newest(inbox).title.contains("locked"), "{inbox}: {:?}", world.newest(inbox).title);
+    }
+    let entries = world.cx.store.audit_page(None, 10_000).await.unwrap();
+    let alert = entries.iter().find(|(_, entry)| entry.kind == "holder.frozen").expect("an alert");
+    assert!(alert.1.canonical.contains(r#""severity":"high""#));
+}
+
+#[tokio::test]
+async fn nothing_new_comes_while_it_holds() {
+    let world = World::new().await;
+    let phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    freeze::by_device(&world.cx, &phone.browser).await.unwrap();
+    let refused = world.create("u-1", "wd-1").await;
+    assert!(matches!(refused, Err(Error::HolderFrozen)), "{refused:?}");
+    // Nor for a holder who has no device yet.
+    world.holder("u-2", &["u-2"]).await;
+    let token = world.invite("u-2", "invite-2").await.unwrap();
+    world.settle().await;
+    let subject = countersign::domain::details::Subject::parse("u-2").unwrap();
+    let second = world.cx.store.holder(world.caller.backend, &subject).await.unwrap().unwrap().id;
+    let lock = countersign::service::links::lock_page(&world.cx, second).unwrap();
+    freeze::by_lock_link(&world.cx, lock.path_segments().unwrap().next_back().unwrap()).await.unwrap();
+    let refused = world.enrol_with(&token, &world.code("u-2"), SoftAuthenticator::device_bound()).await;
+    assert!(matches!(refused, Err(Error::HolderFrozen)), "{:?}", refused.err());
+    let refused = world.invite("u-2", "invite-3").await;
+    assert!(matches!(refused, Err(Error::HolderFrozen)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_links_freeze_ends_after_a_day_and_a_devices_does_not() {
+    let world = World::new().await;
+    let first = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    let second = world.enrolled("u-2", SoftAuthenticator::device_bound()).await;
+    world.create("u-1", "wd-1").await.unwrap();
+    world.settle().await;
+    freeze::by_cancel_link(&world.cx, &last_part(&world.newest("u-1"))).await.unwrap();
+    freeze::by_device(&world.cx, &second.browser).await.unwrap();
+
+    world.clock.advance(24 * HOUR - Duration::from_secs(1));
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&first).await, Some(FreezeReason::Link));
+    world.clock.advance(Duration::from_secs(2));
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&first).await, None);
+    world.create("u-1", "wd-2").await.unwrap();
+    world.clock.advance(1000 * HOUR);
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&second).await, Some(FreezeReason::Device));
+}
+
+#[tokio::test]
+async fn a_device_lifts_a_links_freeze_after_an_hour_and_any_link_locks_again() {
+    let world = World::new().await;
+    let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    world.create("u-1", "wd-1").await.unwrap();
+    world.settle().await;
+    freeze::by_cancel_link(&world.cx, &last_part(&world.newest("u-1"))).await.unwrap();
+    world.later(Duration::from_secs(61)).await;
+
+    ask_lift(&world, &mut phone).await.unwrap();
+    world.later(Duration::from_secs(61)).await;
+    let told = world.newest("u-1");
+    assert!(told.title.contains("unlock"), "{:?}", told.title);
+    freeze::by_lock_link(&world.cx, &last_part(&told)).await.unwrap();
+    world.clock.advance(HOUR);
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&phone).await, Some(FreezeReason::Link), "the lift was off");
+
+    ask_lift(&world, &mut phone).await.unwrap();
+    world.clock.advance(HOUR - Duration::from_secs(1));
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&phone).await, Some(FreezeReason::Link));
+    world.clock.advance(Duration::from_secs(2));
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&phone).await, None);
+    assert!(world.audit().await.contains(&"freeze.lift_asked"));
+}
+
+#[tokio::test]
+async fn a_devices_own_freeze_can_not_be_lifted_by_it() {
+    let world = World::new().await;
+    let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    freeze::by_device(&world.cx, &phone.browser).await.unwrap();
+    let refused = ask_lift(&world, &mut phone).await;
+    assert!(matches!(refused, Err(Error::Freeze(FreezeRefusal::NeedsOverride))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_lift_needs_the_passkey_and_the_device_key_over_this_freeze() {
+    let world = World::new().await;
+    let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    world.create("u-1", "wd-1").await.unwrap();
+    world.settle().await;
+    freeze::by_cancel_link(&world.cx, &last_part(&world.newest("u-1"))).await.unwrap();
+    let (options, sealed, challenge) = lift_prompt(&world, &phone).await.unwrap();
+    let assertion = phone.soft.authenticator.get(&options, &phone.soft.origin).unwrap();
+    let thumbprint = phone.soft.key.thumbprint();
+    // The signature of another ceremony of the same device.
+    let other = phone.soft.key.sign(DEVICE_KEY_PROMPT, &challenge).unwrap().0;
+    let signed = Signed { sealed: sealed.clone(), assertion: assertion.clone(), thumbprint, signature: other };
+    let refused = lift::ask(&world.cx, &phone.browser, signed).await;
+    assert!(matches!(refused, Err(Error::DeviceKey)), "{refused:?}");
+    // Right, but the freeze was said again meanwhile: what was signed is about an older version.
+    let lock = countersign::service::links::lock_page(&world.cx, world.holder_of(&phone).await).unwrap();
+    freeze::by_lock_link(&world.cx, lock.path_segments().unwrap().next_back().unwrap()).await.unwrap();
+    let signature = phone.soft.key.sign(DEVICE_KEY_LIFT, &challenge).unwrap().0;
+    let refused = lift::ask(&world.cx, &phone.browser, Signed { sealed, assertion, thumbprint, signature }).await;
+    assert!(matches!(refused, Err(Error::PromptStale)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_a_crash_left_over_is_cancelled_by_the_worker() {
+    let world = World::new().await;
+    let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    let (id, _) = world.create("u-1", "wd-1").await.unwrap();
+    // The freeze was committed, and the node died before it cancelled anything.
+    let holder = world.holder_of(&phone).await;
+    let now = world.cx.now();
+    let by = countersign::domain::approval::Actor::Link;
+    let id_of = countersign::domain::FreezeId::new(now, [1; 10]);
+    let step = countersign::domain::freeze::Freeze::begin(id_of, holder, FreezeReason::Link, by, now);
+    let entry = world.cx.entry("holder.frozen", by, &[&holder], countersign::domain::audit::Facts::new(), now).unwrap();
+    let effect = countersign::ports::Effect::Freeze { step: Box::new(step), proof: None };
+    world.cx.store.commit(countersign::ports::Change::new(entry, effect)).await.unwrap();
+
+    let refused = world.approve(&mut phone, id).await;
+    assert!(matches!(refused, Err(Error::PromptStale)), "the record refuses it: {refused:?}");
+    world.is(id, StateName::Pending, None).await;
+    world.freezes_look().await;
+    world.is(id, StateName::Cancelled, Some("holder_frozen")).await;
+    let unsettled = world.cx.store.freezes_unsettled(10).await.unwrap();
+    assert_eq!(unsettled.len(), 1, "not before what was under way is seen");
+    world.clock.advance(Duration::from_secs(61));
+    world.freezes_look().await;
+    assert!(world.cx.store.freezes_unsettled(10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_browser_that_is_no_device_locks_nobody() {
+    let world = World::new().await;
+    let refused = freeze::by_device(&world.cx, &Browser::default()).await;
+    assert!(matches!(refused, Err(Error::UnknownDevice)), "{refused:?}");
+    let refused = freeze::by_cancel_link(&world.cx, "AAAA").await;
+    assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+}

@@ -1,0 +1,176 @@
+//! Dual sign-off has no way round it: nothing but a `Carry` reaches what an override does, nothing but two signatures
+//! makes one, and no route, command, service or configuration names another way. Read from the source, as the layer
+//! rule is, so that a new way shows up here before it is used.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let name = path.strip_prefix(root()).expect("inside the project").display().to_string();
+                found.push((name, product(&fs::read_to_string(&path).expect("source"))));
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 1, "nothing to read in {folder}");
+    found
+}
+
+/// Without comments, and without inline tests.
+fn product(text: &str) -> String {
+    let mark = "#[cfg(test)]\nmod tests {";
+    let text = text.find(mark).map_or(text, |at| &text[..at]);
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn is_test(name: &str) -> bool {
+    name.ends_with("/tests.rs") || name.contains("/tests/")
+}
+
+/// The files of the product in which a word stands.
+fn users(word: &str) -> Vec<String> {
+    let all = sources("src").into_iter().filter(|(name, _)| !is_test(name));
+    all.filter(|(_, text)| text.contains(word)).map(|(name, _)| name).collect()
+}
+
+const TRANSITIONS: &str = "src/domain/override_request/transitions.rs";
+
+#[test]
+fn a_carry_is_made_in_one_place_out_of_two_signatures() {
+    // Its fields are private to its module, so a literal anywhere else doesn't compile; here is that there is one.
+    let text = fs::read_to_string(root().join(TRANSITIONS)).expect("source");
+    let body = text.split_once("pub struct Carry {").expect("the type").1.split_once('}').expect("its end").0;
+    assert!(!body.contains("pub "), "a public field would be another way to make one");
+    assert!(
+        !text.contains("impl Default for Carry") && !text.contains("Deserialize"),
+        "nor may it be read from outside"
+    );
+    let makers: Vec<&str> =
+        text.lines().filter(|line| line.contains("Carry::of(") || line.contains("-> Option<Self>")).collect();
+    assert_eq!(makers.len(), 3, "the constructor, the second signature, the end of a hold: {makers:#?}");
+    assert!(text.contains("fn of(request: &Request, signatures: &[Signature; 2],"), "two signatures, and private");
+    assert!(!text.contains("pub fn of(request"), "private");
+    assert_eq!(users("Carry {"), [TRANSITIONS]);
+    assert_eq!(users("Carry::of("), [TRANSITIONS]);
+}
+
+#[test]
+fn what_an_override_does_asks_for_a_carry() {
+    for (file, asks) in [
+        ("src/domain/approval/by_staff.rs", "pub fn approve_for_holder(self, carry: &Carry,"),
+        ("src/domain/freeze.rs", "pub fn unfreeze(self, carry: &Carry,"),
+        ("src/ports/overrides.rs", "ResetDevices(Box<Carry>)"),
+    ] {
+        let text = fs::read_to_string(root().join(file)).expect("source");
+        assert!(text.contains(asks), "{file} has {asks}");
+    }
+    // A decision of staff, and the end of a freeze by an override, are made by those two and read elsewhere.
+    let makes = |word: &str| {
+        let all = sources("src").into_iter().filter(|(name, _)| !is_test(name));
+        let made = all.filter(|(_, text)| text.contains(&format!("= {word} {{ override_request: carry.id()")));
+        made.map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(makes("Decider::Staff"), ["src/domain/approval/by_staff.rs"]);
+    assert_eq!(users("FreezeEnd::Override(carry"), ["src/domain/freeze.rs"]);
+    let frees: Vec<String> =
+        users("FreezeState::Ended {").into_iter().filter(|n| !n.starts_with("src/adapters")).collect();
+    assert_eq!(
+        frees,
+        ["src/domain/freeze.rs", "src/service/freeze.rs", "src/web/device/lock.rs"],
+        "made in the first, read in the others"
+    );
+}
+
+#[test]
+fn the_services_reach_it_in_one_folder() {
+    let home = "src/service/override_request/";
+    for word in [".approve_for_holder(", ".unfreeze(", "Also::ResetDevices(", "Effect::Override("] {
+        let outside: Vec<String> = users(word)
+            .into_iter()
+            .filter(|name| !name.starts_with(home) && !name.starts_with("src/adapters/storage"))
+            .collect();
+        assert!(outside.is_empty(), "{word} stands in {outside:?}");
+    }
+    assert_eq!(users("Event::SignedTwice").iter().filter(|n| n.starts_with("src/service")).count(), 0);
+    // Every use of the record's effect goes through the one function that puts in the caps.
+    let changes: Vec<String> = users("OverrideWrite {").into_iter().filter(|n| n.starts_with("src/service")).collect();
+    assert_eq!(changes, ["src/service/override_request/mod.rs"]);
+}
+
+#[test]
+fn the_routes_that_concern_overrides_are_these() {
+    let mut found = Vec::new();
+    for file in ["src/web/routes.rs", "src/web/console/routes.rs", "src/web/api/mod.rs"] {
+        let text = fs::read_to_string(root().join(file)).expect("source");
+        for part in text.split("web::resource(\"").skip(1) {
+            let route = part.split_once('"').expect("a path").0;
+            let named =
+                ["override", "case", "/o/", "lock", "unfreeze", "reset"].iter().any(|word| route.contains(word));
+            if named {
+                found.push(format!(
+                    "{} {route}",
+                    Path::new(file).parent().expect("a folder").file_name().expect("a name").to_string_lossy()
+                ));
+            }
+        }
+    }
+    found.sort();
+    let expected = [
+        "console /cases/status",
+        "console /cases/{case}",
+        "console /cases/{case}/prompt",
+        "console /cases/{case}/redraw",
+        "console /cases/{case}/refuse",
+        "console /cases/{case}/sign",
+        "console /cases/{case}/status",
+        "console /cases/{case}/stop",
+        "console /looks/{view}/lock",
+        "console /looks/{view}/override",
+        "web /c/{token}/lock",
+        "web /l/{token}",
+        "web /lock",
+        "web /lock/lift",
+        "web /lock/prompt",
+        "web /o/{token}",
+        "web /overrides/{request}/stop",
+    ];
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    for route in &found {
+        assert!(expected.contains(route), "{route} is new: does it need two signatures?");
+    }
+    for route in expected.iter().filter(|route| !route.ends_with("/l/{token}")) {
+        assert!(found.contains(route), "{route} is gone");
+    }
+}
+
+#[test]
+fn neither_the_command_line_nor_the_configuration_knows_overrides() {
+    let mut outside = sources("src/config");
+    outside.extend(sources("src/cli").into_iter().filter(|_| root().join("src/cli").is_dir()));
+    let main = fs::read_to_string(root().join("src/main.rs")).expect("source");
+    outside.push(("src/main.rs".to_owned(), product(&main)));
+    for (name, text) in outside {
+        for word in ["override_request", "unfreeze", "reset_devices", "approve_for_holder", "Carry", "Caps"] {
+            assert!(!text.contains(word), "{name} names {word}");
+        }
+    }
+    // The command line itself, as it is built.
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_countersign")).arg("help").output().expect("the binary");
+    let help = String::from_utf8_lossy(&help.stdout).to_lowercase();
+    assert!(help.contains("serve"), "{help}");
+    for word in ["override", "unfreeze", "reset", "approve"] {
+        assert!(!help.contains(word), "{word}: {help}");
+    }
+}
