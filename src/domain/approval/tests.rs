@@ -10,8 +10,8 @@ use super::transitions::Deciding;
 use super::*;
 use crate::domain::details::tests::parts;
 use crate::domain::details::{Salt, Transfer};
-use crate::domain::policy::Assurance;
 use crate::domain::device::{Blob, Device, DeviceBody, DeviceKey, DeviceName};
+use crate::domain::policy::Assurance;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -186,7 +186,7 @@ async fn no_redeem_follows_an_answered_freeze(stage: Stage) {
     }
     let mut redeems = tokio::task::JoinSet::new();
     for (number, id) in ids.iter().copied().enumerate() {
-        let (cx, caller) = (cx.clone(), caller.clone());
+        let (cx, caller) = (cx.clone(), caller);
         redeems.spawn(async move {
             let digest = cx.store.approval(id).await.unwrap().unwrap().digest();
             let key = IdempotencyKey::parse(&format!("redeem-{number}-0123456789")).unwrap();

@@ -6,6 +6,7 @@ use crate::domain::event::EventKind;
 
 /// What a command has to give.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a table of expectations, made once for each case")]
 enum Cell {
     /// This state, this event and this guard; the version one higher and all else as it was.
     Becomes(State, EventKind, Guard),
