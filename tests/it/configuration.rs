@@ -214,3 +214,25 @@ fn the_command_line_sets_up_a_deployment_and_serve_says_what_is_wrong() {
     let (served, said) = run(&["serve"]);
     assert!(!served && said.contains("refuses the profile demo"), "{said}");
 }
+
+#[test]
+fn the_console_has_a_host_of_its_own() {
+    let folder = folder();
+    let with = |url: &str| {
+        let section = format!("\n[console]\nurl = \"{url}\"\nlisten = \"127.0.0.1:0\"\n");
+        load(folder.path(), &format!("{}{section}", safe(folder.path())))
+    };
+    let config = with("https://console.harbour.example").unwrap();
+    assert_eq!(config.console.unwrap().url.host_str(), Some("console.harbour.example"));
+    for (url, why) in [
+        ("https://approve.harbour.example", "a host of its own"),
+        ("https://approve.harbour.example:8444", "a host of its own"),
+        ("http://console.harbour.example", "console.url: must be https"),
+        ("https://10.0.0.7", "console.url: passkeys need a host name"),
+        ("https://console.harbour.example/staff", "console.url: give an origin only"),
+    ] {
+        let faults = with(url).unwrap_err();
+        assert!(faults.contains(why), "{url}: {faults}");
+    }
+    assert!(load(folder.path(), &safe(folder.path())).unwrap().console.is_none());
+}

@@ -112,7 +112,7 @@ impl Desk {
     }
 
     /// A request of another site's page, with this browser's cookie.
-    pub async fn from_elsewhere(&self, path: &str, headers: &[(&'static str, &'static str)]) -> Reply {
+    pub async fn act_elsewhere(&self, path: &str, headers: &[(&'static str, &'static str)]) -> Reply {
         let request =
             headers.iter().fold(self.request("POST", path), |request, (name, value)| request.header(*name, *value));
         self.send(request.header("content-type", "application/x-www-form-urlencoded").body("")).await

@@ -5,6 +5,7 @@
 mod changes;
 pub mod desk;
 mod ending;
+mod evidence;
 mod hosted;
 mod looking;
 mod scim;

@@ -117,7 +117,7 @@ async fn only_our_own_pages_and_our_own_host_act() {
         &[],
     ];
     for headers in tries {
-        assert_eq!(one.from_elsewhere(&end, headers).await.status, 403, "{headers:?}");
+        assert_eq!(one.act_elsewhere(&end, headers).await.status, 403, "{headers:?}");
     }
     assert_eq!(two.get("/").await.status, 200);
 

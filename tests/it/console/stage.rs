@@ -1,6 +1,7 @@
 //! A service with a console: both listeners on loopback, one backend, and founders who joined as people do.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub struct Stage {
     pub backend: BackendId,
     /// The secret of a key that may do everything.
     pub key: String,
+    /// The database's file, where it is one.
+    pub file: Option<PathBuf>,
     servers: Vec<ServerHandle>,
     serial: AtomicU32,
 }
@@ -67,7 +70,9 @@ impl Drop for Stage {
 pub async fn on_sqlite() -> (Stage, impl Sized) {
     let clock = Arc::new(ManualClock::at(Timestamp::parse_rfc3339("2026-11-21T14:32:00Z").unwrap()));
     let (store, folder) = make::sqlite_with(clock.clone()).await;
-    (Stage::new(clock, store.clone(), store).await, folder)
+    let mut stage = Stage::new(clock, store.clone(), store).await;
+    stage.file = Some(folder.path().join("record.db"));
+    (stage, folder)
 }
 
 /// PostgreSQL judges by its own clock, so the node's stands at the same time and no case on it moves far.
@@ -148,6 +153,7 @@ impl Stage {
             public: public_at,
             backend: new.backend,
             key: new.secret.reveal().to_owned(),
+            file: None,
             servers,
             serial: AtomicU32::new(0),
         }
