@@ -149,7 +149,7 @@ impl Reader {
 }
 
 fn share(part: u64, whole: u64) -> f64 {
-    let ten_thousandths = if whole == 0 { 0 } else { (part * 10_000 + whole / 2) / whole };
+    let ten_thousandths = (part * 10_000 + whole / 2).checked_div(whole).unwrap_or(0);
     u32::try_from(ten_thousandths).map_or(0.0, |parts| f64::from(parts) / 10_000.0)
 }
 
