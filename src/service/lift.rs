@@ -104,7 +104,7 @@ pub async fn ask(cx: &Context, browser: &Browser, signed: Signed) -> Result<Free
     let step = freeze.ask_lift(&device, challenge, now)?;
     let asked = step.freeze.clone();
     let channels = cx.store.channels(asked.holder).await?;
-    let facts = Facts::from([("challenge", challenge.to_string())]);
+    let facts = Facts::from([("challenge", challenge.to_string()), ("version", asked.version.to_string())]);
     let entry = cx.entry("freeze.lift_asked", by, &[&asked.holder, &asked.id, &device.body.id], facts, now)?;
     let proof = Some(DeviceProof { device: device.body.id, counter: verified.counter });
     let mut change = Change::new(entry, Effect::Freeze { step: Box::new(step), proof });

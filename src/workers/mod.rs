@@ -5,9 +5,9 @@
 
 pub mod deliveries;
 pub mod notices;
+pub mod overrides;
 pub mod sequencer;
 pub mod siem;
-pub mod overrides;
 pub mod sweep;
 pub mod timers;
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    Actor, Approval, CancelReason, Decider, Decision, ExpireReason, Logged, RejectReason, State, StateName, Told, Version,
-    Watcher,
+    Actor, Approval, CancelReason, Decider, Decision, ExpireReason, Logged, RejectReason, State, StateName, Told,
+    Version, Watcher,
 };
 use crate::domain::backend::IdempotencyKey;
 use crate::domain::details::{Details, Digest};

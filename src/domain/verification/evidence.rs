@@ -17,12 +17,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 
-use self::challenge::{Parts, approve_challenge, enrol_challenge, sha256, shown_digest, staff_challenge, thumbprint};
+use self::challenge::{
+    Parts, approve_challenge, enrol_challenge, lift_challenge, sha256, shown_digest, staff_challenge, thumbprint,
+};
 use crate::domain::approval::Version;
 use crate::domain::details::Digest;
 use crate::domain::device::{Blob, DeviceKey, Thumbprint};
 use crate::domain::evidence::{Evidence, SignedAssertion};
-use crate::domain::ids::{ApprovalId, DeviceId, HolderId, LinkId, StaffId};
+use crate::domain::ids::{ApprovalId, DeviceId, FreezeId, HolderId, LinkId, StaffId};
 use crate::domain::staff::signing::Signs;
 use crate::domain::time::Timestamp;
 
@@ -124,6 +126,7 @@ pub enum Signer {
 pub enum About {
     Approve { approval: ApprovalId, version: Version, digest: Digest, hold: Duration, expires_at: Timestamp },
     Enrol { holder: HolderId, link: LinkId },
+    Lift { holder: HolderId, freeze: FreezeId, version: Version, expires_at: Timestamp },
     Staff { signs: Signs, object: [u8; 16], digest: Digest, expires_at: Timestamp },
 }
 
@@ -171,6 +174,26 @@ pub fn check(evidence: &Evidence, sites: &Sites) -> Result<Proven, Flaw> {
             };
             let keys = signatures(site, &said, assertion, device_key, device_signature)?;
             let about = About::Enrol { holder: preimage.holder, link: preimage.link };
+            Ok(Proven { by: Signer::Device(*device), challenge: said.challenge, keys, about })
+        }
+        Evidence::Lift { device, preimage, assertion, device_key, device_signature } => {
+            let said = Said {
+                ceremony: Ceremony {
+                    rp_id: &preimage.rp_id,
+                    credential: &preimage.credential_id,
+                    nonce: &preimage.nonce,
+                },
+                thumbprint: &preimage.thumbprint,
+                challenge: lift_challenge(preimage),
+                device_tag: b"countersign/devkey/lift/v1",
+            };
+            let keys = signatures(site, &said, assertion, device_key, device_signature)?;
+            let about = About::Lift {
+                holder: preimage.holder,
+                freeze: preimage.freeze,
+                version: preimage.version,
+                expires_at: preimage.expires_at,
+            };
             Ok(Proven { by: Signer::Device(*device), challenge: said.challenge, keys, about })
         }
         Evidence::Staff { staff, preimage, signed, assertion, .. } => {

@@ -310,6 +310,18 @@ impl Run {
                 self.enrolled.insert(proven.by, proven.keys);
                 Ok(())
             }
+            About::Lift { holder, freeze, version, expires_at } => {
+                if object("hld") != holder.to_string() || object("frz") != freeze.to_string() {
+                    return other("another freeze");
+                }
+                if entry.fact("version") != Some(version.saturating_add(1).to_string().as_str()) {
+                    return other("another version");
+                }
+                if entry.at >= *expires_at {
+                    return other("the prompt was over");
+                }
+                self.same_keys(proven)
+            }
             About::Staff { signs, expires_at, .. } => {
                 if entry.at >= *expires_at {
                     return other("the prompt was over");

@@ -1,11 +1,11 @@
 //! The proof that goes into a receipt: that the decision is in the log, checked before it is handed out.
 
 use super::{RolledBack, ensure_whole};
-use crate::domain::approval::Approval;
+use crate::domain::approval::{Approval, Decider};
 use crate::domain::audit::{commitment, leaf_hash};
 use crate::domain::device::Blob;
 use crate::domain::log::{NoteError, TileAt, TlogProof, tree};
-use crate::domain::receipt::ReceiptProof;
+use crate::domain::receipt::{Decided, ReceiptProof};
 use crate::service::{Context, Error};
 
 /// The decision's entry has no place in the log, although the release had to wait for it.
@@ -41,8 +41,10 @@ pub async fn proof_of(cx: &Context, approval: &Approval) -> Result<ReceiptProof,
         tlog: TlogProof { extra: None, index, path, checkpoint }.to_string(),
     };
     let keys = cx.log.signer.keys();
-    proof
-        .verify(approval.id, &approval.digest(), &decision.challenge, keys, newest.signed_at)
-        .map_err(Error::internal)?;
+    let signed = match decision.by {
+        Decider::Device { .. } => Decided::ByDevice { challenge: decision.challenge },
+        Decider::Staff { .. } => Decided::ByStaff { request: decision.challenge },
+    };
+    proof.verify(approval.id, &approval.digest(), signed, keys, newest.signed_at).map_err(Error::internal)?;
     Ok(proof)
 }

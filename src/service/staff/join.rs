@@ -180,8 +180,13 @@ pub async fn finish(cx: &Context, token: &str, sealed: &str, assertion: &Value) 
     let entry = cx.entry("staff.joined", Actor::Staff(person.id), &[&person.id, &invite.id], next.facts(), now)?;
     let effect = StaffEffect::Enrol { invite: invite.id, staff: Box::new(next.clone()), from: person.version, passkey };
     let mut change = Change::new(entry, Effect::Staff(Box::new(effect)));
-    change.evidence =
-        Some(Evidence::Staff { staff: person.id, approval: None, preimage: made.preimage, signed, assertion: verified.assertion });
+    change.evidence = Some(Evidence::Staff {
+        staff: person.id,
+        approval: None,
+        preimage: made.preimage,
+        signed,
+        assertion: verified.assertion,
+    });
     match cx.store.commit(change).await {
         Ok(()) => Ok(next),
         Err(CommitError::Conflict | CommitError::Duplicate(Unique::Credential)) => {

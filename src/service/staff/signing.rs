@@ -10,6 +10,7 @@ use super::SignedIn;
 use crate::domain::details::Digest;
 use crate::domain::device::Blob;
 use crate::domain::evidence::{Evidence, SignedAssertion};
+use crate::domain::ids::ApprovalId;
 use crate::domain::linking::PROMPT_LIFE;
 use crate::domain::staff::Role;
 use crate::domain::staff::signing::{Signs, StaffPreimage};

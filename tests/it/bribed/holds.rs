@@ -11,7 +11,7 @@ use countersign::domain::override_request::StateName;
 use countersign::domain::staff::Role;
 use countersign::domain::{ApprovalId, ChangeId};
 use countersign::ports::{Change, Effect};
-use countersign::service::{Error, backends, freeze, links, redeem, release};
+use countersign::service::{Error, backends, freeze, links, log, redeem, release};
 use countersign::workers::{ClockGate, overrides};
 
 use super::cast::{Cast, opened, veteran};
@@ -28,6 +28,8 @@ async fn turn(stage: &Stage) {
 }
 
 async fn look_at(stage: &Stage, id: ApprovalId) {
+    // A release waits for the checkpoint that holds its decision.
+    while log::turn(&stage.cx).await.unwrap() > 0 {}
     release::fall_due(&stage.cx, &[id]).await.unwrap();
 }
 

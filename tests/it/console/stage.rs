@@ -23,7 +23,7 @@ use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::staff::{Employer, Group, Profile, Role, Roles};
 use countersign::domain::text::Line;
 use countersign::domain::{BackendId, ChangeId, DeviceId, HolderId, LinkId, Timestamp};
-use countersign::ports::{Change, Effect, StaffStore, Store};
+use countersign::ports::{Change, Effect, LogStore, StaffStore, Store};
 use countersign::service::staff::invite::{self, Invited};
 use countersign::service::{Console, Context, Error, Profile as Deployment, Settings, backends};
 use countersign::web::console::routes as console_routes;
@@ -37,6 +37,7 @@ use url::Url;
 use super::desk::Desk;
 use crate::storage_sql::make;
 use crate::support::clock::ManualClock;
+use crate::support::log::log;
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
@@ -70,7 +71,7 @@ impl Drop for Stage {
 pub async fn on_sqlite() -> (Stage, impl Sized) {
     let clock = Arc::new(ManualClock::at(Timestamp::parse_rfc3339("2026-11-21T14:32:00Z").unwrap()));
     let (store, folder) = make::sqlite_with(clock.clone()).await;
-    let mut stage = Stage::new(clock, store.clone(), store).await;
+    let mut stage = Stage::new(clock, store.clone(), store.clone(), store).await;
     stage.file = Some(folder.path().join("record.db"));
     (stage, folder)
 }
@@ -80,7 +81,7 @@ pub async fn on_postgres() -> (Stage, impl Sized) {
     let server = make::server();
     let store = make::postgres_at(&server.url("postgres"), Committers::Two).await;
     let clock = Arc::new(ManualClock::at(Store::now(&*store).await.unwrap()));
-    (Stage::new(clock, store.clone(), store).await, server)
+    (Stage::new(clock, store.clone(), store.clone(), store).await, server)
 }
 
 fn listener() -> (TcpListener, SocketAddr) {
@@ -102,7 +103,12 @@ pub fn profile(name: &str, group: &str, employer: &str, roles: &[Role], ends_at:
 }
 
 impl Stage {
-    async fn new(clock: Arc<ManualClock>, store: Arc<dyn Store>, staff: Arc<dyn StaffStore>) -> Self {
+    async fn new(
+        clock: Arc<ManualClock>,
+        store: Arc<dyn Store>,
+        staff: Arc<dyn StaffStore>,
+        entries: Arc<dyn LogStore>,
+    ) -> Self {
         let ((public, public_at), (console, console_at)) = (listener(), listener());
         let public_url: Url = format!("http://localhost:{}", public_at.port()).parse().unwrap();
         let console_url: Url = format!("http://console.localhost:{}", console_at.port()).parse().unwrap();
@@ -140,6 +146,7 @@ impl Stage {
             secrets: make::secrets(),
             signer: Arc::new(Es256Receipts::new(&generate_pem().unwrap(), &[]).unwrap()),
             settings: Arc::new(settings),
+            log: log(entries).await,
             staff,
             console: Some(Console { url: console_url.clone(), ceremonies: Arc::new(ceremonies) }),
         };

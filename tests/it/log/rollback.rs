@@ -11,7 +11,7 @@ use countersign::adapters::storage::sqlite::SqliteStore;
 use countersign::adapters::timing::SystemClock;
 use countersign::authenticator::SoftAuthenticator;
 use countersign::domain::approval::transitions::{Guard, Transition};
-use countersign::domain::approval::{Approval, Decision, Distinct, State, StateName, Told};
+use countersign::domain::approval::{Approval, Decider, Decision, Distinct, State, StateName, Told};
 use countersign::domain::details::Digest;
 use countersign::domain::event::EventKind;
 use countersign::domain::policy::{Assurance, Unproved};
@@ -50,10 +50,12 @@ async fn put(world: &World, id: ApprovalId, state: impl FnOnce(Decision, Told) -
     let from = world.state(id).await;
     let approved_at = world.clock.now() - HOUR;
     let decision = Decision {
-        device: world.cx.id(DeviceId::new, approved_at),
-        device_enrolled_at: approved_at - HOUR,
-        assurance: Assurance::DeviceBound,
-        distinct: Distinct::Observed,
+        by: Decider::Device {
+            device: world.cx.id(DeviceId::new, approved_at),
+            device_enrolled_at: approved_at - HOUR,
+            assurance: Assurance::DeviceBound,
+            distinct: Distinct::Observed,
+        },
         approved_at,
         hold: 15 * MINUTE,
         challenge: Digest::of(b"challenge"),

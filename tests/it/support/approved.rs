@@ -6,7 +6,7 @@ use countersign::domain::device::{Blob, DeviceKey, Thumbprint};
 use countersign::domain::event::EventKind;
 use countersign::domain::evidence::{Evidence, SignedAssertion};
 use countersign::domain::linking::{ApprovePreimage, Shown};
-use countersign::domain::{ChangeId, Timestamp};
+use countersign::domain::{ChangeId, DeviceId, Timestamp};
 
 /// The entry of the decision on an approval.
 pub fn entry(id: ChangeId, at: Timestamp, approval: &Approval, decision: &Decision) -> AuditEntry {
@@ -16,14 +16,18 @@ pub fn entry(id: ChangeId, at: Timestamp, approval: &Approval, decision: &Decisi
         ("challenge", decision.challenge.to_string()),
     ]);
     let object = vec![approval.id.to_string(), approval.holder.to_string()];
-    let event = AuditEvent { kind: EventKind::Cooling.as_str(), actor: Actor::Device(decision.device), object, facts };
+    let event = AuditEvent { kind: EventKind::Cooling.as_str(), actor: Actor::Device(device(decision)), object, facts };
     AuditEntry::new(id, at, [7; 16], &event).expect("an entry")
+}
+
+fn device(decision: &Decision) -> DeviceId {
+    decision.device().expect("a decision on a device")
 }
 
 /// Evidence of it.
 pub fn evidence(approval: &Approval, decision: &Decision) -> Evidence {
     Evidence::Approve {
-        device: decision.device,
+        device: device(decision),
         preimage: ApprovePreimage {
             rp_id: "approve.example".to_owned(),
             approval: approval.id,

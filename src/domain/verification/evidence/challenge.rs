@@ -6,7 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 use crate::domain::details::Digest;
 use crate::domain::device::DeviceKey;
-use crate::domain::linking::{ApprovePreimage, EnrolPreimage, Shown};
+use crate::domain::linking::{ApprovePreimage, EnrolPreimage, LiftPreimage, Shown};
 use crate::domain::staff::signing::{Signs, StaffPreimage};
 
 /// Parts after their lengths, each a big-endian `u32`.
@@ -73,11 +73,25 @@ pub fn enrol_challenge(said: &EnrolPreimage) -> Digest {
         .digest()
 }
 
+pub fn lift_challenge(said: &LiftPreimage) -> Digest {
+    Parts::default()
+        .add(b"countersign/lift/v1")
+        .add(said.rp_id.as_bytes())
+        .add(said.holder.bytes())
+        .add(said.freeze.bytes())
+        .add(&said.version.to_be_bytes())
+        .add(&said.credential_id.0)
+        .add(&said.thumbprint.0)
+        .add(&said.expires_at.micros().to_be_bytes())
+        .add(&said.nonce.0)
+        .digest()
+}
+
 pub fn staff_challenge(said: &StaffPreimage) -> Digest {
     let tag: &[u8] = match said.signs {
         Signs::Enrol => b"countersign/staff/enrol/v1",
         Signs::Change => b"countersign/staff/change/v1",
-        Signs::Override => b"countersign/staff/override/v1",
+        Signs::Override => b"countersign/override/v1",
     };
     Parts::default()
         .add(tag)
