@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::at;
 use crate::domain::ids::{DeliveryId, EndpointId};
 use crate::domain::webhook::next_try;
 use crate::ports::WebhookSender;
@@ -36,6 +38,9 @@ enum Look {
     Everywhere,
 }
 
+/// How long what was sent waits for others before it is settled with them.
+const GATHER: Duration = Duration::from_millis(5);
+
 type Settled = (EndpointId, (DeliveryId, i64, DeliveryOutcome));
 
 /// Runs until stopped; what is being sent is finished first.
@@ -46,6 +51,7 @@ pub async fn run(cx: Context, sender: Arc<dyn WebhookSender>, wake: Arc<Notify>,
     let mut period = tokio::time::interval(PERIOD);
     period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut look = Look::Everywhere;
+    let (mut done, mut settle_at) = (Vec::new(), None);
     loop {
         let room = MAX - under_way.len().min(MAX);
         if look > Look::Nowhere && room > 0 && !stop.is_cancelled() {
@@ -70,23 +76,28 @@ pub async fn run(cx: Context, sender: Arc<dyn WebhookSender>, wake: Arc<Notify>,
         tokio::select! {
             Some(first) = under_way.join_next(), if !under_way.is_empty() => {
                 let more = std::iter::from_fn(|| under_way.try_join_next());
-                let done: Vec<Settled> = std::iter::once(first).chain(more).filter_map(Result::ok).collect();
-                for (endpoint, _) in &done {
-                    if let Some(taken) = places.get_mut(endpoint) {
+                for settled in std::iter::once(first).chain(more).filter_map(Result::ok) {
+                    if let Some(taken) = places.get_mut(&settled.0) {
                         *taken -= 1;
                         if *taken == 0 {
-                            places.remove(endpoint);
+                            places.remove(&settled.0);
                         }
                     }
+                    done.push(settled);
                 }
-                settle(&cx, done).await;
+                let _ = *settle_at.get_or_insert_with(|| Instant::now() + GATHER);
                 look = look.max(Look::Fresh);
+            }
+            () = at(settle_at), if settle_at.is_some() => {
+                settle_at = None;
+                settle(&cx, std::mem::take(&mut done)).await;
             }
             () = wake.notified() => look = look.max(Look::Fresh),
             _ = period.tick() => look = Look::Everywhere,
             () = stop.cancelled(), if !stop.is_cancelled() => {}
         }
         if stop.is_cancelled() && under_way.is_empty() {
+            settle(&cx, done).await;
             return;
         }
     }

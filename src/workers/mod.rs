@@ -43,3 +43,11 @@ impl ClockGate {
         }
     }
 }
+
+/// Sleeps until then; for ever without a time.
+async fn at(time: Option<tokio::time::Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::at;
 use crate::domain::channel::{About, Address, ChannelKind, NOTICE_RETRIES, Purpose};
 use crate::domain::ids::{ApprovalId, HolderId};
 use crate::ports::ChannelSender;
@@ -27,6 +29,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// The channels of this deployment.
 pub type Senders = Arc<HashMap<ChannelKind, Arc<dyn ChannelSender>>>;
+
+/// How long what was sent waits for others before it is settled with them.
+const GATHER: Duration = Duration::from_millis(5);
 
 type Sent = (NoticeJob, NoticeOutcome);
 
@@ -48,6 +53,7 @@ pub async fn run(cx: Context, senders: Senders, wake: Arc<Notify>, stop: Cancell
     let mut period = tokio::time::interval(PERIOD);
     period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut look = Look::Everywhere;
+    let (mut done, mut settle_at) = (Vec::new(), None);
     loop {
         let room = BATCH - under_way.len().min(BATCH);
         if look > Look::Nowhere && room > 0 && !stop.is_cancelled() {
@@ -69,7 +75,6 @@ pub async fn run(cx: Context, senders: Senders, wake: Arc<Notify>, stop: Cancell
         tokio::select! {
             Some(first) = under_way.join_next(), if !under_way.is_empty() => {
                 let more = std::iter::from_fn(|| under_way.try_join_next());
-                let mut done = Vec::new();
                 for ended in std::iter::once(first).chain(more) {
                     match ended {
                         Ok(sent) => done.push(sent),
@@ -78,14 +83,19 @@ pub async fn run(cx: Context, senders: Senders, wake: Arc<Notify>, stop: Cancell
                         }
                     }
                 }
-                settle(&cx, done).await;
+                let _ = *settle_at.get_or_insert_with(|| Instant::now() + GATHER);
                 look = look.max(Look::Fresh);
+            }
+            () = at(settle_at), if settle_at.is_some() => {
+                settle_at = None;
+                settle(&cx, std::mem::take(&mut done)).await;
             }
             () = wake.notified() => look = look.max(Look::Fresh),
             _ = period.tick() => look = Look::Everywhere,
             () = stop.cancelled(), if !stop.is_cancelled() => {}
         }
         if stop.is_cancelled() && under_way.is_empty() {
+            settle(&cx, done).await;
             return;
         }
     }

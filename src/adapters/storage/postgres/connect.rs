@@ -112,6 +112,11 @@ impl Target {
         self.pool(self.options.workers).connect_lazy_with(server)
     }
 
+    /// For what is written outside the committers' batches and is relied on at once: the log's checkpoints.
+    pub fn durable(&self) -> Pool<Db> {
+        self.pool(1).connect_lazy_with(self.planned_once())
+    }
+
     /// For statements that take lists and are written so that one plan serves any of them: planning each time costs as
     /// much as the work.
     fn planned_once(&self) -> PgConnectOptions {

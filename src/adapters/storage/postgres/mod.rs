@@ -84,6 +84,7 @@ pub struct PostgresStore {
     target: connect::Target,
     reads: Readers,
     work: Pool<Db>,
+    durable: Pool<Db>,
     seals: Seals,
     committer: Committer,
     handover: Arc<Handover>,
@@ -100,13 +101,13 @@ impl PostgresStore {
         secrets: Arc<dyn Secrets>,
     ) -> Result<Self, StoreError> {
         let target = connect::Target::parse(url, options).map_err(unavailable)?;
-        let (reads, work) = (Readers::new(target.clone()), target.work());
+        let (reads, work, durable) = (Readers::new(target.clone()), target.work(), target.durable());
         let seals = Seals::new(secrets);
         let handover = Arc::new(Handover::default());
         let writer = || writer::PostgresWriter::new(target.clone(), seals.clone());
         let writers: Vec<_> = std::iter::repeat_with(writer).take(options.committers.number()).collect();
         let committer = Committer::start(writers, options.queue, &handover);
-        let store = Self { target, reads, work, seals, committer, handover };
+        let store = Self { target, reads, work, durable, seals, committer, handover };
         store.database_now().await?;
         Ok(store)
     }
@@ -146,6 +147,7 @@ impl PostgresStore {
             tracing::warn!(error = %error, "some leases were not given back; they will end");
         }
         self.work.close().await;
+        self.durable.close().await;
         self.reads.close().await;
     }
 
@@ -163,6 +165,16 @@ impl PostgresStore {
 
     fn reads(&self) -> &Pool<Db> {
         self.reads.here()
+    }
+
+    /// A connection whose commits are on the disk when they are answered, as the committer's are.
+    async fn durable_writer(&self) -> Result<PoolConnection<Db>, StoreError> {
+        self.durable.acquire().await.map_err(unavailable)
+    }
+
+    /// Connections for look-ups by lists of ids.
+    fn lookups(&self) -> &Pool<Db> {
+        &self.work
     }
 
     async fn writer(&self) -> Result<PoolConnection<Db>, StoreError> {

@@ -18,6 +18,8 @@ use crate::ports::store::StoreError;
 
 const CHECKPOINTS: &str = "log_checkpoints";
 const TILES: &str = "log_tiles";
+/// As many as a proof needs in a log of millions; more are fetched in further rounds.
+const TILES_AT_ONCE: usize = 4;
 
 #[derive(FromRow)]
 struct CheckpointRow {
@@ -68,10 +70,20 @@ impl LogStore for TheStore {
 
     async fn tiles(&self, places: &[TileAt]) -> Result<Tiles, StoreError> {
         let mut tiles = Tiles::default();
-        for at in places {
-            let query = sqlx::query_scalar::<Db, Vec<u8>>(sql::TILE).bind(i64::from(at.level)).bind(number(at.number)?);
-            if let Some(hashes) = query.fetch_optional(self.reads()).await.map_err(reading(TILES))? {
-                let id = format!("{}/{}", at.level, at.number);
+        for places in places.chunks(TILES_AT_ONCE) {
+            let mut query = sqlx::query_as::<Db, (i64, i64, Vec<u8>)>(sql::SOME_TILES);
+            for place in 0..TILES_AT_ONCE {
+                // No tile has a negative number.
+                let (level, number) = match places.get(place) {
+                    Some(at) => (i64::from(at.level), number(at.number)?),
+                    None => (0, -1),
+                };
+                query = query.bind(level).bind(number);
+            }
+            for (level, number, hashes) in query.fetch_all(self.reads()).await.map_err(reading(TILES))? {
+                let asked = |at: &&TileAt| i64::from(at.level) == level && i64::try_from(at.number) == Ok(number);
+                let Some(at) = places.iter().find(asked) else { continue };
+                let id = format!("{level}/{number}");
                 tiles.add_stored(*at, &hashes).map_err(|source| corrupt(TILES, id, source))?;
             }
         }
@@ -80,7 +92,8 @@ impl LogStore for TheStore {
 
     async fn append(&self, batch: &Batch) -> Result<Appended, StoreError> {
         let (size, previous) = (number(batch.signed.head.size)?, number(batch.previous)?);
-        let mut writer = self.writer().await?;
+        // On the disk before it is shown: a tree that was signed and then lost would be a fork.
+        let mut writer = self.durable_writer().await?;
         let mut transaction: Transaction<'_, Db> = writer.begin_with(BEGIN).await.map_err(unavailable)?;
         let added = sqlx::query::<Db>(sql::ADD_CHECKPOINT)
             .bind(size)

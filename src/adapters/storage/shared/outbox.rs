@@ -70,7 +70,7 @@ async fn addressed(store: &TheStore, leased: Vec<NoticeJob>) -> Result<Vec<Notic
     channels.sort_unstable();
     channels.dedup();
     let query = sqlx::query_as::<Db, ChannelRow>(sql::CHANNELS_BY_ID).bind(ids(&channels));
-    let rows = query.fetch_all(store.reads()).await.map_err(reading("channels"))?;
+    let rows = query.fetch_all(store.lookups()).await.map_err(reading("channels"))?;
     let channels: HashMap<Uuid, ChannelRow> = rows.into_iter().map(|row| (row.id, row)).collect();
     let mut jobs = Vec::with_capacity(leased.len());
     for mut job in leased {
@@ -216,7 +216,7 @@ async fn directed(store: &TheStore, leased: Vec<LeasedDelivery>) -> Result<Vec<D
     wanted.sort_unstable();
     wanted.dedup();
     let query = sqlx::query_as::<Db, EndpointRow>(sql::ENDPOINTS_BY_ID).bind(ids(&wanted));
-    let rows = query.fetch_all(store.reads()).await.map_err(reading(ENDPOINTS))?;
+    let rows = query.fetch_all(store.lookups()).await.map_err(reading(ENDPOINTS))?;
     let mut endpoints: HashMap<Uuid, Endpoint> = HashMap::new();
     for row in rows {
         let id = row.id;

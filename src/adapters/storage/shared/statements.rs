@@ -212,7 +212,11 @@ crate::adapters::storage::statements! {
     NEWEST_CHECKPOINT = "SELECT size, place, root, note, signed_at FROM log_checkpoints ORDER BY size DESC LIMIT 1";
     CHECKPOINTS = "SELECT size, place, root, note, signed_at FROM log_checkpoints WHERE size > $1 \
                    ORDER BY size LIMIT $2";
-    TILE = "SELECT hashes FROM log_tiles WHERE level = $1 AND number = $2";
+    // A proof needs a few; each is a look-up of its own in the index.
+    SOME_TILES = "SELECT level, number, hashes FROM log_tiles WHERE level = $1 AND number = $2 \
+                  UNION ALL SELECT level, number, hashes FROM log_tiles WHERE level = $3 AND number = $4 \
+                  UNION ALL SELECT level, number, hashes FROM log_tiles WHERE level = $5 AND number = $6 \
+                  UNION ALL SELECT level, number, hashes FROM log_tiles WHERE level = $7 AND number = $8";
     // Nothing is added unless the tree has the size that the batch goes on from, and nobody else goes on from there.
     ADD_CHECKPOINT = "INSERT INTO log_checkpoints (size, previous, place, root, note, signed_at) \
                       SELECT $1, $2, $3, $4, $5, $6 FROM (SELECT coalesce(max(size), 0) AS size FROM log_checkpoints) n \

@@ -171,6 +171,16 @@ impl SqliteStore {
         &self.reads
     }
 
+    /// As [`SqliteStore::writer`]: every commit here is flushed.
+    async fn durable_writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, StoreError> {
+        self.writer().await
+    }
+
+    /// Connections for look-ups by lists of ids.
+    fn lookups(&self) -> &Pool<Db> {
+        &self.reads
+    }
+
     async fn writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, StoreError> {
         Ok(self.write.lock().await)
     }
