@@ -127,7 +127,13 @@ pub enum About {
     Approve { approval: ApprovalId, version: Version, digest: Digest, hold: Duration, expires_at: Timestamp },
     Enrol { holder: HolderId, link: LinkId },
     Lift { holder: HolderId, freeze: FreezeId, version: Version, expires_at: Timestamp },
-    Staff { signs: Signs, object: [u8; 16], digest: Digest, expires_at: Timestamp },
+    Staff {
+        signs: Signs,
+        object: [u8; 16],
+        /// The text that was signed, which has the digest of the preimage.
+        text: String,
+        expires_at: Timestamp,
+    },
 }
 
 /// Recomputes one piece of evidence.
@@ -210,7 +216,7 @@ pub fn check(evidence: &Evidence, sites: &Sites) -> Result<Proven, Flaw> {
             let about = About::Staff {
                 signs: preimage.signs,
                 object,
-                digest: preimage.digest,
+                text: signed.clone(),
                 expires_at: preimage.expires_at,
             };
             Ok(Proven { by: Signer::Staff(*staff), challenge, keys, about })
