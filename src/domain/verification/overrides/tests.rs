@@ -168,7 +168,7 @@ fn a_transfer_is_not_released_before_the_hold_that_staff_signed() {
         };
         let hold = cases.signed(&second, person(3), *case().bytes(), &text(&request, 2)).unwrap();
         let mut standings = Standings::default();
-        let mut step = |kind: &str, version: Version, seconds: i64, reason: Option<&str>| {
+        let step = |kind: &str, version: Version, seconds: i64, reason: Option<&str>| {
             let mut step = entry("", seconds, version, &request, None);
             step.kind = format!("approval.{kind}");
             step.facts.insert("digest".into(), digest.to_string());
