@@ -113,7 +113,7 @@ impl ReceiptProof {
                 ("challenge", fact("challenge", challenge.to_string())),
             ],
             Decided::ByStaff { request } => [
-                ("kind", entry.kind == Event::CarriedOut.as_str()),
+                ("kind", entry.kind == Event::SignedTwice.as_str()),
                 about,
                 ("digest", fact("approval_digest", digest.to_string())),
                 ("request", fact("digest", request.to_string())),

@@ -13,7 +13,9 @@ use crate::domain::approval::Approval;
 use crate::domain::details::Digest;
 use crate::domain::device::{Blob, Device};
 use crate::domain::evidence::Evidence;
+use crate::domain::freeze::Freeze;
 use crate::domain::ids::ChangeId;
+use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
 
 /// An entry as it is stored.
@@ -38,10 +40,13 @@ pub enum SealedTable {
     Channels,
     Devices,
     Approvals,
+    Freezes,
+    Overrides,
 }
 
 impl SealedTable {
-    pub const ALL: [Self; 5] = [Self::Keys, Self::Holders, Self::Channels, Self::Devices, Self::Approvals];
+    pub const ALL: [Self; 7] =
+        [Self::Keys, Self::Holders, Self::Channels, Self::Devices, Self::Approvals, Self::Freezes, Self::Overrides];
 }
 
 /// A row whose seal fits, as far as more than its seal is looked at.
@@ -49,6 +54,8 @@ impl SealedTable {
 pub enum SealedRow {
     Approval(Box<Approval>),
     Device(Box<Device>),
+    Freeze(Box<Freeze>),
+    Override(Box<OverrideRequest>),
     Other,
 }
 

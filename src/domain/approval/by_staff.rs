@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::transitions::{Due, Guard, MAX_SKEW, Refusal, Transition};
-use super::{Actor, Approval, CancelReason, Decider, Decision, State, Told};
+use super::transitions::{Due, Guard, LOG_WAIT, MAX_SKEW, Refusal, Transition};
+use super::{Actor, Approval, CancelReason, Decider, Decision, Logged, State, Told};
 use crate::domain::event::EventKind;
 use crate::domain::override_request::transitions::Carry;
 use crate::domain::override_request::{SIGN_WITHIN, TOLD_WITHIN};
@@ -61,7 +61,13 @@ impl Approval {
 
     /// As [`Approval::fall_due`], where two staff members decided: the hold counts from the first delivered notice, and
     /// a day without one ends it.
-    pub(super) fn fall_due_for_staff(self, decision: &Decision, told: Option<Told>, now: Timestamp) -> Due {
+    pub(super) fn fall_due_for_staff(
+        self,
+        decision: &Decision,
+        told: Option<Told>,
+        logged: Logged,
+        now: Timestamp,
+    ) -> Due {
         let State::Cooling { cooling_until, .. } = self.state else { return Due::Never };
         let told_until = decision.approved_at + TOLD_WITHIN;
         let counts = |told: &Told| told.delivered_at >= decision.approved_at && told.delivered_at <= told_until;
@@ -80,6 +86,9 @@ impl Approval {
         }
         if now < over_at {
             return Due::Later(over_at);
+        }
+        if logged == Logged::NotYet {
+            return Due::Later(now + LOG_WAIT);
         }
         let guard = Guard { not_before: Some(over_at), before: None };
         let redeem_until = now + self.terms.redeem_within;

@@ -263,7 +263,7 @@ impl Approval {
             }
             State::Cooling { decision, .. } if matches!(decision.by, Decider::Staff { .. }) => {
                 let decision = decision.clone();
-                self.fall_due_for_staff(&decision, told, now)
+                self.fall_due_for_staff(&decision, told, logged, now)
             }
             State::Cooling { decision, cooling_until } if now >= *cooling_until => {
                 let given_up_at = decision.approved_at + self.terms.hold_cap;

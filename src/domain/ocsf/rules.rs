@@ -147,6 +147,23 @@ pub const KNOWN: &[(&str, Rule)] = &[
     ("holder.view_refused", refused(Class::Entity(Read), Severity::Medium)),
     ("holder.erased", Rule { severity: Severity::Medium, ..done(Delete) }),
     ("log.shrunk", found(Severity::Critical, Some(Blocked))),
+    // What two staff members decide instead of the holder is never a mere piece of information.
+    ("override.asked", Rule { severity: Severity::Medium, ..done(Create) }),
+    ("override.redrawn", Rule { severity: Severity::Low, ..done(Update) }),
+    ("override.signed", Rule { severity: Severity::Medium, ..ends(Update, Approved) }),
+    ("override.signed_twice", Rule { severity: Severity::High, ..ends(Update, Approved) }),
+    ("override.told", done(Update)),
+    ("override.carried_out", Rule { severity: Severity::High, ..ends(Update, Approved) }),
+    ("override.refused_by_signer", Rule { severity: Severity::Medium, ..ends(Disable, Blocked) }),
+    ("override.expired", ends(Disable, Blocked)),
+    ("override.stopped", Rule { severity: Severity::Medium, ..ends(Disable, Blocked) }),
+    ("override.unreachable", Rule { severity: Severity::Medium, ..ends(Disable, Blocked) }),
+    ("override.void", Rule { severity: Severity::Medium, ..ends(Disable, Blocked) }),
+    ("override.refused", refused(Class::Entity(Update), Severity::Medium)),
+    ("holder.unfrozen", Rule { severity: Severity::Medium, ..done(Resume) }),
+    ("freeze.lift_asked", Rule { severity: Severity::Medium, ..done(Update) }),
+    ("freeze.refused", refused(Class::Entity(Suspend), Severity::Medium)),
+    ("lift.refused", refused(LOGON, Severity::Medium)),
 ];
 
 /// First words of kinds about things that staff and operators manage.
@@ -175,6 +192,8 @@ const THINGS: &[&str] = &[
     "record",
     "staff_change",
     "directory_key",
+    "freeze",
+    "lift",
 ];
 
 /// Last words, and what they do.

@@ -2,11 +2,13 @@
 //! the bytes that are kept and the public keys that a reader trusts.
 //!
 //! [`evidence`] recomputes both signatures of a ceremony, [`tree`] the root over the leaves, [`standing`] what became
-//! of each approval, and [`run`] goes through an export line by line and names the first thing that is wrong. None of
+//! of each approval, [`overrides`] and [`freezes`] of each override and freeze, and [`run`] goes through an export line by line and names the first thing that is wrong. None of
 //! it uses the code that makes what it checks: a fault there would otherwise agree with itself. Written down in
 //! `docs/audit.md`, so that others can do the same. May import: the types of `domain`.
 
 pub mod evidence;
+pub mod freezes;
+pub mod overrides;
 #[cfg(test)]
 mod samples;
 

@@ -1,10 +1,14 @@
 //! The run through an export, line by line. It keeps a logarithm of the tree, the id of each entry, and what each
 //! approval has become; never the entries themselves.
 
+mod agreement;
+
 use std::collections::{HashMap, HashSet};
 
-use super::evidence::{self, About, Keys, Proven, Signer};
-use super::standing::{Before, Standings};
+use super::evidence::{self, Keys, Signer};
+use super::freezes::Freezes;
+use super::overrides::{Cases, Happened};
+use super::standing::{Before, ByStaff, Standings};
 use super::tree::{Frontier, leaf};
 use super::wrong::{Flaw, Place, Wrong};
 use crate::domain::audit::reading::Reading;
@@ -13,11 +17,14 @@ use crate::domain::export::{CheckpointLine, End, EntryLine, EvidenceLine, FORMAT
 use crate::domain::ids::ChangeId;
 use crate::domain::log::tree::Head;
 use crate::domain::log::{CheckpointError, LogKeys, NoteError, ProofError, TlogProof};
-use crate::domain::staff::signing::Signs;
 
 /// Kind of the entry that says how many entries an erasure took the text from, in its fact [`ERASED_ENTRIES`].
 pub const ERASURE: &str = "holder.erased";
 pub const ERASED_ENTRIES: &str = "entries";
+
+/// Kinds of entries that are worth nothing without the evidence of their signatures.
+const SIGNED: [&str; 5] =
+    ["device.enrolled", "approval.approved", "override.signed", "override.signed_twice", "freeze.lift_asked"];
 
 /// What was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +60,8 @@ struct Run {
     before: Before,
     ids: HashSet<ChangeId>,
     standings: Standings,
+    cases: Cases,
+    freezes: Freezes,
     /// The public keys of each enrolment.
     enrolled: HashMap<Signer, Keys>,
     /// The entry whose evidence may come next.
@@ -133,6 +142,16 @@ impl Verifier {
         self.run.as_ref().map(|run| &run.standings)
     }
 
+    /// What each override has become, by the entries.
+    pub fn cases(&self) -> Option<&Cases> {
+        self.run.as_ref().map(|run| &run.cases)
+    }
+
+    /// What each freeze has become, by the entries.
+    pub fn freezes(&self) -> Option<&Freezes> {
+        self.run.as_ref().map(|run| &run.freezes)
+    }
+
     /// Whether the entries of an approval may be unknown to the run.
     pub fn before(&self) -> Before {
         self.run.as_ref().map_or(Before::Unknown, |run| run.before)
@@ -176,6 +195,8 @@ impl Run {
             header,
             ids: HashSet::new(),
             standings: Standings::default(),
+            cases: Cases::default(),
+            freezes: Freezes::default(),
             enrolled: HashMap::new(),
             last: None,
             first_erased: None,
@@ -242,13 +263,32 @@ impl Run {
         if (entry.id, entry.at, entry.kind.as_str()) != (line.id, line.at, line.kind.as_str()) {
             return Err(Flaw::Columns);
         }
-        self.standings.take(&entry, self.before)?;
+        self.replay(&entry)?;
         if entry.kind == ERASURE {
             let more = entry.fact(ERASED_ENTRIES).and_then(|count| count.parse::<u64>().ok());
             self.declared = self.declared.saturating_add(more.unwrap_or(0));
         }
-        let needs_evidence = entry.kind == "device.enrolled" || entry.kind == "approval.approved";
+        let needs_evidence = SIGNED.contains(&entry.kind.as_str());
         self.last = Some(Last { place, entry, needs_evidence });
+        Ok(())
+    }
+
+    /// What the entry did to approvals, overrides and freezes.
+    fn replay(&mut self, entry: &Reading) -> Result<(), Flaw> {
+        let before = self.before;
+        self.standings.take(entry, before)?;
+        self.freezes.take(entry, before)?;
+        match self.cases.take(entry, before)? {
+            None => {}
+            Some(Happened::Prolonged { approval, version }) => {
+                self.standings.prolonged(approval, version, entry.at, before)?;
+            }
+            Some(Happened::Approved { approval, version, digest, case, request }) => {
+                let by = ByStaff { case, request, version, digest, at: entry.at };
+                self.standings.approved_by_staff(approval, &by, before)?;
+            }
+            Some(Happened::Unfrozen { freeze }) => self.freezes.unfrozen(freeze, before)?,
+        }
         Ok(())
     }
 
@@ -266,82 +306,6 @@ impl Run {
         let checked = checked.and_then(|proven| self.agrees(&last.entry, &proven));
         self.counts.evidence += 1;
         checked.map_err(|flaw| Wrong { place, flaw })
-    }
-
-    /// Whether the evidence is about what the entry says.
-    fn agrees(&mut self, entry: &Reading, proven: &Proven) -> Result<(), Flaw> {
-        let other = |what| Err(Flaw::OtherMatter(what));
-        let (kind, id) = match proven.by {
-            Signer::Device(device) => ("device", device.to_string()),
-            Signer::Staff(staff) => ("staff", staff.to_string()),
-        };
-        if entry.actor.kind != kind || entry.actor.id.as_deref() != Some(id.as_str()) {
-            return other("somebody else signed");
-        }
-        if entry.fact("challenge").is_some_and(|said| said != proven.challenge.to_string()) {
-            return other("another challenge");
-        }
-        let object = |prefix| entry.object_of(prefix).unwrap_or_default().to_owned();
-        match &proven.about {
-            About::Approve { approval, version, digest, hold, expires_at } => {
-                if entry.kind != "approval.approved" || object("apr") != approval.to_string() {
-                    return other("another approval");
-                }
-                if entry.fact("version") != Some(version.saturating_add(1).to_string().as_str()) {
-                    return other("another version");
-                }
-                if entry.fact("digest") != Some(digest.to_string().as_str()) {
-                    return other("another digest");
-                }
-                if entry.fact("challenge").is_none() {
-                    return other("no challenge");
-                }
-                if entry.at >= *expires_at {
-                    return other("the prompt was over");
-                }
-                self.same_keys(proven)?;
-                self.standings.decided(*approval, entry.at, *hold);
-                Ok(())
-            }
-            About::Enrol { holder, link } => {
-                if object("hld") != holder.to_string() || object("lnk") != link.to_string() {
-                    return other("another enrolment");
-                }
-                self.enrolled.insert(proven.by, proven.keys);
-                Ok(())
-            }
-            About::Lift { holder, freeze, version, expires_at } => {
-                if object("hld") != holder.to_string() || object("frz") != freeze.to_string() {
-                    return other("another freeze");
-                }
-                if entry.fact("version") != Some(version.saturating_add(1).to_string().as_str()) {
-                    return other("another version");
-                }
-                if entry.at >= *expires_at {
-                    return other("the prompt was over");
-                }
-                self.same_keys(proven)
-            }
-            About::Staff { signs, expires_at, .. } => {
-                if entry.at >= *expires_at {
-                    return other("the prompt was over");
-                }
-                if *signs == Signs::Enrol {
-                    self.enrolled.insert(proven.by, proven.keys);
-                    return Ok(());
-                }
-                self.same_keys(proven)
-            }
-        }
-    }
-
-    fn same_keys(&self, proven: &Proven) -> Result<(), Flaw> {
-        match self.enrolled.get(&proven.by) {
-            Some(keys) if *keys == proven.keys => Ok(()),
-            Some(_) => Err(Flaw::OtherKeys),
-            None if self.before == Before::Unknown => Ok(()),
-            None => Err(Flaw::NeverEnrolled),
-        }
     }
 
     fn checkpoint(&mut self, line: &CheckpointLine) -> Result<(), Wrong> {

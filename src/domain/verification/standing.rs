@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::domain::approval::{StateName, Version};
 use crate::domain::audit::reading::Reading;
 use crate::domain::details::Digest;
-use crate::domain::ids::ApprovalId;
+use crate::domain::ids::{ApprovalId, OverrideId};
 use crate::domain::time::Timestamp;
 
 /// Where an approval stands by the entries read so far.
@@ -19,6 +19,8 @@ pub struct Standing {
     pub digest: Digest,
     /// What the deciding signatures cover, once there are any.
     pub challenge: Option<Digest>,
+    /// The override by which two staff members approved it, if they did.
+    pub by_staff: Option<OverrideId>,
     /// Not released before.
     pub until: Timestamp,
 }
@@ -46,6 +48,8 @@ pub enum Break {
     Version { expected: Version, found: Version },
     #[error("it names another digest than the approval was opened with")]
     Digest,
+    #[error("it ended because a signature of staff was void, and no staff had approved it")]
+    NoStaff,
     #[error("it was released at {at}, before its hold was over at {until}")]
     TooEarly { at: Timestamp, until: Timestamp },
 }
@@ -82,7 +86,7 @@ impl Standings {
         let version: Version = entry.fact("version").and_then(|text| text.parse().ok()).ok_or(Break::Facts)?;
         let digest: Digest = entry.fact("digest").and_then(|text| text.parse().ok()).ok_or(Break::Facts)?;
         let challenge = entry.fact("challenge").and_then(|text| text.parse().ok());
-        let first = Standing { state: StateName::Pending, version, digest, challenge, until: Timestamp::EPOCH };
+        let first = Standing::new(version, digest, challenge);
         let next = match (self.0.get(&id), to) {
             (None, To::Opened) if version == 1 => first,
             (None, To::Opened) => return Err(Break::Version { expected: 1, found: version }),
@@ -92,8 +96,45 @@ impl Standings {
             (None, To::State(state)) => Standing { state, ..first },
             (Some(known), to) => follow(known, to, entry.at, version, before)?.checked(digest)?.with(challenge),
         };
+        let void = to == To::State(StateName::Cancelled) && entry.fact("reason") == Some("signature_void");
+        if void && next.by_staff.is_none() && before == Before::Known {
+            return Err(Break::NoStaff);
+        }
         self.0.insert(id, next);
         Ok(Some(id))
+    }
+
+    /// Staff asked to approve it, which gave it more time.
+    ///
+    /// # Errors
+    /// [`Break`].
+    pub fn prolonged(&mut self, id: ApprovalId, version: Version, at: Timestamp, before: Before) -> Result<(), Break> {
+        match self.0.get(&id) {
+            Some(known) => {
+                let next = follow(known, To::Same, at, version, before)?;
+                self.0.insert(id, next);
+                Ok(())
+            }
+            None if before == Before::Unknown => Ok(()),
+            None => Err(Break::NeverOpened),
+        }
+    }
+
+    /// Two staff members approved it. What they signed is the challenge of the decision.
+    ///
+    /// # Errors
+    /// [`Break`].
+    pub fn approved_by_staff(&mut self, id: ApprovalId, by: &ByStaff, before: Before) -> Result<(), Break> {
+        let to = To::State(StateName::Cooling);
+        let next = match self.0.get(&id) {
+            Some(known) => follow(known, to, by.at, by.version, before)?.checked(by.digest)?,
+            None if before == Before::Unknown => {
+                Standing { state: StateName::Cooling, ..Standing::new(by.version, by.digest, None) }
+            }
+            None => return Err(Break::NeverOpened),
+        };
+        self.0.insert(id, Standing { by_staff: Some(by.case), ..next.with(Some(by.request)) });
+        Ok(())
     }
 
     /// The deciding signatures cover this hold: nothing is released before it is over.
@@ -104,7 +145,24 @@ impl Standings {
     }
 }
 
+/// A decision by two staff members, as its entry tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByStaff {
+    pub case: OverrideId,
+    /// SHA-256 of the request that both signed.
+    pub request: Digest,
+    pub version: Version,
+    /// The transfer's digest.
+    pub digest: Digest,
+    pub at: Timestamp,
+}
+
 impl Standing {
+    const fn new(version: Version, digest: Digest, challenge: Option<Digest>) -> Self {
+        let state = StateName::Pending;
+        Self { state, version, digest, challenge, by_staff: None, until: Timestamp::EPOCH }
+    }
+
     fn checked(self, digest: Digest) -> Result<Self, Break> {
         if self.digest == digest { Ok(self) } else { Err(Break::Digest) }
     }

@@ -1,6 +1,8 @@
 //! What a run can find wrong, and where.
 
 use super::evidence;
+use super::freezes::FreezeBreak;
+use super::overrides::CaseBreak;
 use super::standing::Break;
 use super::tree::Misplaced;
 use crate::domain::audit::reading::BadEntry;
@@ -64,6 +66,10 @@ pub enum Flaw {
     Proof(#[source] ProofError),
     #[error("it can't follow on what was before: {0}")]
     Standing(#[from] Break),
+    #[error("it can't follow on what was before: {0}")]
+    Override(#[from] CaseBreak),
+    #[error("it can't follow on what was before: {0}")]
+    Freeze(#[from] FreezeBreak),
     #[error("its evidence is missing")]
     NoEvidence,
     #[error("the evidence belongs to another entry")]

@@ -5,6 +5,7 @@
 //! `domain::export`.
 
 pub mod export;
+mod fits;
 pub mod third_party;
 pub mod verify;
 

@@ -1,49 +1,27 @@
 //! Checks the record itself: the log as its export would be checked, then what isn't in an export: entries that wait
-//! for their place, every row under seal, and whether each approval and device is what the log says it became.
+//! for their place, every row under seal, and whether each approval, device, override and freeze is what the log says it became.
 
 use std::collections::HashSet;
 use uuid::Uuid;
 
 use super::export::{Asked, Failure, export};
+pub use super::fits::RowFlaw;
+use super::fits::{fits, version};
 use super::{PAGE, Record};
-use crate::domain::approval::{Approval, StateName, Version};
-use crate::domain::device::Device;
 use crate::domain::export::{EntryLine, EvidenceLine, Line};
-use crate::domain::ids::{ApprovalId, ChangeId};
+use crate::domain::ids::{ApprovalId, ChangeId, ChannelId, DeviceId, FreezeId, HolderId, KeyId, OverrideId};
 use crate::domain::log::tree::{Head, TreeError};
 use crate::domain::time::Timestamp;
-use crate::domain::verification::evidence::Signer;
+use crate::domain::verification::freezes::Freezes;
+use crate::domain::verification::overrides::Cases;
 use crate::domain::verification::run::{Summary, Verifier};
-use crate::domain::verification::standing::{Before, Standing};
+use crate::domain::verification::standing::Standings;
 use crate::domain::verification::wrong::{Flaw, Place, Wrong};
 use crate::ports::audit::{SealedRow, SealedTable, StoredEntry};
 use crate::ports::store::StoreError;
 
-/// How often an approval that moved while it was looked at is looked at again.
+/// How often a row that moved while it was looked at is looked at again.
 const LOOKS: usize = 5;
-
-/// What is wrong with a row.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RowFlaw {
-    #[error("its seal is wrong: somebody wrote it who doesn't have the key")]
-    Forged,
-    #[error("it doesn't read")]
-    Corrupt,
-    #[error("the log knows nothing of it")]
-    NotInLog,
-    #[error("it is {row} with version {row_version}, and by the log it is {log} with version {log_version}", row = .row.as_str(), log = .log.as_str())]
-    State { row: StateName, row_version: Version, log: StateName, log_version: Version },
-    #[error("it has other details than it was opened with")]
-    Digest,
-    #[error("its decision isn't the one that the log has")]
-    Decision,
-    #[error("its hold ends before what was signed")]
-    Hold,
-    #[error("the log has it, and it is gone")]
-    Missing,
-    #[error("it has another device key than it was enrolled with")]
-    Key,
-}
 
 /// The first thing that is wrong, or why it couldn't be found out.
 #[derive(Debug, thiserror::Error)]
@@ -170,7 +148,7 @@ fn line(entry: StoredEntry, index: u64) -> EntryLine {
 
 /// The rows under seal.
 struct Rows {
-    seen: HashSet<ApprovalId>,
+    seen: HashSet<Uuid>,
     count: u64,
 }
 
@@ -192,47 +170,47 @@ impl Rows {
             // Read after the rows, so that the log is at least as new as they are.
             tail.read(record, verifier).await?;
             for (id, row) in page {
-                match row? {
-                    SealedRow::Approval(approval) => self.approval(record, *approval, id, verifier, tail).await?,
-                    SealedRow::Device(device) => device_fits(&device, verifier)?,
-                    SealedRow::Other => {}
-                }
+                self.row(record, table, (id, row?), verifier, tail).await?;
                 self.count += 1;
             }
             watch(Step::Rows { table, done });
         }
     }
 
-    /// Compares an approval with the log. One that moved meanwhile is read again, together with the log.
-    async fn approval(
+    /// Compares a row with the log. One that moved meanwhile is read again, together with the log.
+    async fn row(
         &mut self,
         record: &Record,
-        mut approval: Approval,
-        id: Uuid,
+        table: SealedTable,
+        (id, mut row): (Uuid, SealedRow),
         verifier: &mut Verifier,
         tail: &mut Tail,
     ) -> Result<(), Fault> {
-        self.seen.insert(approval.id);
+        self.seen.insert(id);
         let mut looks = 0;
         loop {
-            let standing = verifier.standings().and_then(|standings| standings.get(approval.id));
-            let Err(flaw) = fits(&approval, standing, verifier.before()) else { return Ok(()) };
+            let Err(flaw) = fits(&row, verifier) else { return Ok(()) };
             looks += 1;
-            let again = reread(record, id).await?;
-            let moved = again.version != approval.version;
+            let again = reread(record, table, id).await?;
+            let moved = version(&again) != version(&row);
             if looks == LOOKS || !moved {
-                return Err(Fault::Row { table: "approvals", id: approval.id.to_string(), flaw });
+                return Err(fault(table, id, flaw));
             }
-            approval = again;
+            row = again;
             tail.read(record, verifier).await?;
         }
     }
 
-    /// Every approval that the log tells of is there; one that was opened meanwhile is looked for by itself.
+    /// Everything that the log tells of is there; what came to be meanwhile is looked for by itself.
     async fn nothing_is_missing(&self, record: &Record, verifier: &Verifier) -> Result<(), Fault> {
-        let Some(standings) = verifier.standings() else { return Ok(()) };
-        for (id, _) in standings.iter().filter(|(id, _)| !self.seen.contains(id)) {
-            reread(record, id.uuid()).await?;
+        let approvals = verifier.standings().into_iter().flat_map(Standings::iter).map(|(id, _)| id.uuid());
+        let cases = verifier.cases().into_iter().flat_map(Cases::iter).map(|(id, _)| id.uuid());
+        let freezes = verifier.freezes().into_iter().flat_map(Freezes::ids).map(|id| id.uuid());
+        let told = approvals.map(|id| (SealedTable::Approvals, id));
+        let told = told.chain(cases.map(|id| (SealedTable::Overrides, id)));
+        let told = told.chain(freezes.map(|id| (SealedTable::Freezes, id)));
+        for (table, id) in told.filter(|(_, id)| !self.seen.contains(id)).collect::<Vec<_>>() {
+            reread(record, table, id).await?;
         }
         Ok(())
     }
@@ -250,55 +228,25 @@ impl Rows {
     }
 }
 
-async fn reread(record: &Record, id: Uuid) -> Result<Approval, Fault> {
+async fn reread(record: &Record, table: SealedTable, id: Uuid) -> Result<SealedRow, Fault> {
     // The row after the id before this one is this one.
     let before = Uuid::from_u128(id.as_u128().saturating_sub(1));
-    let page = record.audit.sealed_rows(SealedTable::Approvals, Some(before), 1).await?;
-    let missing =
-        || Fault::Row { table: "approvals", id: ApprovalId::from_uuid(id).to_string(), flaw: RowFlaw::Missing };
+    let page = record.audit.sealed_rows(table, Some(before), 1).await?;
     match page.into_iter().next() {
-        Some((found, row)) if found == id => match row? {
-            SealedRow::Approval(approval) => Ok(*approval),
-            SealedRow::Device(_) | SealedRow::Other => Err(missing()),
-        },
-        Some(_) | None => Err(missing()),
+        Some((found, row)) if found == id => Ok(row?),
+        Some(_) | None => Err(fault(table, id, RowFlaw::Missing)),
     }
 }
 
-/// Whether an approval is what the log says it became.
-fn fits(approval: &Approval, standing: Option<&Standing>, before: Before) -> Result<(), RowFlaw> {
-    let Some(standing) = standing else {
-        return if before == Before::Known { Err(RowFlaw::NotInLog) } else { Ok(()) };
+fn fault(table: SealedTable, id: Uuid, flaw: RowFlaw) -> Fault {
+    let (table, id) = match table {
+        SealedTable::Keys => ("api_keys", KeyId::from_uuid(id).to_string()),
+        SealedTable::Holders => ("holders", HolderId::from_uuid(id).to_string()),
+        SealedTable::Channels => ("channels", ChannelId::from_uuid(id).to_string()),
+        SealedTable::Devices => ("devices", DeviceId::from_uuid(id).to_string()),
+        SealedTable::Approvals => ("approvals", ApprovalId::from_uuid(id).to_string()),
+        SealedTable::Freezes => ("freezes", FreezeId::from_uuid(id).to_string()),
+        SealedTable::Overrides => ("overrides", OverrideId::from_uuid(id).to_string()),
     };
-    let row = approval.state.name();
-    if (row, approval.version) != (standing.state, standing.version) {
-        return Err(RowFlaw::State {
-            row,
-            row_version: approval.version,
-            log: standing.state,
-            log_version: standing.version,
-        });
-    }
-    if approval.digest() != standing.digest {
-        return Err(RowFlaw::Digest);
-    }
-    let decided = approval.state.decision().map(|decision| decision.challenge);
-    if decided.is_some() && decided != standing.challenge {
-        return Err(RowFlaw::Decision);
-    }
-    let ends_early = match approval.state {
-        crate::domain::approval::State::Cooling { cooling_until, .. } => cooling_until < standing.until,
-        _ => false,
-    };
-    if ends_early { Err(RowFlaw::Hold) } else { Ok(()) }
-}
-
-fn device_fits(device: &Device, verifier: &Verifier) -> Result<(), Fault> {
-    let flaw = match verifier.enrolled(Signer::Device(device.body.id)) {
-        Some(keys) if keys.device == Some(crate::domain::details::Digest::of(device.body.key.bytes())) => return Ok(()),
-        Some(_) => RowFlaw::Key,
-        None if verifier.before() == Before::Unknown => return Ok(()),
-        None => RowFlaw::NotInLog,
-    };
-    Err(Fault::Row { table: "devices", id: device.body.id.to_string(), flaw })
+    Fault::Row { table, id, flaw }
 }

@@ -86,7 +86,11 @@ pub async fn ask(cx: &Context, by: &SignedIn, ask: Ask) -> Result<OverrideReques
     };
     let case = step.case.clone();
     let [first, second] = case.drawn;
-    let facts = by.facts([("drawn", format!("{first} {second}"))]);
+    let mut facts = by.facts([("drawn", format!("{first} {second}"))]);
+    if let Some((transition, _)) = &also {
+        // Its end moved with this entry, and no other entry tells of that version.
+        facts.insert("approval_version", transition.approval.version.to_string());
+    }
     let (also, deliveries, moved) = match also {
         Some((transition, endpoints)) => {
             let deliveries = notify::webhooks(cx, &transition, &endpoints, now)?;

@@ -96,6 +96,7 @@ async fn consequences(
     if let Some(approval) = &moved {
         // The entry of this decision: the receipt's proof is about it.
         facts.insert("approval_digest", approval.digest().to_string());
+        facts.insert("approval_version", approval.version.to_string());
     }
     let mut change = change(cx, step, also, by.actor(), facts, now)?;
     change.notices = notices;

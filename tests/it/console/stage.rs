@@ -23,6 +23,7 @@ use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::staff::{Employer, Group, Profile, Role, Roles};
 use countersign::domain::text::Line;
 use countersign::domain::{BackendId, ChangeId, DeviceId, HolderId, LinkId, Timestamp};
+use countersign::ports::audit::AuditStore;
 use countersign::ports::{Change, Effect, LogStore, StaffStore, Store};
 use countersign::service::staff::invite::{self, Invited};
 use countersign::service::{Console, Context, Error, Profile as Deployment, Settings, backends};
@@ -56,6 +57,8 @@ pub struct Stage {
     pub key: String,
     /// The database's file, where it is one.
     pub file: Option<PathBuf>,
+    /// Where it is one: the reads of those who check.
+    pub audit: Option<Arc<dyn AuditStore>>,
     servers: Vec<ServerHandle>,
     serial: AtomicU32,
 }
@@ -71,7 +74,8 @@ impl Drop for Stage {
 pub async fn on_sqlite() -> (Stage, impl Sized) {
     let clock = Arc::new(ManualClock::at(Timestamp::parse_rfc3339("2026-11-21T14:32:00Z").unwrap()));
     let (store, folder) = make::sqlite_with(clock.clone()).await;
-    let mut stage = Stage::new(clock, store.clone(), store.clone(), store).await;
+    let mut stage = Stage::new(clock, store.clone(), store.clone(), store.clone()).await;
+    stage.audit = Some(store);
     stage.file = Some(folder.path().join("record.db"));
     (stage, folder)
 }
@@ -161,6 +165,7 @@ impl Stage {
             backend: new.backend,
             key: new.secret.reveal().to_owned(),
             file: None,
+            audit: None,
             servers,
             serial: AtomicU32::new(0),
         }

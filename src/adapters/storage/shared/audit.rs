@@ -15,6 +15,7 @@ use crate::adapters::storage::rows::corrupt;
 use crate::adapters::storage::rows::device::DeviceRow;
 use crate::adapters::storage::rows::holder::HolderRow;
 use crate::adapters::storage::rows::log::read_evidence;
+use crate::adapters::storage::rows::overrides::{FreezeRow, OverrideRow};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::ChangeId;
 use crate::ports::audit::{AuditStore, Cursor, CursorStore, SealedPage, SealedRow, SealedTable, StoredEntry};
@@ -72,6 +73,12 @@ impl AuditStore for TheStore {
             SealedTable::Approvals => {
                 let keep = |approval| SealedRow::Approval(Box::new(approval));
                 page!(ApprovalRow, sql::SEALED_APPROVALS, "approvals", keep)
+            }
+            SealedTable::Freezes => {
+                page!(FreezeRow, sql::SEALED_FREEZES, "freezes", |freeze| SealedRow::Freeze(Box::new(freeze)))
+            }
+            SealedTable::Overrides => {
+                page!(OverrideRow, sql::SEALED_OVERRIDES, "overrides", |case| SealedRow::Override(Box::new(case)))
             }
         })
     }

@@ -15,6 +15,10 @@ crate::adapters::storage::statements! {
     SEALED_APPROVALS = "SELECT id, backend_id, holder_id, transfer_id, subject, state, reason, version, created_at, \
                         expires_at, cooling_until, approved_at, redeem_until, due_at, decided_by, body, details, seal \
                         FROM approvals WHERE id > $1 ORDER BY id LIMIT $2";
+    SEALED_FREEZES = "SELECT id, holder_id, version, began_at, due_at, ended_at, body, seal FROM freezes \
+                      WHERE id > $1 ORDER BY id LIMIT $2";
+    SEALED_OVERRIDES = "SELECT id, holder_id, target_id, kind, state, version, requester_id, created_at, due_at, body, \
+                        seal FROM overrides WHERE id > $1 ORDER BY id LIMIT $2";
     ADD_CURSOR = "INSERT INTO export_cursors (sink, next_index, place, fence, leased_until) \
                   VALUES ($1, 0, NULL, 0, $2) ON CONFLICT DO NOTHING";
     // The fence rises with each lease, so that whoever had it before can't move the cursor any more.

@@ -138,7 +138,7 @@ crate::adapters::storage::statements! {
     // With it, how far the log is signed, if that is past the entry of the decision.
     TOLD = concat!("SELECT a.id AS approval_id, n.delivered_at AS told_at, \
                     CASE WHEN EXISTS (SELECT 1 FROM evidence e JOIN audit u ON u.id = e.change_id \
-                    WHERE e.approval_id = a.id AND u.kind IN ('approval.approved', 'override.carried_out') \
+                    WHERE e.approval_id = a.id AND u.kind IN ('approval.approved', 'override.signed_twice') \
                     AND u.place <= (SELECT max(l.place) FROM log_checkpoints l)) \
                     THEN (SELECT max(l.size) FROM log_checkpoints l) END AS logged, ",
                     channel_columns!(), " FROM approvals a \
@@ -225,7 +225,7 @@ crate::adapters::storage::statements! {
                 ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes";
     ENTRY = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE id = $1";
     APPROVE_ENTRY = "SELECT u.place, u.id, u.at, u.kind, u.salt, u.canonical, u.leaf_hash FROM evidence e \
-                     JOIN audit u ON u.id = e.change_id WHERE e.approval_id = $1 AND u.kind IN ('approval.approved', 'override.carried_out') \
+                     JOIN audit u ON u.id = e.change_id WHERE e.approval_id = $1 AND u.kind IN ('approval.approved', 'override.signed_twice') \
                      ORDER BY u.place LIMIT 1";
     // The size before its batch, and how many entries of the batch come before it.
     LEAF_INDEX = "SELECT c.previous + (SELECT count(*) FROM audit u WHERE u.place < $1 AND u.place > \

@@ -81,7 +81,8 @@ impl Record {
     pub fn approve_entry(&self, id: ApprovalId) -> Option<usize> {
         let about_it = self.evidence.iter().filter(|(about, ..)| *about == Some(id));
         let changes: Vec<_> = about_it.map(|(_, change, _)| *change).collect();
-        let decides = |entry: &AuditEntry| entry.kind == "approval.approved" && changes.contains(&entry.id);
+        let kinds = ["approval.approved", "override.signed_twice"];
+        let decides = |entry: &AuditEntry| kinds.contains(&entry.kind) && changes.contains(&entry.id);
         self.entries.iter().position(decides)
     }
 
