@@ -26,7 +26,6 @@ use crate::adapters::webhooks::Webhooks;
 use crate::config::siem::SiemTarget;
 use crate::config::{Config, SmtpTls, Storage};
 use crate::domain::channel::ChannelKind;
-use crate::domain::override_request::Caps;
 use crate::domain::verification::evidence::{Site, Sites};
 use crate::ports::audit::{AuditStore, CursorStore};
 use crate::ports::siem::EventSink;
@@ -251,7 +250,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         new_device_hold: config.new_device_hold,
         new_channel_hold: config.new_channel_hold,
         notices_per_minute: config.limits.notices_per_minute,
-        override_caps: Caps::DEFAULT,
+        override_caps: config.override_caps,
         tries_per_minute: config.limits.tries_per_minute,
         key_per_minute: config.limits.key_per_minute,
     };

@@ -44,6 +44,8 @@ pub struct File {
     #[serde(default)]
     limits: super::limits::LimitsSection,
     #[serde(default)]
+    overrides: super::overrides::OverridesSection,
+    #[serde(default)]
     log: LogSection,
     #[serde(default)]
     siem: Vec<super::siem::SiemSection>,
@@ -225,6 +227,7 @@ pub fn check(file: File) -> Result<Config, Faults> {
     let new_device_hold = hold("new_device_seconds", file.holds.new_device_seconds, NEW_DEVICE_HOLD);
     let new_channel_hold = hold("new_channel_seconds", file.holds.new_channel_seconds, NEW_CHANNEL_HOLD);
     let limits = super::limits::check(&file.limits, &mut faults);
+    let override_caps = super::overrides::check(&file.overrides, &mut faults);
     let siem = super::siem::check(file.siem, &mut faults);
     let issuer = file.operator.issuer.unwrap_or_else(|| file.http.public_url.origin().ascii_serialization());
     let named = log::check(file.log, &issuer, safe, &mut faults);
@@ -248,6 +251,7 @@ pub fn check(file: File) -> Result<Config, Faults> {
             new_device_hold,
             new_channel_hold,
             limits,
+            override_caps,
             siem,
             console: file.console,
             log,

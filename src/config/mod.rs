@@ -8,6 +8,7 @@ pub mod file;
 mod limits;
 mod log;
 pub mod origin;
+mod overrides;
 pub mod policy;
 pub mod siem;
 
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::domain::log::{Origin, VerifierKey};
+use crate::domain::override_request::Caps;
 use crate::domain::policy::Policy;
 use crate::service::Profile;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub new_device_hold: std::time::Duration,
     pub new_channel_hold: std::time::Duration,
     pub limits: Limits,
+    /// Most overrides in a day.
+    pub override_caps: Caps,
     pub log: LogSettings,
     /// Where security events go.
     pub siem: Vec<siem::SiemSink>,

@@ -148,6 +148,7 @@ fn config(pace: Pace, listener: &TcpListener, folder: &Path) -> anyhow::Result<C
         new_device_hold: pace.new_device_hold,
         new_channel_hold: Duration::ZERO,
         // One person, one address and one key do in a minute what many do in production.
+        override_caps: crate::domain::override_request::Caps::DEFAULT,
         limits: Limits { notices_per_minute: 600, tries_per_minute: 600, key_per_minute: 60_000 },
         siem: vec![],
         console: None,

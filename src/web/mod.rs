@@ -17,3 +17,4 @@ pub mod problem;
 pub mod qr;
 pub mod request_id;
 pub mod routes;
+pub mod table;

@@ -58,6 +58,19 @@ fn a_safe_configuration_is_taken() {
 }
 
 #[test]
+fn caps_on_overrides_may_be_lower_and_never_higher() {
+    let folder = folder();
+    let lower = safe(folder.path()) + "\n[overrides]\nasked_by_one = 2\nin_all = 0\n";
+    let caps = load(folder.path(), &lower).unwrap().override_caps;
+    assert_eq!((caps.asked_by_one, caps.signed_by_one, caps.signed_by_pair, caps.in_all), (2, 10, 3, 0));
+    for higher in ["asked_by_one = 11", "signed_by_one = 11", "signed_by_pair = 4", "in_all = 51", "hold = 1"] {
+        let text = format!("{}\n[overrides]\n{higher}\n", safe(folder.path()));
+        let faults = load(folder.path(), &text).unwrap_err();
+        assert!(faults.contains("overrides.") || faults.contains("hold"), "{faults}");
+    }
+}
+
+#[test]
 fn every_fault_is_said_at_once() {
     let folder = folder();
     fs::write(folder.path().join("weak.key"), data_encoding::BASE64.encode(&[0; 32])).unwrap();

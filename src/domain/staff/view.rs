@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::{Employer, Reason, Roles};
-use crate::domain::ids::{ApprovalId, HolderId, StaffId, ViewId};
-use crate::domain::text::Token;
+use crate::domain::ids::{ApprovalId, HolderId, OverrideId, StaffId, ViewId};
 use crate::domain::time::Timestamp;
 
 /// So many views of holders one person has in a day, reveals with them. Past it nothing is shown.
@@ -15,17 +14,16 @@ pub const DAY: Duration = Duration::from_secs(24 * 3600);
 /// So many reveals of a whole account one person has in a day.
 pub const REVEALS_A_DAY: u32 = 5;
 
-/// The case that a reveal is for, as the operator's own system names it.
-pub type CaseReference = Token<64>;
-
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Seen {
     /// The holder's page, with everything masked.
     Masked,
-    /// The whole account of one approval.
-    Account { approval: ApprovalId, case: CaseReference },
+    /// The whole account of one approval, for an override request of the same holder.
+    Account { approval: ApprovalId, case: OverrideId },
+    /// The page of an override request on which a drawn signer decides.
+    Case { case: OverrideId },
 }
 
 impl Seen {
@@ -33,6 +31,7 @@ impl Seen {
         match self {
             Self::Masked => "masked",
             Self::Account { .. } => "account",
+            Self::Case { .. } => "case",
         }
     }
 }

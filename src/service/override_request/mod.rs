@@ -1,5 +1,6 @@
 //! Dual sign-off, one verb per file: [`ask`] → [`prompt`] → [`sign`] (twice) → [`carry_out`]; on the side [`draw`] (once
-//! more), [`refuse`] and [`stop`]. [`read`] gives the console its pages.
+//! more), [`refuse`] and [`stop`]. [`read`] gives the console its pages, and [`open`]
+//! writes down who of the drawn saw one.
 //!
 //! Nothing here approves, unfreezes or resets by itself: that takes a `Carry`, which the domain makes out of two
 //! signatures and nothing else.
@@ -7,6 +8,7 @@
 pub mod ask;
 pub mod carry_out;
 pub mod draw;
+pub mod open;
 pub mod prompt;
 pub mod read;
 pub mod refuse;

@@ -10,8 +10,9 @@ use crate::domain::channel::Channel;
 use crate::domain::details::Subject;
 use crate::domain::device::Device;
 use crate::domain::holder::Holder;
-use crate::domain::ids::{ApprovalId, BackendId, HolderId, ViewId};
-use crate::domain::staff::view::{CaseReference, Seen, View};
+use crate::domain::ids::{ApprovalId, BackendId, HolderId, OverrideId, ViewId};
+use crate::domain::override_request::OverrideRequest;
+use crate::domain::staff::view::{Seen, View};
 use crate::domain::staff::{Reason, Role};
 use crate::ports::staff::StaffEffect;
 use crate::ports::store::CommitError;
@@ -34,6 +35,8 @@ pub struct Looked {
     pub approvals: Vec<Approval>,
     pub devices: Vec<Device>,
     pub channels: Vec<Channel>,
+    /// Override requests of the holder, newest first: a reveal is for one of them.
+    pub cases: Vec<OverrideRequest>,
     /// Who looked before, newest first; this look is the first.
     pub views: Vec<View>,
 }
@@ -73,6 +76,7 @@ pub async fn again(cx: &Context, by: &SignedIn, id: ViewId) -> Result<Looked, Er
         approvals: cx.store.approvals_of_holder(holder.id, SHOWN).await?,
         devices: cx.store.devices(holder.id).await?,
         channels: cx.store.channels(holder.id).await?,
+        cases: cx.store.overrides_of_holder(holder.id, SHOWN).await?,
         views: cx.staff.views_of_holder(holder.id, SHOWN).await?,
         view,
         holder,
@@ -90,25 +94,45 @@ pub async fn own(cx: &Context, by: &SignedIn, id: ViewId) -> Result<View, Error>
     if lasts { Ok(view) } else { Err(Error::NotFound) }
 }
 
-/// Shows the whole account of one approval, once. It is a look of its own, with a case and a reason.
+/// Shows the whole account of one approval, once. It is a look of its own, with a reason, for an override request of
+/// this very holder: two others were drawn for it, and whoever asked is named in it.
 ///
 /// # Errors
-/// As [`up`]; [`Error::NotFound`] for an approval that isn't the looked-at holder's.
+/// As [`up`]; [`Error::NotFound`] for an approval or a case that isn't the looked-at holder's.
 pub async fn reveal(
     cx: &Context,
     by: &SignedIn,
     id: ViewId,
     approval: ApprovalId,
-    case: CaseReference,
+    case: OverrideId,
     reason: Reason,
 ) -> Result<Approval, Error> {
     let view = own(cx, by, id).await?;
     let shown = cx.store.approval(approval).await?.ok_or(Error::NotFound)?;
-    if shown.holder != view.holder {
+    let of = cx.store.override_request(case).await?.ok_or(Error::NotFound)?;
+    if shown.holder != view.holder || of.request.holder != view.holder {
         return Err(Error::NotFound);
     }
     store(cx, by, view.holder, Seen::Account { approval, case }, reason).await?;
     Ok(shown)
+}
+
+/// Writes down that a drawn signer opened the page on which they decide. Opening it again within a quarter of an hour
+/// is the same look.
+///
+/// # Errors
+/// As [`up`], for a signer.
+pub async fn at_case(cx: &Context, by: &SignedIn, of: &OverrideRequest) -> Result<(), Error> {
+    by.needs(Role::Signer)?;
+    let (case, holder) = (of.id(), of.request.holder);
+    let seen = Seen::Case { case };
+    let now = cx.now();
+    let before = cx.staff.views_of_holder(holder, SHOWN).await?;
+    if before.iter().any(|view| view.staff == by.person.id && view.seen == seen && now < view.at + LOOK_LASTS) {
+        return Ok(());
+    }
+    let reason = Reason::parse(&format!("drawn to sign {case}")).map_err(Error::internal)?;
+    store(cx, by, holder, seen, reason).await.map(|_| ())
 }
 
 /// Who of staff looked at the holder of this device: roles, employer, when and why.
@@ -121,7 +145,7 @@ pub async fn at_oneself(cx: &Context, browser: &Browser) -> Result<Vec<View>, Er
 }
 
 async fn store(cx: &Context, by: &SignedIn, holder: HolderId, seen: Seen, reason: Reason) -> Result<View, Error> {
-    let acting = by.acting(Role::Agent)?;
+    let acting = by.acting(if matches!(seen, Seen::Case { .. }) { Role::Signer } else { Role::Agent })?;
     let now = cx.now();
     let profile = &by.person.profile;
     let view = View {
@@ -142,6 +166,10 @@ async fn store(cx: &Context, by: &SignedIn, holder: HolderId, seen: Seen, reason
             facts.insert("case", case.to_string());
             objects.push(approval);
             "holder.revealed"
+        }
+        Seen::Case { case } => {
+            objects.push(case);
+            "holder.viewed"
         }
     };
     let entry = cx.entry(kind, by.actor(), &objects, facts, now)?;

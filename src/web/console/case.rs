@@ -10,9 +10,9 @@ use super::signed_in::SignedIn;
 use super::{case_page, present};
 use crate::domain::ids::{OverrideId, ViewId};
 use crate::domain::override_request::{OverrideRequest, Refusal, Words};
-use crate::domain::staff::Reason;
+use crate::domain::staff::{Reason, Role};
 use crate::service::override_request::ask::{Ask, Wanted};
-use crate::service::override_request::{ask, draw, prompt, read, refuse, sign, stop};
+use crate::service::override_request::{ask, draw, open, prompt, read, refuse, sign, stop};
 use crate::service::{Context, Error, freeze};
 use crate::web::device::failure::{html, see};
 use crate::web::pages::Template;
@@ -34,35 +34,59 @@ fn shown(case: &OverrideRequest) -> HttpResponse {
     see(&format!("/cases/{}", case.id()))
 }
 
-/// The form on a holder's page.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Form {
-    kind: String,
-    #[serde(default)]
-    approval: String,
-    reason: String,
-    /// Ids of disputed channels, with spaces between.
-    #[serde(default)]
-    disputed: String,
+/// The form on a holder's page: each field once, but for a check box of each disputed channel.
+#[derive(Default)]
+struct Form {
+    kind: Option<String>,
+    approval: Option<String>,
+    reason: Option<String>,
+    disputed: Vec<String>,
+}
+
+impl Form {
+    fn read(fields: Vec<(String, String)>) -> Result<Self, Error> {
+        let mut form = Self::default();
+        for (name, value) in fields {
+            let place = match name.as_str() {
+                "kind" => &mut form.kind,
+                "approval" => &mut form.approval,
+                "reason" => &mut form.reason,
+                "disputed" => {
+                    form.disputed.push(value);
+                    continue;
+                }
+                _ => return Err(Error::invalid("form", "has a field that isn't known")),
+            };
+            if place.replace(value).is_some() {
+                return Err(Error::invalid("form", "has a field twice"));
+            }
+        }
+        Ok(form)
+    }
 }
 
 pub async fn ask(
     cx: web::Data<Context>,
     by: SignedIn,
     path: web::Path<String>,
-    form: web::Form<Form>,
+    form: web::Form<Vec<(String, String)>>,
 ) -> Result<HttpResponse, PageError> {
+    by.needs(Role::Agent)?;
     let view: ViewId = path.parse().map_err(|_| Error::NotFound)?;
-    let wanted = match form.kind.as_str() {
-        "approve_for_holder" => Wanted::ApproveForHolder(form.approval.parse().map_err(|_| Error::NotFound)?),
+    let form = Form::read(form.into_inner())?;
+    let wanted = match form.kind.unwrap_or_default().as_str() {
+        "approve_for_holder" => {
+            let approval = form.approval.unwrap_or_default();
+            Wanted::ApproveForHolder(approval.parse().map_err(|_| Error::NotFound)?)
+        }
         "unfreeze" => Wanted::Unfreeze,
         "reset_devices" => Wanted::ResetDevices,
         _ => return Err(Error::NotFound.into()),
     };
-    let disputed: Result<Vec<_>, _> = form.disputed.split_whitespace().map(str::parse).collect();
+    let chosen = form.disputed.iter().filter(|id| !id.is_empty());
+    let disputed: Result<Vec<_>, _> = chosen.map(|id| id.parse()).collect();
     let disputed = disputed.map_err(|_| Error::from(Refusal::UnknownChannel))?;
-    let asked = Ask { view, wanted, reason: words("reason", &form.reason)?, disputed };
+    let asked = Ask { view, wanted, reason: words("reason", &form.reason.unwrap_or_default())?, disputed };
     Ok(shown(&ask::ask(&cx, &by, asked).await?))
 }
 
@@ -86,7 +110,7 @@ pub async fn lock(
 }
 
 pub async fn show(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>) -> Result<HttpResponse, PageError> {
-    let case = read::one(&cx, &by, id(&path)?).await?;
+    let case = open::open(&cx, &by, id(&path)?).await?;
     let page = case_page::page(&cx, &by, &case)?;
     Ok(html(page.render().map_err(Error::internal)?))
 }

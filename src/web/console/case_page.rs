@@ -17,7 +17,7 @@ use crate::web::pages::console::staff::MaySign;
 use crate::web::pages::live::Stage;
 
 /// What is asked for, in words.
-const fn what(kind: &Kind) -> &'static str {
+pub const fn what(kind: &Kind) -> &'static str {
     match kind {
         Kind::ApproveForHolder { .. } => "approve a transfer for the holder",
         Kind::Unfreeze { .. } => "unlock the holder",

@@ -5,11 +5,10 @@ use serde::Deserialize;
 use std::time::Duration;
 
 use super::failure::PageError;
-use super::present;
 use super::signed_in::SignedIn;
+use super::{case_page, present};
 use crate::domain::approval::State;
-use crate::domain::ids::{ApprovalId, ViewId};
-use crate::domain::staff::view::CaseReference;
+use crate::domain::ids::{ApprovalId, OverrideId, ViewId};
 use crate::domain::staff::{Reason, Role};
 use crate::service::staff::{act, look};
 use crate::service::{Context, Error};
@@ -96,7 +95,8 @@ pub async fn show(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>)
         until: present::at(now, looked.view.at + look::LOOK_LASTS),
         deals,
         devices: devices.collect(),
-        channels: looked.channels.iter().map(|channel| channel.masked.clone()).collect(),
+        channels: looked.channels.iter().map(|channel| (channel.id.to_string(), channel.masked.clone())).collect(),
+        cases: looked.cases.iter().map(|case| (case.id().to_string(), case_page::what(&case.request.kind))).collect(),
         views: looked.views.iter().map(|view| present::view(view, now)).collect(),
     };
     Ok(html(page.render().map_err(Error::internal)?))
@@ -160,7 +160,7 @@ pub async fn reveal(
     form: web::Form<Reveal>,
 ) -> Result<HttpResponse, PageError> {
     let (view, approval) = ids(&path)?;
-    let case = CaseReference::parse(form.case.trim()).map_err(|error| Error::invalid("case", error))?;
+    let case: OverrideId = form.case.trim().parse().map_err(|_| Error::NotFound)?;
     let shown = look::reveal(&cx, &by, view, approval, case, reason(&form.reason)?).await?;
     let transfer = shown.details.transfer();
     let page = RevealedPage {

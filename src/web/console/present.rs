@@ -68,6 +68,7 @@ pub fn view(view: &View, now: Timestamp) -> ViewRow {
     let what = match &view.seen {
         Seen::Masked => "transfers and devices, masked".to_owned(),
         Seen::Account { case, .. } => format!("one whole account number, case {case}"),
+        Seen::Case { case } => format!("what there is to decide in case {case}"),
     };
     ViewRow { who, what, why: view.reason.to_string(), at: at(now, view.at) }
 }

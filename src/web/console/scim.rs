@@ -19,23 +19,23 @@ use crate::service::staff::{directory, end};
 use crate::service::{Context, Error};
 use crate::web::extract::ClientIp;
 use crate::web::problem::Problem;
+use crate::web::table::table;
 
 const TWO_ADMINS: &str =
     "Two admins decide this on the console. An identity provider may find and end staff, nothing more.";
 
+table! {
+/// Below `/scim/v2`.
+ROUTES, routes {
+    "/ServiceProviderConfig" => [GET configuration];
+    "/Users" => [GET find, POST create];
+    "/Users/{id}" => [GET show, PATCH patch, PUT put, DELETE delete];
+}
+}
+
 /// The routes.
 pub fn scope() -> Scope {
-    web::scope("/scim/v2")
-        .service(web::resource("/ServiceProviderConfig").route(web::get().to(configuration)))
-        .service(web::resource("/Users").route(web::get().to(find)).route(web::post().to(create)))
-        .service(
-            web::resource("/Users/{id}")
-                .route(web::get().to(show))
-                .route(web::patch().to(patch))
-                .route(web::put().to(put))
-                .route(web::delete().to(delete)),
-        )
-        .default_service(web::route().to(nothing))
+    web::scope("/scim/v2").configure(routes).default_service(web::route().to(nothing))
 }
 
 /// The identity provider, by its key.

@@ -93,19 +93,28 @@ pub async fn veteran(
     desk
 }
 
+/// Three who may sign, of three groups.
+pub async fn signers(stage: &Stage) -> Vec<Desk> {
+    let mut signers = Vec::new();
+    for who in
+        [("Jonas Weber", "risk", "in-house"), ("Amir Haddad", "fraud", "in-house"), ("Ines Sol", "desk", "Teleplus")]
+    {
+        signers.push(veteran(stage, who, &[Role::Signer], 30 * DAY, stage.in_a_year()).await);
+    }
+    signers
+}
+
+/// A case that an agent opens from a look.
+pub async fn reset(agent: &Desk, look: &str) -> OverrideId {
+    opened(&agent.form(&format!("{look}/override"), &[("kind", "reset_devices"), ("reason", REASON)]).await)
+}
+
 impl Cast {
     pub async fn new(stage: Stage) -> Self {
         let far = stage.in_a_year();
         let month = 30 * DAY;
         let agent = veteran(&stage, ("Dana Okafor", "support", "Teleplus"), &[Role::Agent], month, far).await;
-        let mut signers = Vec::new();
-        for who in [
-            ("Jonas Weber", "risk", "in-house"),
-            ("Amir Haddad", "fraud", "in-house"),
-            ("Ines Sol", "desk", "Teleplus"),
-        ] {
-            signers.push(veteran(&stage, who, &[Role::Signer], month, far).await);
-        }
+        let signers = signers(&stage).await;
         let (holder, _) = stage.holder("u-1").await;
         let mut cast = Self { settled: ChannelId::from_uuid(holder.uuid()), stage, agent, signers, holder };
         cast.settled = cast.channel(month).await;

@@ -14,7 +14,7 @@ mod cases {
     use countersign::domain::channel::Purpose;
     use countersign::domain::override_request::{DISPUTED_HOLD, StateName};
 
-    use super::super::cast::{Cast, opened};
+    use super::super::cast::{Cast, REASON, opened};
     use crate::console::stage::{MINUTE, Stage};
 
     pub async fn silencing_the_channels_first_tells_nobody(stage: Stage) {
@@ -36,8 +36,16 @@ mod cases {
     pub async fn disputing_every_channel_tells_nobody(stage: Stage) {
         let mut cast = Cast::new(stage).await;
         let all = cast.stage.cx.store.channels(cast.holder).await.unwrap();
-        let disputed: Vec<String> = all.iter().map(|channel| channel.id.to_string()).collect();
-        let id = opened(&cast.ask_for("reset_devices", "", &disputed.join(" ")).await);
+        let look = cast.look().await;
+        let page = cast.agent.get(&look).await;
+        let ids: Vec<String> = all.iter().map(|channel| channel.id.to_string()).collect();
+        let mut fields = vec![("kind", "reset_devices"), ("reason", REASON)];
+        for id in &ids {
+            let box_of = format!(r#"type="checkbox" name="disputed" value="{id}""#);
+            assert!(page.text.contains(&box_of), "it is chosen on the page, not typed: {}", page.text);
+            fields.push(("disputed", id.as_str()));
+        }
+        let id = opened(&cast.agent.form(&format!("{look}/override"), &fields).await);
         assert_eq!(cast.case(id).await.request.hold(), DISPUTED_HOLD, "and the hold is three days");
         let (one, other, _) = cast.drawn(id).await;
         let page = cast.signers[one].get(&format!("/cases/{id}")).await;

@@ -8,6 +8,7 @@ super::on_both! {
 mod cases {
     use countersign::domain::staff::view::VIEWS_A_DAY;
 
+    use crate::bribed::cast::{reset, signers};
     use crate::console::desk::client;
     use crate::console::stage::{MINUTE, Stage};
 
@@ -33,11 +34,21 @@ mod cases {
         let other = stage.hire(&mut admins, "Gil Novak", "support", "Teleplus", &["agent"]).await;
         assert_eq!(other.get(&at).await.status, 404);
 
-        // A reveal needs a case and a reason, shows the account once, and is a look of its own.
+        // A reveal needs a case of this holder and a reason, shows the account once, and is a look of its own.
+        let _signers = signers(&stage).await;
+        stage.holder("u-78").await;
+        let fields = [("backend", backend.as_str()), ("subject", "u-78"), ("reason", why)];
+        let elsewhere = reset(&agent, &agent.form("/holders", &fields).await.location.unwrap()).await.to_string();
         let reveal = format!("{at}/{approval}/reveal");
-        assert_eq!(agent.form(&reveal, &[("case", "OV-0317"), ("reason", " ")]).await.status, 400);
-        assert_eq!(agent.form(&reveal, &[("case", ""), ("reason", "payee check")]).await.status, 400);
-        let shown = agent.form(&reveal, &[("case", "OV-0317"), ("reason", "payee check")]).await;
+        for made_up in ["OV-0317", "", "ovr_00000000000000000000000000000000", elsewhere.as_str()] {
+            let refused = agent.form(&reveal, &[("case", made_up), ("reason", "payee check")]).await;
+            assert_eq!(refused.status, 404, "{made_up}: {}", refused.text);
+        }
+        assert!(stage.entries("holder.revealed").await.is_empty());
+        let case = reset(&agent, &at).await.to_string();
+        assert!(agent.get(&at).await.text.contains(&format!(r#"<option value="{case}">"#)), "it is chosen, not typed");
+        assert_eq!(agent.form(&reveal, &[("case", &case), ("reason", " ")]).await.status, 400);
+        let shown = agent.form(&reveal, &[("case", &case), ("reason", "payee check")]).await;
         assert!(shown.status == 200 && shown.text.contains("PL61109010140000071219812874"), "{}", shown.text);
         assert!(!agent.get(&at).await.text.contains("PL61109010140000071219812874"), "once");
 
@@ -46,7 +57,7 @@ mod cases {
         let request =
             http.get(format!("http://{}/views", stage.public)).header("cookie", format!("cs-device={cookie}"));
         let views = request.send().await.unwrap().text().await.unwrap();
-        for seen in ["agent, Teleplus", why, "payee check", "OV-0317"] {
+        for seen in ["agent, Teleplus", why, "payee check", case.as_str()] {
             assert!(views.contains(seen), "{seen} isn't in {views}");
         }
         assert!(!views.contains("Cleo"));
@@ -55,7 +66,7 @@ mod cases {
         assert_eq!(viewed["facts"]["employer"], "Teleplus");
         assert_eq!(viewed["facts"]["group"], "support");
         assert_eq!(viewed["facts"]["reason"], why);
-        assert_eq!(stage.entries("holder.revealed").await[0]["facts"]["case"], "OV-0317");
+        assert_eq!(stage.entries("holder.revealed").await[0]["facts"]["case"], case);
 
         stage.clock.advance(15 * MINUTE - MINUTE);
         assert_eq!(agent.get(&at).await.status, 200);
@@ -90,6 +101,7 @@ mod cases {
 use countersign::domain::staff::view::{REVEALS_A_DAY, VIEWS_A_DAY};
 
 use super::stage::{self, MINUTE, Stage};
+use crate::bribed::cast::{reset, signers};
 
 async fn ask(agent: &super::desk::Desk, stage: &Stage, backend: &str, subject: &str) -> super::desk::Reply {
     // So that the rate isn't what answers; the session goes on, because every request touches it.
@@ -132,8 +144,10 @@ async fn the_caps_are_the_persons_own_and_come_back_after_a_day() {
     let backend = stage.backend.to_string();
     let at = ask(&agent, &stage, &backend, "u-77").await.location.unwrap();
     let reveal = format!("{at}/{approval}/reveal");
+    let _signers = signers(&stage).await;
+    let case = reset(&agent, &at).await.to_string();
     for number in 1..=REVEALS_A_DAY + 1 {
-        let shown = agent.form(&reveal, &[("case", "OV-1"), ("reason", "payee check")]).await;
+        let shown = agent.form(&reveal, &[("case", &case), ("reason", "payee check")]).await;
         assert_eq!(shown.status, if number <= REVEALS_A_DAY { 200 } else { 429 }, "reveal {number}");
     }
     for _ in 0..VIEWS_A_DAY - REVEALS_A_DAY - 1 {

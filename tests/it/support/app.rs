@@ -133,6 +133,7 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
         policy,
         new_device_hold: options.new_device_hold,
         new_channel_hold: Duration::from_secs(24 * 3600),
+        override_caps: countersign::domain::override_request::Caps::DEFAULT,
         limits: Limits {
             notices_per_minute: 1000,
             tries_per_minute: options.tries_per_minute,

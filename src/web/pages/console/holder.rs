@@ -63,7 +63,10 @@ pub struct HolderPage {
     pub until: Moment,
     pub deals: Vec<DealRow>,
     pub devices: Vec<(String, String)>,
-    pub channels: Vec<String>,
+    /// Id and masked address.
+    pub channels: Vec<(String, String)>,
+    /// Override requests of the holder: id and what for.
+    pub cases: Vec<(String, &'static str)>,
     pub views: Vec<ViewRow>,
 }
 

@@ -1,6 +1,5 @@
 //! The cases: each effect with its conditions, and what may be read afterwards.
 
-use countersign::domain::ApprovalId;
 use countersign::domain::approval::Actor;
 use countersign::domain::details::Digest;
 use countersign::domain::device::Blob;
@@ -11,7 +10,7 @@ use countersign::domain::staff::invite::{Invite, Origin};
 use countersign::domain::staff::session::Session;
 use countersign::domain::staff::view::{REVEALS_A_DAY, Seen, VIEWS_A_DAY};
 use countersign::domain::staff::{EndReason, Group, Role, Staff, UserName};
-use countersign::domain::text::Token;
+use countersign::domain::{ApprovalId, OverrideId};
 use countersign::ports::Effect;
 use countersign::ports::staff::{Acting, Outcome, PasskeyProof, StaffEffect};
 use countersign::ports::store::Unique;
@@ -221,7 +220,8 @@ pub async fn looks_are_counted_and_capped(office: Office) {
     let holder = office.world.holder.id;
     assert_eq!(office.staff.last_viewed_by_staff(holder).await.unwrap(), None);
     office.refuses(office.view(&office.admin, Seen::Masked), Why::Conflict).await;
-    let account = || Seen::Account { approval: office.world.id(ApprovalId::new), case: Token::parse("OV-1").unwrap() };
+    let account =
+        || Seen::Account { approval: office.world.id(ApprovalId::new), case: office.world.id(OverrideId::new) };
     for _ in 0..REVEALS_A_DAY {
         office.apply(office.view(&agent, account())).await;
     }
