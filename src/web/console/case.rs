@@ -20,7 +20,9 @@ use crate::web::pages::console::cases::CaseRow;
 use crate::web::problem::Problem;
 
 fn words(field: &'static str, text: &str) -> Result<Words, Error> {
-    let words = Words::parse(text.trim()).map_err(|error| Error::invalid(field, error))?;
+    // A box of several lines may have line breaks in it; the words are one line.
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = Words::parse(&text).map_err(|error| Error::invalid(field, error))?;
     let letters = words.as_str().chars().filter(|c| c.is_alphanumeric()).count();
     let enough = letters >= crate::domain::override_request::MIN_WORDS;
     if enough { Ok(words) } else { Err(Error::invalid(field, Refusal::TooFewWords)) }
@@ -34,33 +36,46 @@ fn shown(case: &OverrideRequest) -> HttpResponse {
     see(&format!("/cases/{}", case.id()))
 }
 
-/// The form on a holder's page.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Form {
+/// The form on a holder's page, as its fields come: one `disputed` for each channel that is marked.
+#[derive(Default)]
+struct Form {
     kind: String,
-    #[serde(default)]
     approval: String,
     reason: String,
-    /// Ids of disputed channels, with spaces between.
-    #[serde(default)]
-    disputed: String,
+    disputed: Vec<String>,
+}
+
+impl Form {
+    fn of(fields: Vec<(String, String)>) -> Result<Self, Error> {
+        let mut form = Self::default();
+        for (name, value) in fields {
+            match name.as_str() {
+                "kind" => form.kind = value,
+                "approval" => form.approval = value,
+                "reason" => form.reason = value,
+                "disputed" => form.disputed.extend(value.split_whitespace().map(str::to_owned)),
+                _ => return Err(Error::invalid("form", "has a field that isn't ours")),
+            }
+        }
+        Ok(form)
+    }
 }
 
 pub async fn ask(
     cx: web::Data<Context>,
     by: SignedIn,
     path: web::Path<String>,
-    form: web::Form<Form>,
+    fields: web::Form<Vec<(String, String)>>,
 ) -> Result<HttpResponse, PageError> {
     let view: ViewId = path.parse().map_err(|_| Error::NotFound)?;
+    let form = Form::of(fields.into_inner())?;
     let wanted = match form.kind.as_str() {
         "approve_for_holder" => Wanted::ApproveForHolder(form.approval.parse().map_err(|_| Error::NotFound)?),
         "unfreeze" => Wanted::Unfreeze,
         "reset_devices" => Wanted::ResetDevices,
         _ => return Err(Error::NotFound.into()),
     };
-    let disputed: Result<Vec<_>, _> = form.disputed.split_whitespace().map(str::parse).collect();
+    let disputed: Result<Vec<_>, _> = form.disputed.iter().map(|id| id.parse()).collect();
     let disputed = disputed.map_err(|_| Error::from(Refusal::UnknownChannel))?;
     let asked = Ask { view, wanted, reason: words("reason", &form.reason)?, disputed };
     Ok(shown(&ask::ask(&cx, &by, asked).await?))

@@ -96,7 +96,7 @@ pub async fn show(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>)
         until: present::at(now, looked.view.at + look::LOOK_LASTS),
         deals,
         devices: devices.collect(),
-        channels: looked.channels.iter().map(|channel| channel.masked.clone()).collect(),
+        channels: looked.channels.iter().map(|channel| (channel.id.to_string(), channel.masked.clone())).collect(),
         views: looked.views.iter().map(|view| present::view(view, now)).collect(),
     };
     Ok(html(page.render().map_err(Error::internal)?))

@@ -42,6 +42,13 @@ pub struct DealRow {
     pub can: Can,
 }
 
+impl DealRow {
+    /// Whether two others may be asked to approve it: it waits for the holder.
+    fn waits(&self) -> bool {
+        self.stage == Stage::Pending
+    }
+}
+
 /// One look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewRow {
@@ -63,7 +70,8 @@ pub struct HolderPage {
     pub until: Moment,
     pub deals: Vec<DealRow>,
     pub devices: Vec<(String, String)>,
-    pub channels: Vec<String>,
+    /// Id and masked address.
+    pub channels: Vec<(String, String)>,
     pub views: Vec<ViewRow>,
 }
 
