@@ -137,7 +137,7 @@ async fn an_agent_asks_two_sign_and_the_holder_stops_it() {
     let case = office.stage.cx.store.override_request(id).await.expect("the record").expect("the case");
     assert_eq!(case.state.signatures().len(), 2);
     // What the first one has open notices by itself.
-    jonas.says(".state", "Carried out").await;
+    jonas.says(".state", "Signed twice. The transfer cools off").await;
     agent.open(&format!("/cases/{id}")).await;
     agent.look("console-case-signed").await;
 
