@@ -21,7 +21,7 @@ COPY --from=build --chown=10001:10001 /out/data /var/lib/countersign
 
 USER 10001:10001
 WORKDIR /var/lib/countersign
-EXPOSE 8443
+EXPOSE 8443 8444
 STOPSIGNAL SIGTERM
 # The binary asks its own /readyz, so that the image needs no other program.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \

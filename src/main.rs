@@ -51,6 +51,9 @@ enum Command {
         /// Port of the sample exchange.
         #[arg(long)]
         exchange_port: Option<u16>,
+        /// Port of the console.
+        #[arg(long)]
+        console_port: Option<u16>,
     },
     /// Bring the database's schema up to date.
     Migrate,
@@ -130,9 +133,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             telemetry::start_logs(LogFormat::Json, &arguments.log);
             serve(load()?, role).await
         }
-        Command::Demo { auto, port, exchange_port } => {
+        Command::Demo { auto, port, exchange_port, console_port } => {
             telemetry::start_logs(LogFormat::Text, if arguments.log == "info" { "warn" } else { &arguments.log });
-            demo::run(demo::Options { auto, port, exchange_port }).await
+            demo::run(demo::Options { auto, port, exchange_port, console_port }).await
         }
         Command::Migrate => {
             let (record, ..) = app::open_record(&load()?).await?;

@@ -56,7 +56,7 @@ async function join() {
 // Every field of the form once; the check boxes of one name become a list.
 function fields(form) {
   const all = {};
-  for (const input of form.querySelectorAll("input[name], select[name]")) {
+  for (const input of form.querySelectorAll("input[name], select[name], textarea[name]")) {
     if (input.type === "checkbox") {
       all[input.name] ??= [];
       if (input.checked) all[input.name].push(input.value);

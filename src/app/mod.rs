@@ -52,16 +52,30 @@ pub struct Running {
     tasks: JoinSet<anyhow::Result<()>>,
 }
 
-/// Starts the service on a listener that is bound already.
+/// Sockets that are bound already.
+pub struct Listeners {
+    pub holders: TcpListener,
+    /// Without one the console's is bound where the configuration says.
+    pub console: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(holders: TcpListener) -> Self {
+        Self { holders, console: None }
+    }
+}
+
+/// Starts the service on listeners that are bound already.
 ///
 /// # Errors
 /// Whatever keeps it from starting, with what it was doing.
 pub async fn start(
     config: Config,
     role: Role,
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
+    let Listeners { holders: listener, console: console_listener } = listeners.into();
     let metrics = crate::telemetry::start_metrics()?;
     let parts = open(&config).await?;
     let gate = ClockGate::default();
@@ -115,7 +129,7 @@ pub async fn start(
         listen::run(&mut tasks, server, stop.clone());
     }
     if let Some(console) = config.console.as_ref().filter(|_| role.serves()) {
-        let listener = TcpListener::bind(console.listen)?;
+        let listener = console_listener.map_or_else(|| TcpListener::bind(console.listen), Ok)?;
         let server = listen::console(&site, listener, config.http.tls.as_ref())?;
         listen::run(&mut tasks, server, stop.clone());
     }

@@ -3,13 +3,14 @@
 //!
 //! [`world`] starts both, in a folder that goes away with them. [`tour`] is the demo for a person with two browsers,
 //! [`auto`] the same story told by itself over HTTP, which fails when anything isn't as it should be. [`exchange`] is
-//! the backend; it knows Countersign from outside only. May import: `app`, `config`, `service::backends`, the software
+//! the backend; it knows Countersign from outside only. [`office`] is the staff with their console. May import: `app`, `config`, `service::backends`, the software
 //! authenticator. `main` calls [`run`]; `serve` has no part of this.
 
 mod auto;
 mod ending;
 pub mod exchange;
 mod http;
+mod office;
 mod tour;
 mod world;
 
@@ -25,6 +26,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// The exchange's port.
     pub exchange_port: Option<u16>,
+    /// The console's port.
+    pub console_port: Option<u16>,
 }
 
 /// Runs the demo until it is over or somebody ends it.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Options;
 use super::ending::Ending;
+use super::office::Office;
 use super::world::{Pace, Port, World};
 
 /// Long enough to see the clock run and to stop it; a new device waits just long enough to be seen waiting.
@@ -11,20 +12,35 @@ const PACE: Pace =
     Pace { hold: Duration::from_secs(20), new_device_hold: Duration::from_secs(2), life: Duration::from_secs(600) };
 const PORT: u16 = 8080;
 const EXCHANGE_PORT: u16 = 8081;
+const CONSOLE_PORT: u16 = 8082;
 
 /// Runs until Ctrl-C.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let port = |asked: Option<u16>, usual| asked.map_or(Port::From(usual), Port::Only);
     let mut ending = Ending::new()?;
-    let world = World::start(PACE, port(options.port, PORT), port(options.exchange_port, EXCHANGE_PORT)).await?;
-    println!("{}", guide(world.countersign.as_str(), world.exchange.url.as_str()));
+    let world = World::start(
+        PACE,
+        port(options.port, PORT),
+        port(options.exchange_port, EXCHANGE_PORT),
+        port(options.console_port, CONSOLE_PORT),
+    )
+    .await?;
+    let office = match Office::open(world.host()).await {
+        Ok(office) => office,
+        Err(error) => {
+            world.finish().await?;
+            return Err(error.context("nobody could be invited to the console"));
+        }
+    };
+    println!("{}", guide(world.countersign.as_str(), world.exchange.url.as_str(), &office));
     ending.come().await;
     println!("\nStopping. Pages that are open go quiet; what the demo stored is removed.");
     world.finish().await
 }
 
-fn guide(countersign: &str, exchange: &str) -> String {
+fn guide(countersign: &str, exchange: &str, office: &Office) -> String {
     let hold = PACE.hold.as_secs();
+    let (staff, console) = (office.guide(), &office.console);
     format!(
         "
 Countersign demo. Nothing here is real money, and holds take seconds.
@@ -32,6 +48,7 @@ Countersign demo. Nothing here is real money, and holds take seconds.
   Harbour, a sample exchange   {exchange}
   Its customer's inbox         {exchange}inbox
   Countersign                  {countersign}
+  Its console, for staff       {console}
 
 You need two browsers on this computer (or one, and a private window of it):
 browser A is where you sit, browser B is your phone.
@@ -56,6 +73,7 @@ Then try to stop or steal one:
   *  A   Open a withdrawal at {exchange}: its buttons try to take the money
          early, twice, with another amount, with a forged message. All are refused.
 
+{staff}
 Ctrl-C ends the demo and removes everything it stored."
     )
 }
@@ -66,8 +84,17 @@ mod tests {
 
     #[test]
     fn the_guide_names_every_place() {
-        let text = guide("http://localhost:8080/", "http://127.0.0.1:8081/");
-        for place in ["http://localhost:8080/", "http://127.0.0.1:8081/phone", "http://127.0.0.1:8081/inbox"] {
+        let link = |name| (name, "http://console.localhost:8082/join/abc".to_owned());
+        let office =
+            Office { console: "http://console.localhost:8082/".into(), links: ["Dana", "Jonas"].map(link).into() };
+        let text = guide("http://localhost:8080/", "http://127.0.0.1:8081/", &office);
+        for place in [
+            "http://localhost:8080/",
+            "http://127.0.0.1:8081/phone",
+            "http://127.0.0.1:8081/inbox",
+            "http://console.localhost:8082/\n",
+            "http://console.localhost:8082/join/abc",
+        ] {
             assert!(text.contains(place), "{place}");
         }
         assert!(text.contains("20 seconds"));

@@ -12,10 +12,10 @@ use url::Url;
 
 use super::exchange::receipt::Trust;
 use super::exchange::{Around, Contract, Exchange, Letter};
-use super::{MASTER, http};
+use super::{MASTER, http, office};
 use crate::adapters::timing::OsEntropy;
 use crate::adapters::{log_key, receipts};
-use crate::app::{self, Role, Running};
+use crate::app::{self, Listeners, Role, Running};
 use crate::config::{Config, Http, Keys, Limits, LogSettings, Master, Operator, Storage};
 use crate::domain::backend::{Scope, Scopes};
 use crate::domain::log::Origin;
@@ -63,14 +63,17 @@ impl World {
     ///
     /// # Errors
     /// Whatever kept one of them from starting. Nothing is left behind.
-    pub async fn start(pace: Pace, port: Port, exchange_port: Port) -> anyhow::Result<Self> {
+    pub async fn start(pace: Pace, port: Port, exchange_port: Port, console_port: Port) -> anyhow::Result<Self> {
         let listener = listen(port)?;
         let exchange_listener = listen(exchange_port)?;
+        let console_listener = listen(console_port)?;
         let folder = Folder::new()?;
-        let config = config(pace, &listener, &folder.path)?;
+        let mut config = config(pace, &listener, &folder.path)?;
+        config.console = Some(office::console(&console_listener)?);
         let countersign = config.http.public_url.clone();
         let stop = CancellationToken::new();
-        let running = app::start(config, Role::All, listener, stop).await.context("Countersign didn't start")?;
+        let listeners = Listeners { holders: listener, console: Some(console_listener) };
+        let running = app::start(config, Role::All, listeners, stop).await.context("Countersign didn't start")?;
         let http = http::client()?;
         match start_exchange(&running, &countersign, &http, exchange_listener).await {
             Ok(exchange) => Ok(Self { countersign, exchange, http, running, _folder: folder }),
@@ -79,6 +82,11 @@ impl World {
                 Err(error.context("the sample exchange didn't start"))
             }
         }
+    }
+
+    /// The service, for what only its host may do.
+    pub fn host(&self) -> &Context {
+        &self.running.cx
     }
 
     /// Stops both and removes what they left. The exchange goes last, so that the last webhooks arrive.

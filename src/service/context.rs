@@ -26,6 +26,13 @@ pub enum Profile {
     Bench,
 }
 
+impl Profile {
+    /// Whether it is for looking at, never for money. `serve` refuses what is only for looking at.
+    pub const fn is_for_looking(self) -> bool {
+        matches!(self, Self::Demo | Self::Bench)
+    }
+}
+
 /// The operator's settings that use cases ask for.
 #[derive(Debug, Clone)]
 pub struct Settings {

@@ -85,7 +85,9 @@ pub async fn rate(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let path = request.path();
-    let stops = path.starts_with("/c/") || path.ends_with("/cancel") || path.ends_with("/reject");
+    let by_link = ["/c/", "/l/", "/o/"].iter().any(|kind| path.starts_with(kind));
+    let on_device = path == "/lock" || ["/cancel", "/reject", "/stop"].iter().any(|verb| path.ends_with(verb));
+    let stops = by_link || on_device;
     let guesses = request.method() == Method::POST && !stops;
     if let Some(cx) = request.app_data::<web::Data<Context>>().cloned()
         && guesses

@@ -30,7 +30,7 @@ const PACE: Pace = Pace { hold: HOLD, new_device_hold: Duration::ZERO, life: Dur
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let port = |asked: Option<u16>| asked.map_or(Port::Any, Port::Only);
     let mut ending = Ending::new()?;
-    let world = World::start(PACE, port(options.port), port(options.exchange_port)).await?;
+    let world = World::start(PACE, port(options.port), port(options.exchange_port), port(options.console_port)).await?;
     let told = tokio::select! {
         told = tell(&world) => told,
         () = ending.come() => Err(anyhow::anyhow!("stopped before the end")),

@@ -77,6 +77,13 @@ fn a_signer_signs_after_seven_days_in_the_role_and_not_before() {
 }
 
 #[test]
+fn a_demo_s_signers_sign_at_once_by_the_same_rule() {
+    let seasoned = active(1, &[Role::Signer]).seasoned();
+    assert_eq!(signer(&seasoned, id(2), START), Ok(()));
+    assert_eq!(signer(&seasoned, seasoned.id, START), Err(Ineligible::Requester));
+}
+
+#[test]
 fn moving_to_another_group_starts_the_seven_days_anew_and_voids_signatures() {
     let person = active(1, &[Role::Signer]);
     let ready = START + SIGNER_AFTER;

@@ -20,7 +20,9 @@ use crate::web::pages::console::cases::CaseRow;
 use crate::web::problem::Problem;
 
 fn words(field: &'static str, text: &str) -> Result<Words, Error> {
-    let words = Words::parse(text.trim()).map_err(|error| Error::invalid(field, error))?;
+    // A box of several lines may have line breaks in it; the words are one line.
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = Words::parse(&text).map_err(|error| Error::invalid(field, error))?;
     let letters = words.as_str().chars().filter(|c| c.is_alphanumeric()).count();
     let enough = letters >= crate::domain::override_request::MIN_WORDS;
     if enough { Ok(words) } else { Err(Error::invalid(field, Refusal::TooFewWords)) }

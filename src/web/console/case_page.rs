@@ -2,7 +2,7 @@
 
 use super::present;
 use super::signed_in::SignedIn;
-use crate::domain::approval::Approval;
+use crate::domain::approval::{Approval, State as ApprovalState};
 use crate::domain::ids::StaffId;
 use crate::domain::override_request::{Kind, OverrideRequest, Refusal, State, VoidReason};
 use crate::domain::staff::Staff;
@@ -51,6 +51,25 @@ const fn standing(state: &State) -> &'static str {
     }
 }
 
+/// Where it stands, with what became of the transfer: once two have signed, that is what cools off.
+fn standing_with(state: &State, approval: Option<&Approval>) -> (Stage, &'static str) {
+    match (state, approval.map(|approval| &approval.state)) {
+        (State::CarriedOut { .. }, Some(ApprovalState::Cooling { .. })) => {
+            (Stage::Cooling, "Signed twice. The transfer cools off")
+        }
+        (State::CarriedOut { .. }, Some(ApprovalState::Released { .. } | ApprovalState::Redeemed { .. })) => {
+            (Stage::Released, "Signed twice. The transfer was released")
+        }
+        (State::CarriedOut { .. }, Some(ApprovalState::Rejected { .. } | ApprovalState::Cancelled { .. })) => {
+            (Stage::Cancelled, "Signed twice. The transfer was stopped")
+        }
+        (State::CarriedOut { .. }, Some(ApprovalState::Expired { .. })) => {
+            (Stage::Expired, "Signed twice. The transfer’s time ran out")
+        }
+        _ => (stage(state), standing(state)),
+    }
+}
+
 fn ends(case: &OverrideRequest, now: Timestamp) -> String {
     let at = |moment: Timestamp| present::at(now, moment).to_string();
     match &case.state {
@@ -68,12 +87,13 @@ fn ends(case: &OverrideRequest, now: Timestamp) -> String {
 /// A row of the list.
 pub fn row(case: &OverrideRequest, approval: Option<&Approval>, by: &SignedIn, now: Timestamp) -> CaseRow {
     let waits = read::waits_for(case, by);
+    let (stage, standing) = standing_with(&case.state, approval);
     CaseRow {
         id: case.id().to_string(),
         what: what(&case.request.kind).to_owned(),
         amount: approval.map(|approval| device::amount(approval.details.transfer()).plain()),
-        stage: stage(&case.state),
-        state: if waits { "Needs your signature" } else { standing(&case.state) }.to_owned(),
+        stage,
+        state: if waits { "Needs your signature" } else { standing }.to_owned(),
         signed: case.state.signatures().len(),
         ends: ends(case, now),
     }
@@ -177,7 +197,8 @@ fn way(case: &Case, now: Timestamp) -> Vec<WayStep> {
             State::Refused { why, .. } => Some(why.as_str().to_owned()),
             _ => None,
         };
-        way.push(done(standing(state).to_owned(), Some(ends(&case.case, now)), said));
+        let (_, standing) = standing_with(state, case.approval.as_ref());
+        way.push(done(standing.to_owned(), Some(ends(&case.case, now)), said));
         return way;
     }
     let step = |what: &str, pace: Pace| WayStep { what: what.to_owned(), when: None, said: None, pace };

@@ -26,7 +26,11 @@ pub async fn own_origin(
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let same_site = text("sec-fetch-site").map(|site| site == "same-origin");
-    let same_origin = text("origin").map(|origin| origin == console.url.origin().ascii_serialization());
+    // Our pages send no referrer, and a form that sends none says `Origin: null` (Fetch, section 3.2): that alone says
+    // nothing, neither for nor against.
+    let same_origin = text("origin")
+        .filter(|origin| *origin != "null")
+        .map(|origin| origin == console.url.origin().ascii_serialization());
     let own =
         same_site.unwrap_or(true) && same_origin.unwrap_or(true) && (same_site.is_some() || same_origin.is_some());
     if reads || own {

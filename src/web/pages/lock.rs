@@ -51,6 +51,14 @@ impl LockPage {
         self.lift_keys().is_some()
     }
 
+    /// Whether something on the page locks, or keeps locked.
+    fn has_brake(&self) -> bool {
+        match &self.face {
+            Face::Ask(_) => true,
+            Face::Locked(locked) => matches!(locked.lift, Lift::Asked(_) | Lift::Offered(..)),
+        }
+    }
+
     fn by_link(&self) -> bool {
         matches!(&self.face, Face::Ask(action) if action != "/lock")
     }

@@ -3,6 +3,7 @@
 
 use super::cancel::{CancelOverPage, CancelPage, LinkEnd, Stoppable};
 use super::clocktext::{day, moment, moment_to_the_second};
+use super::console;
 use super::deal::{AccountKind, AmountText, Deal, MaskedDeal, Row};
 use super::device::{ApprovePage, CoolingPage};
 use super::ends::EndPage;
@@ -12,6 +13,7 @@ use super::frame::{Frame, Lang, Profile};
 use super::given::Given;
 use super::home::{HomePage, HomeRow, Lock, Notices};
 use super::live::{Deadline, HoldClock, Live, Stage};
+use super::lock::{Face, Lift, LockPage, Locked, VetoPage};
 use super::outcome::{Actor, Approved, Lapse, Outcome, Reached, Release, Stopper, Told};
 use super::undecidable::{OtherDevice, Undecidable, UndecidablePage, UnknownBrowserPage};
 use super::waiting::{Handover, WaitingCoolingPage, WaitingEndPage, WaitingPage};
@@ -49,6 +51,8 @@ pub fn samples_with(payee: &str, profile: Profile) -> Result<Vec<(&'static str, 
     pages.extend(sampler.enrolling()?);
     pages.extend(sampler.homes()?);
     pages.extend(sampler.errors()?);
+    pages.extend(sampler.locks()?);
+    pages.extend(console::samples::samples(payee, &sampler.frame())?);
     Ok(pages)
 }
 
@@ -336,6 +340,28 @@ impl Sampler<'_> {
             ("08-home", full.render()?),
             ("08-home-empty", empty(Notices::Offered).render()?),
             ("08-home-no-notices", empty(Notices::Off).render()?),
+        ])
+    }
+
+    fn locks(&self) -> Pages {
+        let page = |face: Face| LockPage { frame: self.frame(), face };
+        let locked = |lift: Lift| page(Face::Locked(Locked { since: moment(NOW, ASKED), lift }));
+        let end = || moment(NOW, NOW + 23 * HOUR);
+        let veto = |action: Option<String>| VetoPage {
+            frame: self.frame(),
+            what: "Our staff want to unlock your transfers.".to_owned(),
+            action,
+            end: "It was stopped. You can close this page.".to_owned(),
+        };
+        Ok(vec![
+            ("12-lock", page(Face::Ask("/lock".to_owned())).render()?),
+            ("12-lock-link", page(Face::Ask(format!("/c/{TOKEN}/lock"))).render()?),
+            ("13-locked", locked(Lift::NeedsStaff).render()?),
+            ("13-locked-link", locked(Lift::Elsewhere(end())).render()?),
+            ("13-locked-offered", locked(Lift::Offered(end(), "NzbLsXh8".to_owned(), "v1.page".to_owned())).render()?),
+            ("13-locked-asked", locked(Lift::Asked(end())).render()?),
+            ("14-veto", veto(Some(format!("/o/{TOKEN}"))).render()?),
+            ("14-veto-over", veto(None).render()?),
         ])
     }
 

@@ -12,15 +12,43 @@ const PICTURES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../screenshots");
 
 const THEMES: [&str; 2] = ["light", "dark"];
 
+/// Gives every text whose contrast with what is behind it is too low: 4.5, or 3 for large text (WCAG 2.2, success
+/// criterion 1.4.3). What can't be used for now needs none.
+const CONTRAST: &str = r##"
+const channel = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+const numbers = (colour) => (colour.match(/[\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
+const light = ([red, green, blue]) => 0.2126 * channel(red / 255) + 0.7152 * channel(green / 255) + 0.0722 * channel(blue / 255);
+const behind = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+        const colour = numbers(getComputedStyle(one).backgroundColor);
+        if (colour[3] !== 0) return colour;
+    }
+    return [255, 255, 255];
+};
+const wrong = [];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest(":disabled, noscript, script")) continue;
+    const style = getComputedStyle(element);
+    const [a, b] = [light(numbers(style.color)), light(behind(element))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    if (ratio < (large ? 3 : 4.5)) wrong.push(`${ratio.toFixed(2)}: ${walker.currentNode.data.trim().slice(0, 60)}`);
+}
+return wrong;
+"##;
+
 /// Gives every rule of pages that this one breaks (reference: WCAG 2.2, success criteria 1.4.10, 2.4.1, 2.4.2, 2.5.8,
 /// 3.1.1, 3.3.2 and 4.1.2).
 const RULES: &str = r##"
 const wrong = [];
 const all = (css) => [...document.querySelectorAll(css)];
-const seen = (element) => element.getClientRects().length > 0 && getComputedStyle(element).visibility === "visible";
+const seen = (element) => element.getClientRects().length > 0 && element.checkVisibility({ visibilityProperty: true });
 const named = (element) => (element.getAttribute("aria-label") ?? element.innerText ?? "").trim() !== "";
 if (document.documentElement.lang === "") wrong.push("no language");
-if (!/\S – Harbour approvals$/.test(document.title)) wrong.push(`the title «${document.title}»`);
+if (!/\S – Harbour (approvals|console)$/.test(document.title)) wrong.push(`the title «${document.title}»`);
 if (all("h1").length !== 1) wrong.push(`${all("h1").length} headings of the first rank`);
 if (all("main").length !== 1) wrong.push("no main part, or several");
 const [first] = all("a[href], button, input, summary");
@@ -36,9 +64,10 @@ for (const one of all("[aria-describedby], [aria-labelledby]")) {
     }
 }
 for (const one of all("a, button").filter(seen)) if (!named(one)) wrong.push(`no name: ${one.outerHTML}`);
-for (const one of all("input").filter(seen)) if (one.labels.length === 0) wrong.push(`no label: ${one.outerHTML}`);
-for (const one of all("button, input, a.btn").filter(seen)) {
-    const { width, height } = one.getBoundingClientRect();
+for (const one of all("input, select, textarea").filter(seen)) if (one.labels.length === 0) wrong.push(`no label: ${one.outerHTML}`);
+for (const one of all("button, input, select, textarea, summary, a.btn").filter(seen)) {
+    // A box that is ticked is as large as the label around it.
+    const { width, height } = (one.closest("label") ?? one).getBoundingClientRect();
     if (width < 44 || height < 44) wrong.push(`too small for a thumb: ${one.outerHTML}`);
 }
 const [have, room] = [document.documentElement.scrollWidth, document.documentElement.clientWidth];
@@ -88,6 +117,8 @@ impl Browser {
             let (width, height) = screen.size();
             for theme in THEMES {
                 self.theme(theme).await;
+                let faint = self.script(CONTRAST, Vec::new()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+                assert_eq!(faint, json!([]), "{name}, {theme}");
                 self.photograph(&format!("{name}-{width}x{height}-{theme}")).await;
             }
             if screen == Screen::Phone {

@@ -7,11 +7,14 @@
 //! in `target/screenshots`.
 
 mod cancel_link;
+mod console;
 mod distinct;
 mod ends;
 mod enrolling;
 mod keyboard;
+mod locking;
 mod look;
+mod office;
 mod page;
 mod passkey;
 mod relayed;

@@ -111,6 +111,12 @@ impl Browser {
         pressed.unwrap_or_else(|error| panic!("{}: {error}", self.name));
     }
 
+    /// Types, wherever the focus is.
+    pub async fn types(&self, text: &str) {
+        let typed = self.driver.action_chain().send_keys(text).perform().await;
+        typed.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+    }
+
     /// Goes back to what had the focus before.
     pub async fn back_by_keyboard(&self) {
         let keys = self.driver.action_chain().key_down(Key::Shift).send_keys(Key::Tab).key_up(Key::Shift);

@@ -109,10 +109,13 @@ async fn only_our_own_pages_and_our_own_host_act() {
     let (stage, _alive) = stage::on_sqlite().await;
     let (one, two) = stage.founders().await;
     let end = format!("/staff/{}/end", two.id());
-    let tries: [&[(&str, &str)]; 4] = [
+    let tries: [&[(&str, &str)]; 6] = [
         &[("sec-fetch-site", "cross-site")],
         &[("sec-fetch-site", "same-site")],
         &[("origin", "http://localhost")],
+        // A page without a referrer, ours or anybody's, has no origin to tell.
+        &[("origin", "null")],
+        &[("origin", "null"), ("sec-fetch-site", "cross-site")],
         // A browser says at least one of them; whoever says neither isn't one.
         &[],
     ];

@@ -196,7 +196,8 @@ pub async fn start_over(site: Shared) -> HttpResponse {
 }
 
 pub async fn inbox(site: Shared) -> HttpResponse {
-    let page_of = InboxPage { person: site.desk.person().name, letters: site.desk.letters() };
+    let person = site.desk.person();
+    let page_of = InboxPage { person: person.name, number: person.subject, letters: site.desk.letters() };
     page(StatusCode::OK, &page_of)
 }
 

@@ -103,6 +103,8 @@ pub struct Invitation {
 #[template(path = "demo/inbox.html")]
 pub struct InboxPage {
     pub person: &'static str,
+    /// By which the exchange and Countersign know them.
+    pub number: String,
     pub letters: Vec<Letter>,
 }
 

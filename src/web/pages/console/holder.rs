@@ -42,6 +42,13 @@ pub struct DealRow {
     pub can: Can,
 }
 
+impl DealRow {
+    /// Whether two others may be asked to approve it: it waits for the holder.
+    fn waits(&self) -> bool {
+        self.stage == Stage::Pending
+    }
+}
+
 /// One look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewRow {

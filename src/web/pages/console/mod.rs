@@ -8,3 +8,6 @@ pub mod holder;
 pub mod home;
 pub mod sign_in;
 pub mod staff;
+
+#[cfg(test)]
+pub mod samples;
