@@ -45,15 +45,8 @@ pub enum SealedTable {
 }
 
 impl SealedTable {
-    pub const ALL: [Self; 7] = [
-        Self::Keys,
-        Self::Holders,
-        Self::Channels,
-        Self::Devices,
-        Self::Approvals,
-        Self::Freezes,
-        Self::Overrides,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Keys, Self::Holders, Self::Channels, Self::Devices, Self::Approvals, Self::Freezes, Self::Overrides];
 }
 
 /// A row whose seal fits, as far as more than its seal is looked at.

@@ -124,9 +124,23 @@ pub enum Signer {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
-    Approve { approval: ApprovalId, version: Version, digest: Digest, hold: Duration, expires_at: Timestamp },
-    Enrol { holder: HolderId, link: LinkId },
-    Lift { holder: HolderId, freeze: FreezeId, version: Version, expires_at: Timestamp },
+    Approve {
+        approval: ApprovalId,
+        version: Version,
+        digest: Digest,
+        hold: Duration,
+        expires_at: Timestamp,
+    },
+    Enrol {
+        holder: HolderId,
+        link: LinkId,
+    },
+    Lift {
+        holder: HolderId,
+        freeze: FreezeId,
+        version: Version,
+        expires_at: Timestamp,
+    },
     Staff {
         signs: Signs,
         object: [u8; 16],
@@ -213,12 +227,8 @@ pub fn check(evidence: &Evidence, sites: &Sites) -> Result<Proven, Flaw> {
             let passkey = assertion_fits(site, &ceremony, &challenge, assertion)?;
             let keys = Keys { passkey, device: None };
             let object = preimage.object.0.as_slice().try_into().map_err(|_| Flaw::Signed)?;
-            let about = About::Staff {
-                signs: preimage.signs,
-                object,
-                text: signed.clone(),
-                expires_at: preimage.expires_at,
-            };
+            let about =
+                About::Staff { signs: preimage.signs, object, text: signed.clone(), expires_at: preimage.expires_at };
             Ok(Proven { by: Signer::Staff(*staff), challenge, keys, about })
         }
     }

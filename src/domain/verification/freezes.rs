@@ -27,7 +27,10 @@ pub struct Frozen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     /// The time, or the end of a lift's hold.
-    Time { since: Timestamp, lift_asked: Option<Timestamp> },
+    Time {
+        since: Timestamp,
+        lift_asked: Option<Timestamp>,
+    },
     Override,
     /// It doesn't hold any more.
     Ended,
@@ -222,7 +225,9 @@ mod tests {
         let lift = entry("freeze.lift_asked", 10, 1, &[("version", "2")]);
         let lifted = replay(&[frozen(0, 1, "link"), lift.clone(), unfrozen(10 + HOUR, "lifted")]).unwrap();
         assert_eq!((lifted.get(freeze(1)).unwrap().version, lifted.get(freeze(1)).unwrap().until), (3, Until::Ended));
-        assert!(replay(&[frozen(0, 1, "link"), unfrozen(24 * HOUR, "time_over"), frozen(25 * HOUR, 2, "device")]).is_ok());
+        assert!(
+            replay(&[frozen(0, 1, "link"), unfrozen(24 * HOUR, "time_over"), frozen(25 * HOUR, 2, "device")]).is_ok()
+        );
         let mut strong = replay(&[frozen(0, 1, "link"), lift, frozen(20, 1, "staff")]).unwrap();
         assert_eq!(strong.get(freeze(1)).unwrap().until, Until::Override);
         strong.unfrozen(freeze(1), Before::Known).unwrap();
