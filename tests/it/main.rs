@@ -14,6 +14,7 @@ mod architecture;
 mod bribed;
 mod browser;
 mod ceremonies;
+mod command_line;
 mod compose;
 mod configuration;
 mod conformance;

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use countersign::adapters::outbound::OutboundConfig;
+use countersign::adapters::siem::WebhookSink;
 use countersign::domain::approval::Actor;
 use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
 use countersign::domain::details::Digest;
@@ -23,8 +25,12 @@ use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed};
 use countersign::ports::siem::{EventSink, SinkError};
 use countersign::ports::store::StoreError;
 use countersign::workers::siem::{Stream, StreamError, turn};
+use secrecy::SecretString;
 use serde_json::Value;
 use uuid::Uuid;
+
+use crate::outward::receiver::{Answer, Received, Receiver};
+use crate::outward::{allowing_loopback, guard};
 
 /// A log of entries that are signed as far as told.
 struct Record {
@@ -261,6 +267,46 @@ async fn a_log_that_shrank_is_said_and_not_told() {
     record.signed.store(3, Ordering::SeqCst);
     let shrunk = turn(&record.stream(), &sink).await;
     assert!(matches!(shrunk, Err(StreamError::Shrunk { size: 3, told: 5 })), "{shrunk:?}");
+}
+
+/// The events that a receiver got in a request, by their index.
+fn posted(request: &Received) -> Vec<u64> {
+    let text = std::str::from_utf8(&request.body).unwrap();
+    let event = |line: &str| serde_json::from_str::<Value>(line).unwrap()["metadata"]["sequence"].as_u64().unwrap();
+    text.lines().map(event).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_webhook_gets_every_event_and_again_what_it_did_not_accept() {
+    let record = Record::new(5);
+    let stream = record.stream();
+    let sink = |to: &Receiver| {
+        let authorization = Some(SecretString::from("Splunk 0123456789"));
+        WebhookSink::new("webhook".into(), to.url("/in"), authorization, guard(allowing_loopback()))
+    };
+    for unwilling in [Answer::Status(503), Answer::Redirect("http://127.0.0.1:9/".to_owned())] {
+        let receiver = Receiver::start(unwilling);
+        let refused = turn(&stream, &sink(&receiver)).await;
+        assert!(refused.is_err(), "{refused:?}");
+        assert_eq!(receiver.received().len(), 1, "a redirect isn't followed");
+    }
+    let receiver = Receiver::start(Answer::Status(204));
+    while turn(&stream, &sink(&receiver)).await.unwrap() > 0 {}
+    let requests = receiver.received();
+    let told: Vec<u64> = requests.iter().flat_map(posted).collect();
+    assert_eq!(told, [0, 1, 2, 3, 4]);
+    assert_eq!(requests[0].header("content-type"), Some("application/x-ndjson"));
+    assert_eq!(requests[0].header("authorization"), Some("Splunk 0123456789"));
+    // Nothing is told twice that was accepted.
+    turn(&stream, &sink(&receiver)).await.unwrap();
+    assert_eq!(receiver.received().len(), requests.len());
+    // Where this machine isn't an allowed network, nothing is sent to it.
+    record.add(1, "approval.opened", "x");
+    record.signed.store(6, Ordering::SeqCst);
+    let outside = guard(OutboundConfig::default());
+    let sink = WebhookSink::new("webhook".into(), receiver.url("/in"), None, outside);
+    assert!(turn(&stream, &sink).await.is_err());
+    assert_eq!(receiver.received().len(), requests.len());
 }
 
 /// Texts of the form `word.word` in services that are no kinds of entries.

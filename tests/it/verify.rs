@@ -1,6 +1,8 @@
 //! `audit verify` on real databases: an honest record passes, whole and as an export; and whatever the database's owner
 //! does, who can write every row and has no key, is found and named.
 
+mod staff;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,7 +5,7 @@ mod channel_suite;
 mod email;
 mod guard;
 mod inbox;
-mod receiver;
+pub mod receiver;
 mod scripted_smtp;
 mod web_push;
 mod webhooks;
