@@ -183,6 +183,7 @@ impl Sampler<'_> {
             deals,
             devices: vec![("Device 1".into(), "added 19 November, can approve".into())],
             channels,
+            cases: vec![("ovr_0000000000000000000000000a".to_owned(), "Unlock transfers")],
             views: vec![view(), view()],
         };
         let deals = vec![
