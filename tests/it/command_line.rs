@@ -34,7 +34,8 @@ impl Deployment {
              [console]\nurl = \"https://console.harbour.example\"\nlisten = \"127.0.0.1:0\"\n\
              [storage]\nurl = \"sqlite:{at}/countersign.db\"\n\
              [keys]\nmaster_file = \"{at}/master.key\"\nreceipt_file = \"{at}/receipt.pem\"\nlog_file = \"{at}/log.pem\"\n\
-             [log]\nhigh_water = \"{at}/high-water\"\n"
+             [log]\nhigh_water = \"{at}/high-water\"\n\
+             [smtp]\nhost = \"mail.harbour.example\"\nport = 587\nfrom = \"approvals@harbour.example\"\n"
         );
         fs::write(folder.path().join("countersign.toml"), text).unwrap();
         let made = Self { folder };
@@ -157,7 +158,7 @@ async fn the_first_wrong_entry_of_a_tampered_record_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forged_row_is_named() {
     let deployment = Deployment::new().await;
-    deployment.edit("UPDATE api_keys SET scopes = 'create,read,redeem,admin'").await;
+    deployment.edit("UPDATE api_keys SET scopes = 63").await;
     let checked = deployment.run(&["audit", "verify"]);
     assert_eq!(checked.code, Some(1), "{}", checked.out);
     assert!(checked.err.contains("of api_keys"), "{}", checked.err);

@@ -91,7 +91,7 @@ fn what_an_override_does_asks_for_a_carry() {
         users("FreezeState::Ended {").into_iter().filter(|n| !n.starts_with("src/adapters")).collect();
     assert_eq!(
         frees,
-        ["src/domain/freeze.rs", "src/service/freeze.rs", "src/web/device/lock.rs"],
+        ["src/domain/freeze.rs", "src/service/audit/fits.rs", "src/service/freeze.rs", "src/web/device/lock.rs"],
         "made in the first, read in the others"
     );
 }
