@@ -108,6 +108,7 @@ pub const KNOWN: &[(&str, Rule)] = &[
     ("approval.watched", done(Update)),
     ("approval.approved", ends(Update, Approved)),
     ("approval.extended", done(Update)),
+    ("approval.prolonged", done(Update)),
     ("approval.released", ends(Update, Approved)),
     ("approval.redeemed", ends(Update, Approved)),
     ("approval.rejected", ends(Disable, Blocked)),
