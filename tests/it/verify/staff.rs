@@ -121,7 +121,11 @@ async fn what_staff_decided_verifies_and_is_redeemed_with_a_receipt_that_proves_
     receipt.verify_proof(signer().keys()).unwrap();
     assert!(receipt.staff.is_some() && receipt.device.is_none());
 
-    // Another one is stopped by the holder's freeze, which two others end.
+    // A day later nobody is signed in any more. Another one is stopped by the holder's freeze, which two others end.
+    cast.agent.sign_in().await.expect(200);
+    for signer in &mut cast.signers {
+        signer.sign_in().await.expect(200);
+    }
     let (stopped, _) = cast.asked().await;
     let lock = links::lock_page(&cx, cast.holder).unwrap();
     freeze::by_lock_link(&cx, lock.path_segments().unwrap().next_back().unwrap()).await.unwrap();
