@@ -138,6 +138,11 @@ impl FreezeEnd {
 }
 
 impl Freeze {
+    /// Whether it holds nobody any more.
+    pub const fn has_ended(&self) -> bool {
+        matches!(self.state, FreezeState::Ended { .. })
+    }
+
     /// Freezes a holder of whom nothing is frozen.
     pub fn begin(id: FreezeId, holder: HolderId, why: FreezeReason, by: Actor, now: Timestamp) -> FreezeStep {
         let state = FreezeState::Holds { until: why.until(now) };

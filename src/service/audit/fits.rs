@@ -117,8 +117,8 @@ fn device_fits(device: &Device, verifier: &Verifier) -> Result<(), RowFlaw> {
 fn freeze_fits(freeze: &Freeze, frozen: Option<&Frozen>) -> Result<(), RowFlaw> {
     let Some(frozen) = frozen else { return Ok(()) };
     let alike = match (&freeze.state, frozen.until) {
-        (FreezeState::Ended { .. }, LogUntil::Ended)
-        | (FreezeState::Holds { until: Until::Override }, LogUntil::Override) => true,
+        (_, LogUntil::Ended) => freeze.has_ended(),
+        (FreezeState::Holds { until: Until::Override }, LogUntil::Override) => true,
         (FreezeState::Holds { until: Until::Time { at, lift } }, LogUntil::Time { since, lift_asked }) => {
             if *at < since + crate::domain::freeze::LINK_FREEZE {
                 return Err(RowFlaw::Hold);

@@ -146,7 +146,7 @@ async fn an_agent_asks_two_sign_and_the_holder_stops_it() {
     phone.says("h1", "Your approvals").await;
     phone.look("home-approved-by-staff").await;
     phone.open("/views").await;
-    phone.says("main", "A person in the role agent, Teleplus Customer Services International").await;
+    phone.says(".rows", "A person in the role agent, Teleplus Customer Services International").await;
     phone.look("views").await;
 
     // Another override, of the devices: its notice has a link that only stops.
