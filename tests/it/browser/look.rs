@@ -137,6 +137,8 @@ impl Browser {
     }
 
     async fn photograph(&self, name: &str) {
+        // Only a page in front is sure to paint the frame that the picture waits for.
+        self.devtools("Page.bringToFront", json!({})).await;
         let shot = self.devtools("Page.captureScreenshot", json!({"format": "png", "optimizeForSpeed": true})).await;
         let bytes = shot["data"].as_str().and_then(|text| BASE64.decode(text.as_bytes()).ok());
         let place: PathBuf = Path::new(PICTURES).join(format!("{name}.png"));

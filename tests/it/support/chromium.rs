@@ -19,7 +19,8 @@ const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 /// Starts Chromium tied to the life of ChromeDriver.
 const TIED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/chromium.sh");
 
-/// Root can't use Chromium's sandbox, and no page but ours is opened; the rest keeps it from calling home.
+/// Root can't use Chromium's sandbox, and no page but ours is opened; the rest keeps it from calling home, and painting
+/// and counting while another browser's window is the one in front: a picture of a page that doesn't paint never comes.
 const FLAGS: &[&str] = &[
     "--headless",
     "--no-sandbox",
@@ -32,6 +33,9 @@ const FLAGS: &[&str] = &[
     "--disable-sync",
     "--disable-extensions",
     "--disable-breakpad",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    "--disable-background-timer-throttling",
     "--window-size=1280,800",
 ];
 
