@@ -15,6 +15,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::holder::Holder;
 use crate::domain::ids::{ApprovalId, BackendId, ChannelId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId};
 use crate::domain::link::EnrolLink;
+use crate::domain::log::tree::Head;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{DeliveryStatus, Endpoint};
 
@@ -92,6 +93,16 @@ pub struct Case {
     pub endpoints: Vec<EndpointId>,
     /// The receipt, once redeemed.
     pub receipt: Option<String>,
+}
+
+/// A device's request about an approval of its holder's, in one read.
+#[derive(Debug, Clone)]
+pub struct DeviceCase {
+    /// Removed and locked ones too.
+    pub device: Device,
+    pub case: Case,
+    /// The tree of the log's newest checkpoint; nothing before the first.
+    pub log: Option<Head>,
 }
 
 /// An approval whose time may have come.
@@ -248,6 +259,8 @@ pub trait Store: super::overrides::OverrideStore + Send + Sync {
 
     async fn approval(&self, id: ApprovalId) -> Result<Option<Approval>, StoreError>;
     async fn case(&self, id: ApprovalId) -> Result<Option<Case>, StoreError>;
+    /// The device whose cookie hashes to this with this approval, if both are one holder's.
+    async fn device_case(&self, cookie: &Digest, id: ApprovalId) -> Result<Option<DeviceCase>, StoreError>;
     /// Approvals of one backend, newest first, `limit` at most.
     async fn approvals(&self, backend: BackendId, filter: &Filter, limit: u32) -> Result<Vec<Approval>, StoreError>;
     /// Approvals of one holder that live, and the newest ended ones, `limit` in all.

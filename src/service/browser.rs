@@ -2,6 +2,8 @@
 
 use crate::domain::details::Digest;
 use crate::domain::device::Device;
+use crate::domain::ids::ApprovalId;
+use crate::ports::store::DeviceCase;
 
 use super::{Context, Error};
 
@@ -23,5 +25,19 @@ impl Browser {
         let hash = self.cookie.ok_or(Error::UnknownDevice)?;
         let device = cx.store.device_by_cookie(&hash).await?.ok_or(Error::UnknownDevice)?;
         if device.removed_at.is_some() { Err(Error::UnknownDevice) } else { Ok(device) }
+    }
+
+    /// The same device, and an approval of its holder's.
+    ///
+    /// # Errors
+    /// As [`Browser::device`], and [`Error::NotFound`] when there is no such approval of this holder's.
+    pub async fn case(&self, cx: &Context, id: ApprovalId) -> Result<DeviceCase, Error> {
+        let hash = self.cookie.ok_or(Error::UnknownDevice)?;
+        match cx.store.device_case(&hash, id).await? {
+            Some(found) if found.device.removed_at.is_none() => Ok(found),
+            Some(_) => Err(Error::UnknownDevice),
+            // Which of the two is missing decides what is answered.
+            None => self.device(cx).await.and(Err(Error::NotFound)),
+        }
     }
 }

@@ -4,7 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 
-use super::{Browser, Context, Error, commit, log, notify, prompt};
+use super::{Browser, Context, Error, commit, notify, prompt};
 use crate::domain::approval::transitions::{Deciding, Refusal};
 use crate::domain::approval::{Actor, Approval};
 use crate::domain::audit::Facts;
@@ -17,6 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::change::DeviceProof;
 use crate::ports::outward::CeremonyError;
 use crate::ports::secrets::BoxKey;
+use crate::ports::store::DeviceCase;
 use crate::ports::{Change, CommitError, Effect};
 
 /// What came back from a prompt.
@@ -35,7 +36,9 @@ pub struct Signed {
 /// [`Error::PromptStale`] when the prompt is old or the record moved on: nothing was approved and a new prompt may be
 /// asked for. [`Error::DeviceKey`], [`Error::Ceremony`], [`Error::Refused`], [`Error::DeviceLocked`].
 pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Signed) -> Result<Approval, Error> {
-    let device = browser.device(cx).await?;
+    // Before the record is read: a mark that is read later may be ahead of what was read of a sound record.
+    let mark = cx.log.mark.seen();
+    let DeviceCase { device, case, log } = browser.case(cx, id).await?;
     if device.locked_at.is_some() {
         return Err(Error::DeviceLocked);
     }
@@ -52,12 +55,7 @@ pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Sig
         return Err(Error::DeviceKey);
     }
 
-    let (case, channels) = tokio::try_join!(cx.store.case(id), cx.store.channels(device.body.holder))?;
-    let case = case.ok_or(Error::NotFound)?;
     let approval = case.approval;
-    if approval.holder != device.body.holder {
-        return Err(Error::NotFound);
-    }
     let who = Deciding { device: &device, mark: browser.mark };
     let hold = match approval.may_decide(&who, now) {
         Ok((_, hold)) => hold,
@@ -83,8 +81,9 @@ pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Sig
         }
     };
 
-    log::ensure_whole(cx).await?;
+    mark.allows(log)?;
     let transition = approval.approve(&who, challenge, now)?;
+    let channels = cx.store.channels(device.body.holder).await?;
     let notices = notify::cooling(cx, &transition.approval, &channels, now);
     let evidence = Evidence::Approve {
         device: device.body.id,

@@ -12,7 +12,7 @@ use crate::domain::ids::ApprovalId;
 use crate::domain::linking::{ApprovePreimage, DEVICE_KEY_PROMPT, PROMPT_LIFE, Shown, device_key_message};
 use crate::domain::time::Timestamp;
 use crate::ports::secrets::BoxKey;
-use crate::ports::store::NoticeView;
+use crate::ports::store::{Case, DeviceCase, NoticeView};
 
 /// How long a page may stay open before it must be loaded again.
 const PAGE_LIFE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
@@ -48,11 +48,7 @@ pub struct Prompt {
 /// # Errors
 /// [`Error::UnknownDevice`] for a browser that isn't a device; [`Error::NotFound`] when the approval isn't its holder's.
 pub async fn page(cx: &Context, browser: &Browser, id: ApprovalId) -> Result<DevicePage, Error> {
-    let device = browser.device(cx).await?;
-    let approval = cx.store.approval(id).await?.ok_or(Error::NotFound)?;
-    if approval.holder != device.body.holder {
-        return Err(Error::NotFound);
-    }
+    let DeviceCase { device, case: Case { approval, .. }, .. } = browser.case(cx, id).await?;
     let may = approval.may_decide(&Deciding { device: &device, mark: browser.mark }, cx.now());
     let others = match &may {
         Ok(_) => Vec::new(),
@@ -100,7 +96,7 @@ pub async fn prompt(
     thumbprint: &Thumbprint,
     signature: &[u8],
 ) -> Result<Prompt, Error> {
-    let device = browser.device(cx).await?;
+    let DeviceCase { device, case: Case { approval, .. }, .. } = browser.case(cx, id).await?;
     if device.locked_at.is_some() {
         return Err(Error::DeviceLocked);
     }
@@ -108,10 +104,6 @@ pub async fn prompt(
     let message = device_key_message(DEVICE_KEY_PROMPT, page_token.as_bytes());
     if device.body.key.thumbprint() != *thumbprint || !device.body.key.verifies(&message, signature) {
         return Err(Error::DeviceKey);
-    }
-    let approval = cx.store.approval(id).await?.ok_or(Error::NotFound)?;
-    if approval.holder != device.body.holder {
-        return Err(Error::NotFound);
     }
     let now = cx.now();
     let (_, hold) = approval.may_decide(&Deciding { device: &device, mark: browser.mark }, now)?;

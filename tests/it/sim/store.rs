@@ -24,8 +24,8 @@ use countersign::domain::{
     ApprovalId, BackendId, DeliveryId, EndpointId, FreezeId, HolderId, KeyId, NoticeId, OverrideId, Timestamp,
 };
 use countersign::ports::store::{
-    Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DueCase, Filter, NoticeJob, NoticeOutcome, NoticeView,
-    Opening,
+    Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob, NoticeOutcome,
+    NoticeView, Opening,
 };
 use countersign::ports::{Change, Clock, CommitError, Effect, OverrideStore, Store, StoreError};
 
@@ -133,6 +133,7 @@ node_store! {
     fn enrol_link(token_hash: &Digest) -> Option<EnrolLink>;
     fn approval(id: ApprovalId) -> Option<Approval>;
     fn case(id: ApprovalId) -> Option<Case>;
+    fn device_case(cookie: &Digest, id: ApprovalId) -> Option<DeviceCase>;
     fn approvals(backend: BackendId, filter: &Filter, limit: u32) -> Vec<Approval>;
     fn approvals_of_holder(holder: HolderId, limit: u32) -> Vec<Approval>;
     fn notices(approval: ApprovalId) -> Vec<NoticeView>;

@@ -25,6 +25,39 @@ pub struct DeviceRow {
     pub seal: Vec<u8>,
 }
 
+/// A device's row beside an approval of its holder's, whose columns have the plain names.
+#[derive(Debug, FromRow)]
+pub struct BesideApproval {
+    device_id: Uuid,
+    credential_id: Vec<u8>,
+    cookie_hash: Vec<u8>,
+    thumbprint: Vec<u8>,
+    device_body: String,
+    counter: i64,
+    failures: i64,
+    locked_at: Option<At>,
+    removed_at: Option<At>,
+    device_seal: Vec<u8>,
+}
+
+impl BesideApproval {
+    pub fn of(self, holder_id: Uuid) -> DeviceRow {
+        DeviceRow {
+            id: self.device_id,
+            holder_id,
+            credential_id: self.credential_id,
+            cookie_hash: self.cookie_hash,
+            thumbprint: self.thumbprint,
+            body: self.device_body,
+            counter: self.counter,
+            failures: self.failures,
+            locked_at: self.locked_at,
+            removed_at: self.removed_at,
+            seal: self.device_seal,
+        }
+    }
+}
+
 impl DeviceRow {
     /// # Errors
     /// [`StoreError::Corrupt`] when the device can't be written down, which no value of its type should cause.

@@ -5,19 +5,22 @@ use std::collections::HashMap;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Db, TheStore, ids, sql};
+use super::{Db, TheStore, ids, log, sql};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::reading;
 use crate::adapters::storage::rows::approval::ApprovalRow;
 use crate::adapters::storage::rows::channel::ChannelRow;
 use crate::adapters::storage::rows::corrupt;
+use crate::adapters::storage::rows::device::BesideApproval;
 use crate::adapters::storage::rows::log::read_evidence;
 use crate::adapters::storage::rows::outbox::NoticeViewRow;
+use crate::adapters::storage::seal::Seals;
 use crate::domain::approval::{Approval, Told};
+use crate::domain::details::Digest;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{ApprovalId, BackendId, EndpointId, HolderId};
 use crate::domain::time::Timestamp;
-use crate::ports::store::{Case, DueCase, Filter, NoticeView, StoreError};
+use crate::ports::store::{Case, DeviceCase, DueCase, Filter, NoticeView, StoreError};
 
 const APPROVALS: &str = "approvals";
 /// Earlier than any due time: 0001-01-01T00:00:00Z, which both databases can hold.
@@ -40,6 +43,21 @@ impl CaseRow {
         ids.sort_unstable();
         Ok(ids.into_iter().map(EndpointId::from_uuid).collect())
     }
+
+    fn read(self, seals: &Seals) -> Result<Case, StoreError> {
+        let endpoints = self.endpoints()?;
+        Ok(Case { approval: self.approval.read(seals)?, endpoints, receipt: self.receipt })
+    }
+}
+
+#[derive(FromRow)]
+struct DeviceCaseRow {
+    #[sqlx(flatten)]
+    case: CaseRow,
+    #[sqlx(flatten)]
+    device: BesideApproval,
+    log_size: Option<i64>,
+    log_root: Option<Vec<u8>>,
 }
 
 #[derive(FromRow)]
@@ -59,11 +77,18 @@ pub async fn approval(store: &TheStore, id: ApprovalId) -> Result<Option<Approva
 
 pub async fn case(store: &TheStore, id: ApprovalId) -> Result<Option<Case>, StoreError> {
     let query = sqlx::query_as::<Db, CaseRow>(sql::CASE).bind(id.uuid());
+    let row = query.fetch_optional(store.reads()).await.map_err(reading(APPROVALS))?;
+    row.map(|row| row.read(store.seals())).transpose()
+}
+
+pub async fn device_case(store: &TheStore, cookie: &Digest, id: ApprovalId) -> Result<Option<DeviceCase>, StoreError> {
+    let query = sqlx::query_as::<Db, DeviceCaseRow>(sql::DEVICE_CASE).bind(cookie.bytes().as_slice()).bind(id.uuid());
     let Some(row) = query.fetch_optional(store.reads()).await.map_err(reading(APPROVALS))? else {
         return Ok(None);
     };
-    let endpoints = row.endpoints()?;
-    Ok(Some(Case { approval: row.approval.read(store.seals())?, endpoints, receipt: row.receipt }))
+    let log = row.log_size.zip(row.log_root).map(|(size, root)| log::head(size, &root)).transpose()?;
+    let device = row.device.of(row.case.approval.columns.holder_id).read(store.seals())?;
+    Ok(Some(DeviceCase { device, case: row.case.read(store.seals())?, log }))
 }
 
 pub async fn approvals(

@@ -32,11 +32,17 @@ struct CheckpointRow {
 
 impl CheckpointRow {
     fn read(self) -> Result<Signed, StoreError> {
-        let wrong = |source| corrupt(CHECKPOINTS, self.size, source);
-        let size = u64::try_from(self.size).map_err(|_| wrong(BadRow::Range { column: "size" }))?;
-        let root = digest("root", &self.root).map_err(wrong)?;
-        Ok(Signed { head: Head { size, root }, place: self.place, note: self.note, signed_at: self.signed_at.into() })
+        let head = head(self.size, &self.root)?;
+        Ok(Signed { head, place: self.place, note: self.note, signed_at: self.signed_at.into() })
     }
+}
+
+/// The tree of a checkpoint.
+pub(super) fn head(size: i64, root: &[u8]) -> Result<Head, StoreError> {
+    let wrong = |source| corrupt(CHECKPOINTS, size, source);
+    let root = digest("root", root).map_err(wrong)?;
+    let size = u64::try_from(size).map_err(|_| wrong(BadRow::Range { column: "size" }))?;
+    Ok(Head { size, root })
 }
 
 /// A number as the databases have it. Trees and tiles of more than 2^63 can't come to be.

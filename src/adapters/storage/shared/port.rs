@@ -20,8 +20,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::webhook::Endpoint;
 use crate::ports::change::Change;
 use crate::ports::store::{
-    Backlog, Case, CommitError, DeliveryJob, DeliveryOutcome, DeliveryView, DueCase, Filter, NoticeJob, NoticeOutcome,
-    NoticeView, Opening, Store, StoreError,
+    Backlog, Case, CommitError, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob,
+    NoticeOutcome, NoticeView, Opening, Store, StoreError,
 };
 
 #[async_trait]
@@ -98,6 +98,10 @@ impl Store for TheStore {
 
     async fn case(&self, id: ApprovalId) -> Result<Option<Case>, StoreError> {
         approvals::case(self, id).await
+    }
+
+    async fn device_case(&self, cookie: &Digest, id: ApprovalId) -> Result<Option<DeviceCase>, StoreError> {
+        approvals::device_case(self, cookie, id).await
     }
 
     async fn approvals(&self, backend: BackendId, filter: &Filter, limit: u32) -> Result<Vec<Approval>, StoreError> {

@@ -105,6 +105,13 @@ crate::adapters::storage::statements! {
     // Approvals.
     APPROVAL = concat!("SELECT ", approval_columns!(), " FROM approvals a WHERE a.id = $1");
     CASE = concat!("SELECT ", approval_columns!(), ", a.receipt, ", endpoint_ids!(), " FROM approvals a WHERE a.id = $1");
+    DEVICE_CASE = concat!("SELECT ", approval_columns!(), ", a.receipt, ", endpoint_ids!(),
+                          ", d.id AS device_id, d.credential_id, d.cookie_hash, d.thumbprint, d.body AS device_body, \
+                          d.counter, d.failures, d.locked_at, d.removed_at, d.seal AS device_seal, \
+                          l.size AS log_size, l.root AS log_root FROM devices d \
+                          JOIN approvals a ON a.id = $2 AND a.holder_id = d.holder_id \
+                          LEFT JOIN log_checkpoints l ON l.size = (SELECT max(size) FROM log_checkpoints) \
+                          WHERE d.cookie_hash = $1");
     APPROVALS_BY_ID = concat!("SELECT ", approval_columns!(), ", a.receipt, ", endpoint_ids!(),
                               " FROM approvals a WHERE a.id ", among!("$1"));
     // A first page asks for what is older than the greatest id, so that the bound is always a range of the index.

@@ -30,8 +30,8 @@ use countersign::domain::link::EnrolLink;
 use countersign::domain::webhook::Endpoint;
 use countersign::domain::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId, Timestamp};
 use countersign::ports::store::{
-    Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DueCase, Filter, NoticeJob, NoticeOutcome, NoticeView,
-    Opening,
+    Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob, NoticeOutcome,
+    NoticeView, Opening,
 };
 use countersign::ports::{Change, Clock, CommitError, Store, StoreError};
 
@@ -143,6 +143,15 @@ impl Store for MemoryStore {
 
     async fn case(&self, id: ApprovalId) -> Result<Option<Case>, StoreError> {
         Ok(self.record().case(id))
+    }
+
+    async fn device_case(&self, cookie: &Digest, id: ApprovalId) -> Result<Option<DeviceCase>, StoreError> {
+        let record = self.record();
+        let device = record.devices.values().find(|device| device.body.cookie_hash == *cookie);
+        let both = device.cloned().zip(record.case(id));
+        let both = both.filter(|(device, case)| device.body.holder == case.approval.holder);
+        let log = record.checkpoints.last().map(|signed| signed.head);
+        Ok(both.map(|(device, case)| DeviceCase { device, case, log }))
     }
 
     async fn approvals(&self, backend: BackendId, filter: &Filter, limit: u32) -> Result<Vec<Approval>, StoreError> {
