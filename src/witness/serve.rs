@@ -4,12 +4,10 @@ use actix_web::dev::Server;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
-use data_encoding::BASE64;
 use std::net::TcpListener;
 use std::sync::Arc;
 
 use super::{Witness, WitnessError};
-use crate::domain::log::note::Signature;
 use crate::domain::time::Timestamp;
 use crate::domain::witness::Refusal;
 
@@ -40,16 +38,10 @@ async fn add_checkpoint(witness: Data<Witness>, now: Data<Now>, body: String) ->
     // The memory is flushed to the disk, which may take a while.
     let answer = web::block(move || witness.add_checkpoint(&body, at)).await;
     match answer {
-        Ok(Ok(signature)) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(line(&signature)),
+        Ok(Ok(signature)) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(format!("{signature}\n")),
         Ok(Err(error)) => refusal(&error),
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
-}
-
-/// A signature line of a note.
-fn line(signature: &Signature) -> String {
-    let bytes = [&signature.id.to_be_bytes()[..], &signature.bytes].concat();
-    format!("\u{2014} {} {}\n", signature.name, BASE64.encode(&bytes))
 }
 
 fn refusal(error: &WitnessError) -> HttpResponse {
