@@ -140,7 +140,10 @@ mod tests {
     #[test]
     fn addresses_may_end_in_a_slash_or_not() {
         for base in ["https://w.example/log", "https://w.example/log/"] {
-            assert_eq!(under(&base.parse().unwrap(), "checkpoint").unwrap().as_str(), "https://w.example/log/checkpoint");
+            assert_eq!(
+                under(&base.parse().unwrap(), "checkpoint").unwrap().as_str(),
+                "https://w.example/log/checkpoint"
+            );
         }
         assert_eq!(under(&"https://w.example".parse().unwrap(), "a/b").unwrap().as_str(), "https://w.example/a/b");
     }

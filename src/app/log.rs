@@ -34,8 +34,7 @@ pub async fn open(config: &Config, record: &Record) -> anyhow::Result<Log> {
     };
     let mark = HighWater::open(file, signer.keys()).await.context("log.high_water")?;
     let quorum = config.log.witnesses.quorum.clone();
-    let witnesses =
-        (!quorum.witnesses().is_empty()).then(|| Arc::new(Witnesses::new(quorum, record.cosignatures())));
+    let witnesses = (!quorum.witnesses().is_empty()).then(|| Arc::new(Witnesses::new(quorum, record.cosignatures())));
     let wake = Arc::new(Notify::new());
     Ok(Log { store: record.log(), signer: Arc::new(signer), mark: Arc::new(mark), wake, witnesses })
 }

@@ -164,7 +164,12 @@ impl Member {
                 return;
             }
             Ok(Asked::Ahead(last)) => {
-                tracing::warn!(witness = self.cosigner.name(), size, last, "a witness is ahead of what it was asked for");
+                tracing::warn!(
+                    witness = self.cosigner.name(),
+                    size,
+                    last,
+                    "a witness is ahead of what it was asked for"
+                );
                 self.last = last;
             }
             Err(error @ CosignError::Fork(_)) => {
@@ -238,7 +243,11 @@ mod tests {
         assert_eq!(aimed(&[0, 3, 0], later), 9, "nobody has signed it, so that nothing is lost");
         let mut passed = members(&[5, 0, 0]);
         passed[1].last = 7;
-        assert_eq!(aim(Some((signed(5), since)), signed(9), &passed, 2, later).0.head.size, 9, "one can't sign it any more");
+        assert_eq!(
+            aim(Some((signed(5), since)), signed(9), &passed, 2, later).0.head.size,
+            9,
+            "one can't sign it any more"
+        );
     }
 
     #[tokio::test]

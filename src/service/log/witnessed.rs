@@ -57,7 +57,8 @@ impl Witnesses {
             match self.quorum.check(&note) {
                 Ok(_) => return Ok(Ok(Shown { signed: cosigned.signed, note })),
                 // Of those that came nearest, the newest is told.
-                Err(Unmet::Missing { have, least }) if matches!(unmet, Unmet::Missing { have: best, .. } if best < have) => {
+                Err(Unmet::Missing { have, least }) if matches!(unmet, Unmet::Missing { have: best, .. } if best < have) =>
+                {
                     unmet = Unmet::Missing { have, least };
                 }
                 Err(_) => {}
