@@ -121,7 +121,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("countersign: {error:#}");
-            ExitCode::FAILURE
+            cli::exit_code(&error)
         }
     }
 }
@@ -153,7 +153,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Receipt(ReceiptCommand::Verify(given)) => cli::receipt::verify(&given),
         Command::Recover => cli::recover::run(&load()?).await,
-        Command::Audit(command) => cli::audit::run(command, load).await,
+        Command::Audit(command) => {
+            if matches!(command, cli::audit::AuditCommand::Witness(_)) {
+                telemetry::start_logs(LogFormat::Json, &arguments.log);
+            }
+            cli::audit::run(command, load).await
+        }
         Command::Report(command) => cli::report::run(&load()?, command).await,
     }
 }

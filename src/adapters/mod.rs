@@ -12,3 +12,4 @@ pub mod storage;
 pub mod timing;
 pub mod webauthn;
 pub mod webhooks;
+pub mod witnesses;

@@ -2,6 +2,7 @@
 //! generator all start the service here.
 
 mod listen;
+mod log;
 mod parts;
 
 use std::net::TcpListener;
@@ -13,8 +14,9 @@ use url::Url;
 
 use crate::adapters::channels::inbox::Inbox;
 use crate::config::Config;
-use crate::service::{Context, log};
-use crate::workers::{ClockGate, deliveries, notices, overrides, sequencer, siem, sweep, timers};
+use crate::service::Context;
+use crate::service::log::look;
+use crate::workers::{ClockGate, deliveries, notices, overrides, sequencer, siem, sweep, timers, witnesses};
 
 pub use parts::{Parts, Record, open, open_record};
 
@@ -87,7 +89,7 @@ pub async fn start(
         tracing::warn!(error = %error, "the first sweep could not be finished");
     }
     // Before anything is answered, too: a restored database is known from the start.
-    if let Err(error) = log::look(&cx).await {
+    if let Err(error) = look(&cx).await {
         tracing::error!(error = %error, "the log could not be compared with its high-water mark");
     }
     if !role.works() {
@@ -101,6 +103,9 @@ pub async fn start(
         spawn(&mut tasks, notices::run(cx.clone(), parts.senders.clone(), parts.notices_wake.clone(), stop.clone()));
         for sink in parts.sinks.clone() {
             spawn(&mut tasks, siem::run(parts.stream(), sink, stop.clone()));
+        }
+        if let Some(circle) = parts.circle.clone() {
+            spawn(&mut tasks, witnesses::run(cx.clone(), circle, stop.clone()));
         }
         let webhooks = deliveries::run(cx.clone(), parts.webhooks.clone(), parts.deliveries_wake.clone(), stop.clone());
         spawn(&mut tasks, webhooks);

@@ -10,8 +10,6 @@ use crate::adapters::channels::email::{Email, EmailConfig, SmtpTls as MailTls};
 use crate::adapters::channels::inbox::Inbox;
 use crate::adapters::channels::web_push::WebPush;
 use crate::adapters::channels::web_push::vapid::Vapid;
-use crate::adapters::high_water::{FileMark, MemoryMark};
-use crate::adapters::log_key::{Ed25519Checkpoints, RetiredLogKey};
 use crate::adapters::outbound::host::HostPattern;
 use crate::adapters::outbound::{Outbound, OutboundConfig, PlainHttp};
 use crate::adapters::receipts::{Es256Receipts, RetiredKey};
@@ -30,14 +28,14 @@ use crate::domain::verification::evidence::{Site, Sites};
 use crate::ports::audit::{AuditStore, CursorStore};
 use crate::ports::siem::EventSink;
 use crate::ports::{
-    ChannelSender, CheckpointSigner as _, Clock, Entropy, Limits, Live, LogStore, MarkFile, Secrets, StaffStore, Store,
-    Timers, WebhookSender,
+    ChannelSender, Clock, CosignatureStore, Entropy, Limits, Live, LogStore, Secrets, StaffStore, Store, Timers,
+    WebhookSender,
 };
 use crate::service::audit;
-use crate::service::log::{HighWater, Log};
 use crate::service::{Console, Context, Profile, Settings};
 use crate::workers::notices::Senders;
 use crate::workers::siem::Stream;
+use crate::workers::witnesses::Circle;
 
 /// Everything that a running service is made of.
 pub struct Parts {
@@ -51,6 +49,8 @@ pub struct Parts {
     pub inbox: Option<Arc<Inbox>>,
     /// Where security events go.
     pub sinks: Vec<Arc<dyn EventSink>>,
+    /// Who is asked to cosign the log.
+    pub circle: Option<Circle>,
 }
 
 impl Parts {
@@ -135,6 +135,14 @@ impl Record {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as Arc<dyn LogStore>,
             Self::Postgres(store) => Arc::clone(store) as Arc<dyn LogStore>,
+        }
+    }
+
+    /// What witnesses signed about it.
+    pub fn cosignatures(&self) -> Arc<dyn CosignatureStore> {
+        match self {
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn CosignatureStore>,
+            Self::Postgres(store) => Arc::clone(store) as Arc<dyn CosignatureStore>,
         }
     }
 
@@ -226,8 +234,9 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         })
         .collect();
     let signer = Es256Receipts::new(config.keys.receipt_pem.expose_secret(), &retired).context("the receipt key")?;
-    let log = log(config, &record).await?;
+    let log = super::log::open(config, &record).await?;
     let outbound = Arc::new(outbound(config)?);
+    let circle = super::log::circle(config, &record, &log, &outbound);
     // A channel that needs no server: for looking, and for a load that isn't about mail.
     let inbox = (config.profile != Profile::Production).then(|| Arc::new(Inbox::new()));
     let (senders, push_key) = channels(config, &outbound, &clock, inbox.as_ref())?;
@@ -274,29 +283,13 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         record,
         senders,
         sinks: sinks(config, &outbound),
+        circle,
         webhooks: Arc::new(Webhooks::new(outbound)),
         notices_wake: Arc::new(Notify::new()),
         deliveries_wake: Arc::new(Notify::new()),
         push_key,
         inbox,
     })
-}
-
-async fn log(config: &Config, record: &Record) -> anyhow::Result<Log> {
-    let retired: Vec<RetiredLogKey> = config
-        .keys
-        .log_retired
-        .iter()
-        .map(|old| RetiredLogKey { key: old.key.clone(), not_before: old.not_before, not_after: old.not_after })
-        .collect();
-    let pem = config.keys.log_pem.expose_secret();
-    let signer = Ed25519Checkpoints::new(config.log.origin.clone(), pem, &retired).context("the log's key")?;
-    let file: Arc<dyn MarkFile> = match &config.log.high_water {
-        Some(path) => Arc::new(FileMark::new(path.clone())),
-        None => Arc::new(MemoryMark::default()),
-    };
-    let mark = HighWater::open(file, signer.keys()).await.context("log.high_water")?;
-    Ok(Log { store: record.log(), signer: Arc::new(signer), mark: Arc::new(mark), wake: Arc::new(Notify::new()) })
 }
 
 type Timing = (Arc<dyn Timers>, Arc<dyn Limits>, Arc<dyn Live>);

@@ -1,28 +1,22 @@
 //! `countersign audit …`: check the log from the record or from an export, write an export, and witness other logs.
 
 use anyhow::{Context as _, bail};
-use rustls_pki_types::PrivatePkcs8KeyDer;
-use rustls_pki_types::pem::PemObject as _;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, BufWriter, IsTerminal as _, Write};
-use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use crate::adapters::log_key;
-use crate::adapters::timing::{OsEntropy, SystemClock};
+use crate::adapters::timing::SystemClock;
 use crate::app;
 use crate::config::Config;
 use crate::domain::export::Line;
 use crate::domain::log::tree::Head;
-use crate::domain::log::{KeyPeriod, LogKeys, Note, Origin, VerifierKey};
+use crate::domain::log::{KeyPeriod, LogKeys, Note, VerifierKey};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::run::{Summary, Verifier};
-use crate::ports::{Clock as _, Entropy};
+use crate::ports::Clock as _;
 use crate::service::audit::export::{Asked, Proofs, export};
 use crate::service::audit::verify::{Step, verify};
-use crate::witness::{Witness, serve};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum AuditCommand {
@@ -32,7 +26,7 @@ pub enum AuditCommand {
     /// Write the log down as JSON Lines.
     Export(Export),
     /// Witness other deployments' logs: cosign each tree that contains the one before (C2SP tlog-witness).
-    Witness(Witnessing),
+    Witness(super::witness::Witnessing),
 }
 
 #[derive(Debug, clap::Args)]
@@ -68,24 +62,6 @@ pub struct Export {
     out: Option<PathBuf>,
 }
 
-#[derive(Debug, clap::Args)]
-pub struct Witnessing {
-    /// The witness's name, for example witness.example.
-    #[arg(long)]
-    name: String,
-    /// Its key, an Ed25519 key in PKCS#8 PEM; made when the file isn't there.
-    #[arg(long)]
-    key: PathBuf,
-    /// What it has seen. Keep it: a witness that forgets is none.
-    #[arg(long)]
-    memory: PathBuf,
-    /// A public key of a log to witness (`name+id+key`); may be given more than once.
-    #[arg(long = "log-key", required = true)]
-    log_key: Vec<VerifierKey>,
-    #[arg(long, default_value = "127.0.0.1:7080")]
-    listen: SocketAddr,
-}
-
 /// A moment, or a day's beginning.
 pub fn moment(text: &str) -> Result<Timestamp, crate::domain::time::BadTimestamp> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
@@ -106,7 +82,7 @@ pub async fn run(
             None => record(&given, &load()?).await,
         },
         AuditCommand::Export(given) => write(&given, &load()?).await,
-        AuditCommand::Witness(given) => witness(&given).await,
+        AuditCommand::Witness(given) => super::witness::run(&given).await,
     }
 }
 
@@ -210,35 +186,6 @@ async fn write(given: &Export, config: &Config) -> anyhow::Result<()> {
     let done = done?;
     out.flush()?;
     eprintln!("{} entries", done.entries);
-    Ok(())
-}
-
-async fn witness(given: &Witnessing) -> anyhow::Result<()> {
-    if !given.key.exists() {
-        let entropy: &dyn Entropy = &OsEntropy;
-        let pem = log_key::generate_pem(&entropy.bytes())?;
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&given.key);
-        file.with_context(|| format!("{} can't be made", given.key.display()))?.write_all(pem.as_bytes())?;
-    }
-    let key = PrivatePkcs8KeyDer::from_pem_file(&given.key).context("the witness's key")?;
-    let mut logs: Vec<LogKeys> = Vec::new();
-    for key in &given.log_key {
-        match logs.iter_mut().find(|log| log.origin == key.name) {
-            Some(log) => log.keys.push(KeyPeriod::always(key.clone())),
-            None => logs.push(LogKeys { origin: key.name.clone(), keys: vec![KeyPeriod::always(key.clone())] }),
-        }
-    }
-    let name = Origin::parse(&given.name).context("--name")?;
-    let witness = Arc::new(Witness::open(name, key.secret_pkcs8_der(), logs, &given.memory)?);
-    println!("{}", witness.key());
-    let listener = TcpListener::bind(given.listen).with_context(|| format!("{} can't be listened on", given.listen))?;
-    listener.set_nonblocking(true)?;
-    let server = serve::server(witness, Arc::new(|| SystemClock.now()), listener)?;
-    let handle = server.handle();
-    let stopped = tokio::spawn(server);
-    tokio::signal::ctrl_c().await?;
-    handle.stop(true).await;
-    stopped.await??;
     Ok(())
 }
 

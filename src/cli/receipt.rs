@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::adapters::receipts::{Freshness, verify_offline};
 use crate::adapters::timing::SystemClock;
 use crate::domain::log::{KeyPeriod, LogKeys, VerifierKey};
+use crate::domain::witness::quorum::Quorum;
 use crate::ports::Clock;
 
 /// What `receipt verify` is given.
@@ -23,6 +24,12 @@ pub struct Verify {
     /// The log's key set, as it was fetched once from /log/keys: retired keys count for their time only.
     #[arg(long = "log-keys", conflicts_with = "log_key")]
     log_keys: Option<PathBuf>,
+    /// A witness of the log whose word you count (`name+id+key`). May be given more than once.
+    #[arg(long)]
+    witness: Vec<VerifierKey>,
+    /// How many of them must have cosigned; all of them, unless it is said.
+    #[arg(long)]
+    cosignatures: Option<usize>,
     /// Refuse a receipt of another issuer.
     #[arg(long)]
     issuer: Option<String>,
@@ -49,6 +56,8 @@ pub fn verify(given: &Verify) -> anyhow::Result<()> {
     let jws = read(&given.file)?;
     let key_set = serde_json::from_str(&read(&given.jwks)?).context("the key set isn't JSON")?;
     let keys = log_keys(given)?;
+    let least = given.cosignatures.unwrap_or(given.witness.len());
+    let quorum = Quorum::new(given.witness.clone(), least).context("--witness and --cosignatures")?;
     let now = SystemClock.now();
     let freshness = match given.age {
         Age::Fresh => Freshness::At(now),
@@ -64,6 +73,9 @@ pub fn verify(given: &Verify) -> anyhow::Result<()> {
     let checkpoint = receipt.verify_proof(&keys).context("the log doesn't prove it")?;
     println!("ok  the entry is the approval of {} with this digest and challenge", receipt.jti);
     println!("ok  the log {} has the entry, in its signed tree of {} entries", checkpoint.origin, checkpoint.size);
+    for seen in receipt.verify_witnesses(&quorum).context("the log's witnesses don't bear it out")? {
+        println!("ok  {} has seen that tree, at {}", seen.by.name, seen.at);
+    }
     let network = receipt.network.as_deref().map(|network| format!(" on {network}")).unwrap_or_default();
     println!(
         "\n{} {}{network} from {} to {}",

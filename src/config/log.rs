@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
+use super::witnesses::{self, WitnessSection};
 use super::{Fault, LogSettings, secret_file};
 use crate::domain::log::Origin;
 
@@ -13,11 +14,15 @@ use crate::domain::log::Origin;
 pub struct LogSection {
     origin: Option<String>,
     high_water: Option<PathBuf>,
+    witnesses: Vec<WitnessSection>,
+    /// How many of them a receipt waits for.
+    cosignatures: usize,
 }
 
 /// Checks the section. The log is called after the issuer unless the operator names it.
 pub fn check(section: LogSection, issuer: &str, safe: bool, faults: &mut Vec<Fault>) -> Option<LogSettings> {
-    let LogSection { origin, high_water } = section;
+    let LogSection { origin, high_water, witnesses, cosignatures } = section;
+    let witnesses = witnesses::check(witnesses, cosignatures, safe, faults);
     if safe && high_water.is_none() {
         faults.push(Fault(
             "log.high_water: name a file on a disk that the database isn't on; without it a restored database can't be \
@@ -27,7 +32,7 @@ pub fn check(section: LogSection, issuer: &str, safe: bool, faults: &mut Vec<Fau
     }
     let origin = origin.map_or_else(|| Origin::of_issuer(issuer), |name| Origin::parse(&name));
     match origin {
-        Ok(origin) => Some(LogSettings { origin, high_water }),
+        Ok(origin) => Some(LogSettings { origin, high_water, witnesses }),
         Err(error) => {
             faults.push(Fault(format!("log.origin: {error}")));
             None

@@ -11,6 +11,7 @@ pub mod origin;
 mod overrides;
 pub mod policy;
 pub mod siem;
+pub mod witnesses;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -82,6 +83,7 @@ pub struct LogSettings {
     pub origin: Origin,
     /// Nothing in a deployment that is only for looking: then the mark ends with the process.
     pub high_water: Option<PathBuf>,
+    pub witnesses: witnesses::Witnesses,
 }
 
 /// Who runs this.

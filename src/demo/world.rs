@@ -160,7 +160,11 @@ fn config(pace: Pace, listener: &TcpListener, folder: &Path) -> anyhow::Result<C
         limits: Limits { notices_per_minute: 600, tries_per_minute: 600, key_per_minute: 60_000 },
         siem: vec![],
         console: None,
-        log: LogSettings { origin: Origin::of_issuer(ISSUER)?, high_water: Some(folder.join("high-water")) },
+        log: LogSettings {
+            origin: Origin::of_issuer(ISSUER)?,
+            high_water: Some(folder.join("high-water")),
+            witnesses: Default::default(),
+        },
     })
 }
 

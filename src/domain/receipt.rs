@@ -13,6 +13,7 @@ use super::log::{Checkpoint, LogKeys, ProofError, TlogProof};
 use super::override_request::transitions::Event;
 use super::policy::Assurance;
 use super::time::Timestamp;
+use super::witness::quorum::{Quorum, Unmet, Witnessed};
 
 /// JOSE `typ` of a receipt: no other token of ours can be taken for one (RFC 8725 section 3.11).
 pub const TYP: &str = "countersign-receipt+jwt";
@@ -79,6 +80,8 @@ pub enum BadProof {
     OtherEntry(&'static str),
     #[error(transparent)]
     Log(#[from] ProofError),
+    #[error("the checkpoint isn't witnessed as it should be: {0}")]
+    Witnesses(#[from] Unmet),
 }
 
 /// What of an entry has to agree with the receipt.
@@ -170,6 +173,16 @@ impl Receipt {
             (None, None) | (Some(_), Some(_)) => return Err(BadProof::Decider),
         };
         self.proof.verify(self.jti, &self.digest, signed, keys, at)
+    }
+
+    /// Checks that enough witnesses have signed the checkpoint that the proof rests on, and gives them.
+    /// [`Receipt::verify_proof`] says what that checkpoint is worth.
+    ///
+    /// # Errors
+    /// [`BadProof`].
+    pub fn verify_witnesses<'a>(&self, quorum: &'a Quorum) -> Result<Vec<Witnessed<'a>>, BadProof> {
+        let proof: TlogProof = self.proof.tlog.parse()?;
+        Ok(quorum.check(&proof.checkpoint)?)
     }
 
     /// The receipt of a redeemed approval; `None` of any other.

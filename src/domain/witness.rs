@@ -3,7 +3,9 @@
 //!
 //! Both sides of C2SP tlog-witness (`add-checkpoint`) and the signatures of C2SP tlog-cosignature (v1, Ed25519). A
 //! witness remembers one tree for each log and cosigns only trees that contain it; it writes down what it is about to
-//! cosign before it does.
+//! cosign before it does. How many of them a checkpoint needs is said by a [`quorum`].
+
+pub mod quorum;
 
 use data_encoding::BASE64;
 
@@ -126,6 +128,14 @@ pub fn cosigned_at(note: &Note, key: &VerifierKey) -> Option<Timestamp> {
         // A witness that doesn't say when says nothing (C2SP tlog-cosignature).
         (seconds > 0 && key.verifies(cosigned_text(at, note.text()).as_bytes(), signature)).then_some(at)
     })
+}
+
+/// Reads the answer to a request that was granted: one signature line for each key of the witness.
+///
+/// # Errors
+/// [`NoteError::Form`].
+pub fn read_answer(body: &str) -> Result<Vec<Signature>, NoteError> {
+    body.strip_suffix('\n').ok_or(NoteError::Form)?.split('\n').map(str::parse).collect()
 }
 
 #[cfg(test)]

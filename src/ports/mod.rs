@@ -13,6 +13,7 @@ pub mod siem;
 pub mod staff;
 pub mod store;
 pub mod timing;
+pub mod witness;
 
 pub use change::{Change, Effect};
 pub use log::{CheckpointSigner, LogStore, MarkFile};
@@ -22,3 +23,4 @@ pub use secrets::{ReceiptSigner, Secrets};
 pub use staff::{StaffEffect, StaffStore};
 pub use store::{CommitError, Store, StoreError};
 pub use timing::{Clock, Entropy, Limits, Live, Timers};
+pub use witness::{CosignatureStore, Cosigner, PublishedLog};

@@ -10,6 +10,7 @@ use crate::domain::link::LinkRefusal;
 use crate::domain::staff::Role;
 use crate::domain::staff::change::ChangeRefusal;
 use crate::domain::staff::invite::InviteRefusal;
+use crate::domain::witness::quorum::Unmet;
 use crate::ports::outward::CeremonyError;
 use crate::ports::store::{CommitError, StoreError};
 
@@ -88,6 +89,9 @@ pub enum Error {
     /// The database is from before the log's high-water mark, or its log isn't the one that was signed.
     #[error("the log isn't the one that was signed: {0}")]
     RolledBack(#[from] RolledBack),
+    /// Too few witnesses have signed the checkpoint that a receipt would rest on. It passes when they have.
+    #[error("the log's checkpoint: {0}")]
+    Unwitnessed(#[from] Unmet),
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Nobody is signed in on the console, or not any more.

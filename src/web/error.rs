@@ -113,6 +113,12 @@ impl Problem {
                 Kind::LogRolledBack,
                 "Nothing is approved, released or redeemed until the operator has recovered the record.",
             ),
+            Error::Unwitnessed(_) => Self::new(
+                Kind::AwaitingWitnesses,
+                "The receipt waits until the log's witnesses have signed the approval's entry. Nothing was changed. \
+                 Repeat it with the same Idempotency-Key.",
+            )
+            .with(Extra::RetryAfter(SOON)),
             Error::Store(StoreError::Unavailable(_)) => {
                 Self::new(Kind::Unavailable, "Nothing was changed. Try again.").with(Extra::RetryAfter(SOON))
             }
@@ -193,6 +199,7 @@ fn log(error: &Error) {
             tracing::error!(error = %chain(error), "a fault of our own")
         }
         Error::RolledBack(_) => tracing::error!(error = %chain(error), "the log is not the one that was signed"),
+        Error::Unwitnessed(_) => tracing::warn!(error = %chain(error), "a receipt waits for the log's witnesses"),
         Error::Unknown(_) | Error::Store(StoreError::Unavailable(_)) => {
             tracing::warn!(error = %chain(error), "the store didn't do its part");
         }

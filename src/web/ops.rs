@@ -19,7 +19,7 @@ pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
 
-/// 200 with `degraded` while the timers' or the news' server is gone, 503 only without SQL (design section 4).
+/// 200 with `degraded` while the timers' or the news' server or a witness too many is gone, 503 only without SQL (design section 4).
 pub async fn readyz(cx: web::Data<Context>, gate: web::Data<ClockGate>) -> HttpResponse {
     if let Err(error) = cx.store.now().await {
         tracing::warn!(error = %error, "not ready");
@@ -37,6 +37,10 @@ pub async fn readyz(cx: web::Data<Context>, gate: web::Data<ClockGate>) -> HttpR
     }
     if matches!(log::ensure_whole(&cx).await, Err(Error::RolledBack(_))) {
         degraded.push("log");
+    }
+    // Receipts wait; whatever needs none goes on.
+    if matches!(log::standing(&cx).await, Ok(log::Standing::Late)) {
+        degraded.push("witnesses");
     }
     let status = if degraded.is_empty() { "ready" } else { "degraded" };
     HttpResponse::Ok().json(Ready { status, degraded })

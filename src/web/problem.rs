@@ -112,6 +112,8 @@ kinds! {
     OutcomeUnknown "outcome-unknown" SERVICE_UNAVAILABLE "Whether it was done isn't known yet";
     /// The database is from before its log's high-water mark. Only the operator can end this.
     LogRolledBack "log-rolled-back" SERVICE_UNAVAILABLE "The record isn't the one that was signed";
+    /// Nothing was changed. Repeating it with the same Idempotency-Key is safe, and gets the receipt.
+    AwaitingWitnesses "awaiting-witnesses" SERVICE_UNAVAILABLE "The log's witnesses haven't signed it yet";
     Unavailable "unavailable" SERVICE_UNAVAILABLE "The service can't do this right now";
 }
 

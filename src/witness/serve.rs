@@ -1,15 +1,14 @@
-//! The one address of a witness, `POST /add-checkpoint` (C2SP tlog-witness), with exactly its answers.
+//! What a witness answers: `POST /add-checkpoint` (C2SP tlog-witness), with exactly its answers, and
+//! `GET /checkpoint/<name of a log>` with what it cosigned last, for whoever wants to compare.
 
 use actix_web::dev::Server;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
-use data_encoding::BASE64;
 use std::net::TcpListener;
 use std::sync::Arc;
 
 use super::{Witness, WitnessError};
-use crate::domain::log::note::Signature;
 use crate::domain::time::Timestamp;
 use crate::domain::witness::Refusal;
 
@@ -31,6 +30,7 @@ pub fn server(witness: Arc<Witness>, now: Now, listener: TcpListener) -> std::io
             .app_data(now.clone())
             .app_data(web::PayloadConfig::new(LONGEST))
             .route("/add-checkpoint", web::post().to(add_checkpoint))
+            .route("/checkpoint/{origin:.+}", web::get().to(cosigned))
     };
     Ok(HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run())
 }
@@ -40,16 +40,19 @@ async fn add_checkpoint(witness: Data<Witness>, now: Data<Now>, body: String) ->
     // The memory is flushed to the disk, which may take a while.
     let answer = web::block(move || witness.add_checkpoint(&body, at)).await;
     match answer {
-        Ok(Ok(signature)) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(line(&signature)),
+        Ok(Ok(signature)) => {
+            HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(format!("{signature}\n"))
+        }
         Ok(Err(error)) => refusal(&error),
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
 }
 
-/// A signature line of a note.
-fn line(signature: &Signature) -> String {
-    let bytes = [&signature.id.to_be_bytes()[..], &signature.bytes].concat();
-    format!("\u{2014} {} {}\n", signature.name, BASE64.encode(&bytes))
+async fn cosigned(witness: Data<Witness>, now: Data<Now>, origin: web::Path<String>) -> HttpResponse {
+    match witness.cosigned(&origin, now()) {
+        Some(note) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(note.to_string()),
+        None => HttpResponse::NotFound().finish(),
+    }
 }
 
 fn refusal(error: &WitnessError) -> HttpResponse {

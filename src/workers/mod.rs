@@ -10,6 +10,7 @@ pub mod sequencer;
 pub mod siem;
 pub mod sweep;
 pub mod timers;
+pub mod witnesses;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! The one outbound guard (design section 6): every request to a host that somebody else named leaves here. Webhooks
-//! and web push use it; nothing else in the crate builds an HTTP client.
+//! The one outbound guard (design section 6): every request to a host that somebody else named leaves here. Webhooks,
+//! web push and witnesses use it; nothing else in the crate builds an HTTP client.
 //!
 //! Owns which addresses may be reached ([`address`]), that the address checked is the address connected to
 //! ([`resolver`]), which hosts are push services ([`host`]), and the bounds on size, time and number. May import:
@@ -9,6 +9,7 @@ pub mod address;
 pub mod host;
 mod resolver;
 
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
@@ -123,6 +124,17 @@ pub enum Audience {
     Backend,
     /// A push service: only hosts of the list.
     PushService,
+    /// A witness of the log, or a log that is witnessed: any public host.
+    Witness,
+}
+
+/// What came back, whole.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: StatusCode,
+    /// Without its parameters.
+    pub content_type: Option<String>,
+    pub body: Vec<u8>,
 }
 
 /// The guard.
@@ -136,6 +148,7 @@ pub struct Outbound {
     plain: Option<reqwest::Client>,
     for_backends: Semaphore,
     for_push_services: Semaphore,
+    for_witnesses: Semaphore,
 }
 
 impl Outbound {
@@ -174,6 +187,7 @@ impl Outbound {
             plain,
             for_backends: Semaphore::new(EXCHANGES),
             for_push_services: Semaphore::new(EXCHANGES),
+            for_witnesses: Semaphore::new(EXCHANGES),
         })
     }
 
@@ -201,13 +215,9 @@ impl Outbound {
             return Err(OutboundError::TooLarge);
         }
         let client = self.client_for(audience, url)?;
-        let turns = match audience {
-            Audience::Backend => &self.for_backends,
-            Audience::PushService => &self.for_push_services,
-        };
         let mut status = None;
         let exchange = async {
-            let _turn = turns.acquire().await.map_err(|_| OutboundError::Other)?;
+            let _turn = self.turns(audience).acquire().await.map_err(|_| OutboundError::Other)?;
             let answer = client.post(url.clone()).headers(headers).body(body).send().await.map_err(|e| classify(&e))?;
             status = Some(answer.status());
             read_some(answer).await;
@@ -219,6 +229,63 @@ impl Outbound {
             (None, Ok(Err(error))) => Err(error),
             (None, Ok(Ok(()))) => Err(OutboundError::Other),
             (None, Err(_)) => Err(OutboundError::Timeout),
+        }
+    }
+
+    /// Posts a body and gives the whole answer.
+    ///
+    /// # Errors
+    /// [`OutboundError`]; [`OutboundError::TooLarge`] for an answer of more than four kilobytes, too.
+    pub async fn ask(
+        &self,
+        audience: Audience,
+        url: &Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Answer, OutboundError> {
+        if body.len() >= BODY_LIMIT {
+            return Err(OutboundError::TooLarge);
+        }
+        let request = self.client_for(audience, url)?.post(url.clone()).headers(headers).body(body);
+        self.whole(audience, request, ANSWER_LIMIT).await
+    }
+
+    /// Gets what stands at a URL, up to `limit` bytes.
+    ///
+    /// # Errors
+    /// [`OutboundError`].
+    pub async fn fetch(&self, audience: Audience, url: &Url, limit: usize) -> Result<Answer, OutboundError> {
+        self.whole(audience, self.client_for(audience, url)?.get(url.clone()), limit).await
+    }
+
+    async fn whole(
+        &self,
+        audience: Audience,
+        request: reqwest::RequestBuilder,
+        limit: usize,
+    ) -> Result<Answer, OutboundError> {
+        let exchange = async {
+            let _turn = self.turns(audience).acquire().await.map_err(|_| OutboundError::Other)?;
+            let mut answer = request.send().await.map_err(|e| classify(&e))?;
+            let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let content_type = content_type.and_then(|text| text.split(';').next()).map(|text| text.trim().to_owned());
+            let mut body = Vec::new();
+            while let Some(chunk) = answer.chunk().await.map_err(|e| classify(&e))? {
+                if body.len() + chunk.len() > limit {
+                    return Err(OutboundError::TooLarge);
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(Answer { status: answer.status(), content_type, body })
+        };
+        tokio::time::timeout(self.time_limit, exchange).await.map_err(|_| OutboundError::Timeout)?
+    }
+
+    const fn turns(&self, audience: Audience) -> &Semaphore {
+        match audience {
+            Audience::Backend => &self.for_backends,
+            Audience::PushService => &self.for_push_services,
+            Audience::Witness => &self.for_witnesses,
         }
     }
 

@@ -176,6 +176,29 @@ pub struct Signature {
     pub bytes: Vec<u8>,
 }
 
+impl fmt::Display for Signature {
+    /// The line without its line break.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = [&self.id.to_be_bytes()[..], &self.bytes].concat();
+        write!(f, "{DASH}{} {}", self.name, BASE64.encode(&bytes))
+    }
+}
+
+impl FromStr for Signature {
+    type Err = NoteError;
+
+    fn from_str(line: &str) -> Result<Self, NoteError> {
+        let (name, signature) = line.strip_prefix(DASH).and_then(|rest| rest.split_once(' ')).ok_or(NoteError::Form)?;
+        let name = Origin::parse(name).map_err(|_| NoteError::Form)?;
+        let bytes = BASE64.decode(signature.as_bytes()).map_err(|_| NoteError::Form)?;
+        let (id, bytes) = bytes.split_first_chunk::<4>().ok_or(NoteError::Form)?;
+        if bytes.is_empty() {
+            return Err(NoteError::Form);
+        }
+        Ok(Self { name, id: u32::from_be_bytes(*id), bytes: bytes.to_vec() })
+    }
+}
+
 /// A note with its signatures, none of which has been checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
@@ -225,10 +248,7 @@ fn is_text(text: &str) -> bool {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        self.signatures.iter().try_for_each(|signature| {
-            let bytes = [&signature.id.to_be_bytes()[..], &signature.bytes].concat();
-            writeln!(f, "{DASH}{} {}", signature.name, BASE64.encode(&bytes))
-        })
+        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
     }
 }
 
@@ -243,23 +263,12 @@ impl FromStr for Note {
         let cut = note.rfind("\n\n").ok_or(NoteError::Form)?;
         let (text, rest) = note.split_at(cut + 1);
         let lines = rest.strip_prefix('\n').and_then(|rest| rest.strip_suffix('\n')).ok_or(NoteError::Form)?;
-        let signatures: Vec<Signature> = lines.split('\n').map(line).collect::<Result<_, _>>()?;
+        let signatures: Vec<Signature> = lines.split('\n').map(str::parse).collect::<Result<_, _>>()?;
         if signatures.len() > MOST_SIGNATURES {
             return Err(NoteError::Form);
         }
         Ok(Self { text: text.to_owned(), signatures })
     }
-}
-
-fn line(line: &str) -> Result<Signature, NoteError> {
-    let (name, signature) = line.strip_prefix(DASH).and_then(|rest| rest.split_once(' ')).ok_or(NoteError::Form)?;
-    let name = Origin::parse(name).map_err(|_| NoteError::Form)?;
-    let bytes = BASE64.decode(signature.as_bytes()).map_err(|_| NoteError::Form)?;
-    let (id, bytes) = bytes.split_first_chunk::<4>().ok_or(NoteError::Form)?;
-    if bytes.is_empty() {
-        return Err(NoteError::Form);
-    }
-    Ok(Signature { name, id: u32::from_be_bytes(*id), bytes: bytes.to_vec() })
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! The log's tree: entries get their place and are signed ([`sequence`]), what was signed is remembered outside the
-//! database ([`mark`]), and a receipt gets its proof ([`proof`]). Next: `web::log`, which shows all but the entries.
+//! database ([`mark`]), others are asked to see it ([`cosign`], [`witnessed`]), and a receipt gets its proof
+//! ([`proof`]). Next: `web::log`, which shows all but the entries.
 
+mod cosign;
 mod mark;
 mod proof;
 mod sequence;
+mod witnessed;
 
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -13,9 +16,11 @@ use crate::domain::log::tree::{Head, TreeError};
 use crate::domain::log::{CheckpointError, NoteError};
 use crate::ports::log::{CheckpointSigner, LogStore, MarkError, Signed};
 
+pub use cosign::{Asked, CosignError, cosign};
 pub use mark::{HighWater, look};
 pub use proof::proof_of;
 pub use sequence::{MOST, turn};
+pub use witnessed::{Shown, Standing, Witnesses, shown, standing};
 
 /// What the log is kept with. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +30,8 @@ pub struct Log {
     pub mark: Arc<HighWater>,
     /// Notified when an entry waits for its place.
     pub wake: Arc<Notify>,
+    /// Nothing where no witness is asked.
+    pub witnesses: Option<Arc<Witnesses>>,
 }
 
 /// The log isn't the one that was signed.

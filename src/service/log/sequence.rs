@@ -49,6 +49,9 @@ pub async fn turn(cx: &Context) -> Result<usize, Error> {
             metrics::counter!("countersign_log_entries_total").increment(hashes.len() as u64);
             // Stored is signed and may be shown; only now is it the mark.
             mark::raise(cx, marked, &batch.signed).await?;
+            if let Some(witnesses) = &cx.log.witnesses {
+                witnesses.grown.notify_one();
+            }
         }
         Appended::Lost => metrics::counter!("countersign_log_overtaken_total").increment(1),
     }

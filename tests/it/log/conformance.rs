@@ -6,10 +6,12 @@ use countersign::adapters::storage::postgres::Committers;
 use countersign::adapters::timing::SystemClock;
 use countersign::domain::ChangeId;
 use countersign::domain::approval::StateName;
+use countersign::domain::log::note::Signature;
 use countersign::domain::log::tree::{Head, empty_root};
-use countersign::domain::log::{Edge, TileAt, Tiles};
+use countersign::domain::log::{Edge, Origin, TileAt, Tiles};
 use countersign::domain::log::{Note, tree};
 use countersign::ports::log::{Appended, CheckpointSigner, LogStore};
+use countersign::ports::witness::{CosignatureStore, Cosigned};
 use countersign::ports::{Change, Effect, Store};
 
 use super::work::{SIGNED_AT, drain, next};
@@ -25,6 +27,7 @@ use crate::support::memory_store::MemoryStore;
 struct Both {
     store: Arc<dyn Store>,
     log: Arc<dyn LogStore>,
+    cosignatures: Arc<dyn CosignatureStore>,
 }
 
 impl Both {
@@ -183,6 +186,35 @@ async fn a_decision_is_logged_once_its_entry_is_signed(both: Both) {
     assert_eq!(both.log.approve_leaf(another.id).await.unwrap(), None);
 }
 
+async fn cosignatures_are_kept_beside_their_checkpoint(both: Both) {
+    let world = World::build(both.store.clone()).await;
+    noted(&world, 6).await;
+    for _ in 0..3 {
+        let batch = next(&*both.log, 2).await.unwrap();
+        assert_eq!(both.log.append(&batch).await.unwrap(), Appended::Done);
+    }
+    let all = both.log.checkpoints(0, 10).await.unwrap();
+    let (first, second, third) = (&all[0], &all[1], &all[2]);
+    let line =
+        |name: &str, id: u32, byte: u8| Signature { name: Origin::parse(name).unwrap(), id, bytes: vec![byte; 72] };
+    let (a, b, c) = (line("a.example", 1, 1), line("b.example", u32::MAX, 2), line("c.example", 3, 3));
+    assert_eq!(both.cosignatures.cosigned(0, 10).await.unwrap(), []);
+    for (of, signature) in [(first, &b), (first, &a), (third, &c), (first, &line("a.example", 1, 9)), (first, &a)] {
+        both.cosignatures.add_cosignature(of.head.size, signature).await.unwrap();
+    }
+    // Of a checkpoint that isn't there, as after a rollback: it is passed over.
+    both.cosignatures.add_cosignature(1_000_000, &a).await.unwrap();
+    let of_third = Cosigned { signed: third.clone(), cosignatures: vec![c] };
+    let of_first = Cosigned { signed: first.clone(), cosignatures: vec![a.clone(), b] };
+    let cosigned = async |past, limit| both.cosignatures.cosigned(past, limit).await.unwrap();
+    assert_eq!(cosigned(0, 10).await, [of_third.clone(), of_first.clone()]);
+    assert_eq!(cosigned(first.head.size, 10).await, [of_third.clone()]);
+    assert_eq!(cosigned(second.head.size, 10).await, [of_third.clone()]);
+    assert_eq!(cosigned(third.head.size, 10).await, []);
+    assert_eq!(cosigned(0, 1).await, [of_third.clone()]);
+    assert_eq!(cosigned(0, 2).await, [of_third, Cosigned { cosignatures: vec![a], ..of_first }]);
+}
+
 #[test]
 fn the_tree_of_nothing_has_the_root_of_nothing() {
     assert_eq!(Edge::read(0, &Tiles::default()).unwrap().root(), Ok(empty_root()));
@@ -190,18 +222,18 @@ fn the_tree_of_nothing_has_the_root_of_nothing() {
 
 async fn memory() -> (Both, ()) {
     let store = Arc::new(MemoryStore::new(Arc::new(ManualClock::at(SIGNED_AT))));
-    (Both { store: store.clone(), log: store }, ())
+    (Both { store: store.clone(), log: store.clone(), cosignatures: store }, ())
 }
 
 async fn sqlite() -> (Both, tempfile::TempDir) {
     let (store, folder) = make::sqlite_with(Arc::new(SystemClock)).await;
-    (Both { store: store.clone(), log: store }, folder)
+    (Both { store: store.clone(), log: store.clone(), cosignatures: store }, folder)
 }
 
 async fn postgres() -> (Both, crate::support::servers::postgres::Postgres) {
     let server = make::server();
     let store = make::postgres_at(&server.url("postgres"), Committers::Two).await;
-    (Both { store: store.clone(), log: store }, server)
+    (Both { store: store.clone(), log: store.clone(), cosignatures: store }, server)
 }
 
 macro_rules! log_conformance {
@@ -230,4 +262,5 @@ log_conformance! {
     a_batch_from_a_size_that_is_not_the_trees_is_lost
     two_sequencers_at_once_place_every_entry_once
     a_decision_is_logged_once_its_entry_is_signed
+    cosignatures_are_kept_beside_their_checkpoint
 }

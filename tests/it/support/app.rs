@@ -2,6 +2,7 @@
 //! to; a dropped one is stopped by its token.
 
 use countersign::app::{self, Role, Running};
+use countersign::config::witnesses::Witnesses;
 use countersign::config::{Config, Http, Keys, Limits, LogSettings, Master, Operator, Storage};
 use countersign::domain::backend::{Scope, Scopes};
 use countersign::domain::log::Origin;
@@ -31,6 +32,8 @@ pub struct Options {
     /// Requests of one key in a minute.
     pub key_per_minute: u32,
     pub tries_per_minute: u32,
+    /// Whom the log asks to cosign.
+    pub witnesses: Witnesses,
 }
 
 impl Default for Options {
@@ -47,6 +50,7 @@ impl Default for Options {
             master: *b"0123456789abcdef-test-master-key",
             key_per_minute: 1_000_000,
             tries_per_minute: 100_000,
+            witnesses: Witnesses::default(),
         }
     }
 }
@@ -141,6 +145,10 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
         },
         siem: vec![],
         console: None,
-        log: LogSettings { origin: Origin::parse("localhost/log").expect("a name"), high_water: None },
+        log: LogSettings {
+            origin: Origin::parse("localhost/log").expect("a name"),
+            high_water: None,
+            witnesses: options.witnesses.clone(),
+        },
     }
 }

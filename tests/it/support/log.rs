@@ -22,7 +22,7 @@ pub fn signer() -> Ed25519Checkpoints {
 pub async fn log_with(store: Arc<dyn LogStore>, mark: Arc<dyn MarkFile>) -> Log {
     let signer = signer();
     let mark = HighWater::open(mark, signer.keys()).await.expect("a mark that reads");
-    Log { store, signer: Arc::new(signer), mark: Arc::new(mark), wake: Arc::default() }
+    Log { store, signer: Arc::new(signer), mark: Arc::new(mark), wake: Arc::default(), witnesses: None }
 }
 
 /// As [`log`], for where nothing can wait: a mark in memory is there at once.

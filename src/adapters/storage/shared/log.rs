@@ -22,7 +22,7 @@ const TILES: &str = "log_tiles";
 const TILES_AT_ONCE: usize = 4;
 
 #[derive(FromRow)]
-struct CheckpointRow {
+pub(super) struct CheckpointRow {
     size: i64,
     place: i64,
     root: Vec<u8>,
@@ -31,7 +31,7 @@ struct CheckpointRow {
 }
 
 impl CheckpointRow {
-    fn read(self) -> Result<Signed, StoreError> {
+    pub(super) fn read(self) -> Result<Signed, StoreError> {
         let head = head(self.size, &self.root)?;
         Ok(Signed { head, place: self.place, note: self.note, signed_at: self.signed_at.into() })
     }
@@ -46,7 +46,7 @@ pub(super) fn head(size: i64, root: &[u8]) -> Result<Head, StoreError> {
 }
 
 /// A number as the databases have it. Trees and tiles of more than 2^63 can't come to be.
-fn number(number: u64) -> Result<i64, StoreError> {
+pub(super) fn number(number: u64) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(unavailable)
 }
 

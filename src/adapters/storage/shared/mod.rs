@@ -7,6 +7,7 @@ mod approvals;
 mod audit;
 pub mod audit_statements;
 mod backends;
+mod cosignatures;
 mod holders;
 mod log;
 pub mod outbox;

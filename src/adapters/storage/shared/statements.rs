@@ -238,4 +238,9 @@ crate::adapters::storage::statements! {
     LEAF_INDEX = "SELECT c.previous + (SELECT count(*) FROM audit u WHERE u.place < $1 AND u.place > \
                   coalesce((SELECT b.place FROM log_checkpoints b WHERE b.size = c.previous), $2)) \
                   FROM log_checkpoints c WHERE c.place >= $1 ORDER BY c.place LIMIT 1";
+    ADD_COSIGNATURE = "INSERT INTO log_cosignatures (size, name, key_id, signature) VALUES ($1, $2, $3, $4) \
+                       ON CONFLICT (size, name, key_id) DO UPDATE SET signature = excluded.signature";
+    COSIGNED = "SELECT c.size, c.place, c.root, c.note, c.signed_at, s.name, s.key_id, s.signature \
+                FROM log_cosignatures s JOIN log_checkpoints c ON c.size = s.size WHERE s.size > $1 \
+                ORDER BY s.size DESC, s.name, s.key_id LIMIT $2";
 }

@@ -20,6 +20,7 @@ pub const PROBLEMS: &[Kind] = &[
     Kind::Conflict,
     Kind::OutcomeUnknown,
     Kind::LogRolledBack,
+    Kind::AwaitingWitnesses,
 ];
 
 /// What is about to be executed.

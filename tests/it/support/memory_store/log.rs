@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 
 use countersign::domain::details::Digest;
+use countersign::domain::log::note::Signature;
 use countersign::domain::log::{TileAt, Tiles};
 use countersign::domain::{ApprovalId, ChangeId};
 use countersign::ports::StoreError;
 use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed};
+use countersign::ports::witness::{CosignatureStore, Cosigned};
 
 use super::{MemoryStore, Record};
 
@@ -73,5 +75,27 @@ impl LogStore for MemoryStore {
     async fn approve_leaf(&self, approval: ApprovalId) -> Result<Option<Leaf>, StoreError> {
         let record = self.record();
         Ok(record.approve_entry(approval).and_then(|position| record.leaf_at(position)))
+    }
+}
+
+#[async_trait]
+impl CosignatureStore for MemoryStore {
+    async fn add_cosignature(&self, size: u64, cosignature: &Signature) -> Result<(), StoreError> {
+        let key = (size, cosignature.name.to_string(), cosignature.id);
+        self.record().cosignatures.insert(key, cosignature.clone());
+        Ok(())
+    }
+
+    async fn cosigned(&self, past: u64, limit: u32) -> Result<Vec<Cosigned>, StoreError> {
+        let record = self.record();
+        let mut left = limit as usize;
+        let larger = record.checkpoints.iter().rev().filter(|signed| signed.head.size > past);
+        let with = larger.map(|signed| {
+            let of_size = record.cosignatures.iter().filter(|((size, ..), _)| *size == signed.head.size);
+            let cosignatures: Vec<_> = of_size.map(|(_, signature)| signature.clone()).take(left).collect();
+            left -= cosignatures.len();
+            Cosigned { signed: signed.clone(), cosignatures }
+        });
+        Ok(with.filter(|cosigned| !cosigned.cosignatures.is_empty()).collect())
     }
 }

@@ -11,6 +11,7 @@ use countersign::domain::evidence::Evidence;
 use countersign::domain::holder::Holder;
 use countersign::domain::link::EnrolLink;
 use countersign::domain::log::Tiles;
+use countersign::domain::log::note::Signature;
 use countersign::domain::webhook::{Delivery, DeliveryStatus, Endpoint};
 use countersign::domain::{
     ApprovalId, BackendId, ChangeId, ChannelId, DeliveryId, DeviceId, EndpointId, HolderId, KeyId, LinkId, NoticeId,
@@ -42,6 +43,8 @@ pub struct Record {
     /// The log's checkpoints, smallest first, and its tiles.
     pub checkpoints: Vec<Signed>,
     pub tiles: Tiles,
+    /// Cosignatures by the size of their checkpoint, and by name and id of their key.
+    pub cosignatures: BTreeMap<(u64, String, u32), Signature>,
     /// The last fence that was handed out.
     pub fence: i64,
     pub staff: super::staff::StaffRecord,
