@@ -26,15 +26,16 @@ const WORDS = {
 };
 
 class Refused extends Error {
-  constructor(slug) {
+  constructor({ slug, errors }) {
     super(slug);
     this.slug = slug;
+    this.errors = errors;
   }
 }
 
 async function ask(path, body) {
   const reply = await post(path, body);
-  if (!reply.ok) throw new Refused(reply.slug);
+  if (!reply.ok) throw new Refused(reply);
   return reply.answer;
 }
 
@@ -73,7 +74,37 @@ async function sign(form) {
   return ask(form.dataset.store, { sealed: asked.sealed, assertion });
 }
 
+// Puts each broken rule beside its field, and the focus into the first of them. What was typed stays.
+function point(form, errors) {
+  const marked = new Map();
+  for (const { field, message } of errors) {
+    const input = form.querySelector(`[name="${CSS.escape(field)}"]`);
+    if (!input || marked.has(input)) continue;
+    const line = document.createElement("p");
+    Object.assign(line, { id: `${field}-e`, className: "bad", textContent: `${message[0].toUpperCase()}${message.slice(1)}.` });
+    (input.closest("label") ?? input).before(line);
+    input.closest(".field").classList.add("field--bad");
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", [input.getAttribute("aria-describedby"), line.id].filter(Boolean).join(" "));
+    marked.set(input, line);
+  }
+  marked.keys().next().value?.focus();
+}
+
+function unpoint() {
+  for (const input of document.querySelectorAll("[aria-invalid]")) {
+    const line = document.getElementById(`${input.name}-e`);
+    const others = (input.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== line?.id);
+    line?.remove();
+    input.closest(".field").classList.remove("field--bad");
+    input.removeAttribute("aria-invalid");
+    if (others.length) input.setAttribute("aria-describedby", others.join(" "));
+    else input.removeAttribute("aria-describedby");
+  }
+}
+
 function said(error) {
+  if (error instanceof Refused && error.errors.length > 0) point(document.getElementById("sign") ?? document.body, error.errors);
   if (error instanceof Refused) say(box, "Nothing was done.", WORDS[error.slug] ?? "Something was not right. Try again.");
   else if (error instanceof Unknown) say(box, "We don’t know if this counted.", "Load the page again and look.");
   else if (ceremony.wasDismissed(error)) say(box, "Nothing was done.", "You closed the question for your passkey, or it ran out.");
@@ -84,6 +115,7 @@ async function act(work) {
   if (busy) return;
   busy = true;
   unsay(box);
+  unpoint();
   button.setAttribute("aria-disabled", "true");
   try {
     const answer = await work();

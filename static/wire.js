@@ -22,15 +22,16 @@ export async function post(path, body) {
     throw new Unknown("no answer", { cause });
   }
   if (response.status >= 500) throw new Unknown(`the server answered ${response.status}`);
-  return { ok: false, slug: await slug(response) };
+  return { ok: false, ...(await problem(response)) };
 }
 
-async function slug(response) {
+// Its name, and which fields break which rules.
+async function problem(response) {
   try {
-    const problem = await response.json();
-    return String(problem.type ?? "").split("/").pop() || "unnamed";
+    const { type, errors } = await response.json();
+    return { slug: String(type ?? "").split("/").pop() || "unnamed", errors: Array.isArray(errors) ? errors : [] };
   } catch {
-    return response.status === 429 ? "rate-limited" : "unnamed";
+    return { slug: response.status === 429 ? "rate-limited" : "unnamed", errors: [] };
   }
 }
 

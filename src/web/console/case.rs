@@ -6,11 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::failure::PageError;
+use super::refused::{self, Typed};
 use super::signed_in::SignedIn;
-use super::{case_page, present};
+use super::{case_page, holder, present};
 use crate::domain::ids::{OverrideId, ViewId};
-use crate::domain::override_request::{OverrideRequest, Refusal, Words};
-use crate::domain::staff::{Reason, Role};
+use crate::domain::override_request::{MIN_WORDS, OverrideRequest, Refusal, Words};
+use crate::domain::staff::Role;
 use crate::service::override_request::ask::{Ask, Wanted};
 use crate::service::override_request::{ask, draw, open, prompt, read, refuse, sign, stop};
 use crate::service::{Context, Error, freeze};
@@ -22,10 +23,10 @@ use crate::web::problem::Problem;
 fn words(field: &'static str, text: &str) -> Result<Words, Error> {
     // A box of several lines may have line breaks in it; the words are one line.
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let words = Words::parse(&text).map_err(|error| Error::invalid(field, error))?;
-    let letters = words.as_str().chars().filter(|c| c.is_alphanumeric()).count();
-    let enough = letters >= crate::domain::override_request::MIN_WORDS;
-    if enough { Ok(words) } else { Err(Error::invalid(field, Refusal::TooFewWords)) }
+    if text.chars().filter(|c| c.is_alphanumeric()).count() < MIN_WORDS {
+        return Err(Error::invalid(field, format!("write {MIN_WORDS} letters or more, so that others can judge it")));
+    }
+    Words::parse(&text).map_err(|error| Error::invalid(field, error))
 }
 
 fn id(path: &str) -> Result<OverrideId, Error> {
@@ -75,21 +76,31 @@ pub async fn ask(
 ) -> Result<HttpResponse, PageError> {
     by.needs(Role::Agent)?;
     let view: ViewId = path.parse().map_err(|_| Error::NotFound)?;
-    let form = Form::read(form.into_inner())?;
+    let fields = form.into_inner();
+    match asked(&cx, &by, view, Form::read(fields.clone())?).await {
+        Ok(case) => Ok(shown(&case)),
+        Err(error) => holder::again(&cx, &by, view, Typed::of("override", fields), error).await,
+    }
+}
+
+async fn asked(cx: &Context, by: &SignedIn, view: ViewId, form: Form) -> Result<OverrideRequest, Error> {
     let wanted = match form.kind.unwrap_or_default().as_str() {
         "approve_for_holder" => {
             let approval = form.approval.unwrap_or_default();
+            if approval.is_empty() {
+                return Err(Error::invalid("approval", "choose the transfer"));
+            }
             Wanted::ApproveForHolder(approval.parse().map_err(|_| Error::NotFound)?)
         }
         "unfreeze" => Wanted::Unfreeze,
         "reset_devices" => Wanted::ResetDevices,
-        _ => return Err(Error::NotFound.into()),
+        _ => return Err(Error::NotFound),
     };
     let chosen = form.disputed.iter().filter(|id| !id.is_empty());
     let disputed: Result<Vec<_>, _> = chosen.map(|id| id.parse()).collect();
     let disputed = disputed.map_err(|_| Error::from(Refusal::UnknownChannel))?;
     let asked = Ask { view, wanted, reason: words("reason", &form.reason.unwrap_or_default())?, disputed };
-    Ok(shown(&ask::ask(&cx, &by, asked).await?))
+    ask::ask(cx, by, asked).await
 }
 
 #[derive(Deserialize)]
@@ -106,14 +117,16 @@ pub async fn lock(
     form: web::Form<Why>,
 ) -> Result<HttpResponse, PageError> {
     let view: ViewId = path.parse().map_err(|_| Error::NotFound)?;
-    let reason = Reason::tidy(&form.reason).ok_or_else(|| Error::invalid("reason", "say why, in one line"))?;
-    freeze::by_staff(&cx, &by, view, &reason).await?;
-    Ok(see(&format!("/looks/{view}")))
+    let locked = async { freeze::by_staff(&cx, &by, view, &holder::reason(&form.reason)?).await };
+    match locked.await {
+        Ok(_) => Ok(see(&format!("/looks/{view}"))),
+        Err(error) => holder::again(&cx, &by, view, Typed::new("lock", &[("reason", &form.reason)]), error).await,
+    }
 }
 
 pub async fn show(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>) -> Result<HttpResponse, PageError> {
     let case = open::open(&cx, &by, id(&path)?).await?;
-    let page = case_page::page(&cx, &by, &case)?;
+    let page = case_page::page(&cx, &by, &case, None)?;
     Ok(html(page.render().map_err(Error::internal)?))
 }
 
@@ -172,7 +185,17 @@ pub async fn refuse(
     path: web::Path<String>,
     form: web::Form<No>,
 ) -> Result<HttpResponse, PageError> {
-    Ok(shown(&refuse::refuse(&cx, &by, id(&path)?, words("why", &form.why)?).await?))
+    let id = id(&path)?;
+    let refused = async { refuse::refuse(&cx, &by, id, words("why", &form.why)?).await };
+    let problem = match refused.await {
+        Ok(case) => return Ok(shown(&case)),
+        Err(error) => Problem::from(error),
+    };
+    let typed = Typed::new("refuse", &[("why", &form.why)]);
+    let Some(back) = typed.refused(&problem) else { return Err(problem.into()) };
+    let Ok(case) = open::open(&cx, &by, id).await else { return Err(problem.into()) };
+    let page = case_page::page(&cx, &by, &case, Some(back))?;
+    Ok(refused::page(&problem, page.render().map_err(Error::internal)?))
 }
 
 pub async fn redraw(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>) -> Result<HttpResponse, PageError> {

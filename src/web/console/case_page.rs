@@ -13,6 +13,7 @@ use crate::service::{Context, Error};
 use crate::web::device::present as device;
 use crate::web::pages::console::cases::{Acts, CasePage, CaseRow, Fact, Offer, Pace, Transfer, WayStep};
 use crate::web::pages::console::frame::Tab;
+use crate::web::pages::console::refused::Refused;
 use crate::web::pages::console::staff::MaySign;
 use crate::web::pages::live::Stage;
 
@@ -215,7 +216,7 @@ fn way(case: &Case, now: Timestamp) -> Vec<WayStep> {
 ///
 /// # Errors
 /// [`Error::Internal`] when the digest can't be made.
-pub fn page(cx: &Context, by: &SignedIn, case: &Case) -> Result<CasePage, Error> {
+pub fn page(cx: &Context, by: &SignedIn, case: &Case, refused: Option<Refused>) -> Result<CasePage, Error> {
     let now = cx.now();
     let request = &case.case.request;
     let drawn = case.case.drawn.contains(&by.person.id);
@@ -249,5 +250,6 @@ pub fn page(cx: &Context, by: &SignedIn, case: &Case) -> Result<CasePage, Error>
             redraw: offer(open && case.case.earlier.is_none()),
             stop: offer(live),
         },
+        refused,
     })
 }

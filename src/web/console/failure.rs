@@ -41,11 +41,14 @@ impl fmt::Display for PageError {
 #[derive(Debug, Clone, Copy)]
 struct Face(Trouble);
 
-const fn trouble(kind: Kind) -> Trouble {
+/// What a kind of problem is called on the console.
+pub const fn trouble(kind: Kind) -> Trouble {
     match kind {
         Kind::NotFound | Kind::UnknownHolder => Trouble::NotFound,
         Kind::Forbidden => Trouble::NotAllowed,
         Kind::LookCap => Trouble::LookCap,
+        Kind::DailyCap => Trouble::DailyCap,
+        Kind::HolderFrozen => Trouble::Locked,
         Kind::RateLimited => Trouble::SlowDown,
         Kind::LinkEnded | Kind::CodeUsedUp => Trouble::InviteEnded,
         Kind::TooEarly => Trouble::NotYet,

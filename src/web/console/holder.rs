@@ -5,11 +5,13 @@ use serde::Deserialize;
 use std::time::Duration;
 
 use super::failure::PageError;
+use super::refused::{self, Typed};
 use super::signed_in::SignedIn;
 use super::{case_page, present};
 use crate::domain::approval::State;
 use crate::domain::ids::{ApprovalId, OverrideId, ViewId};
 use crate::domain::staff::{Reason, Role};
+use crate::service::staff::look::Looked;
 use crate::service::staff::{act, look};
 use crate::service::{Context, Error};
 use crate::web::device::failure::{html, see};
@@ -17,7 +19,9 @@ use crate::web::device::present as device;
 use crate::web::pages::Template;
 use crate::web::pages::clocktext::day;
 use crate::web::pages::console::frame::Tab;
-use crate::web::pages::console::holder::{AskPage, Asked, Can, DealRow, HolderPage, RevealedPage};
+use crate::web::pages::console::holder::{AskPage, Can, DealRow, HolderPage, RevealedPage};
+use crate::web::pages::console::refused::{Refused, Wrong};
+use crate::web::problem::{Kind, Problem};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,40 +31,68 @@ pub struct Look {
     reason: String,
 }
 
-async fn ask_page(cx: &Context, by: &SignedIn, asked: Asked) -> Result<String, PageError> {
+async fn ask_page(cx: &Context, by: &SignedIn, refused: Option<Refused>) -> Result<String, PageError> {
     by.needs(Role::Agent)?;
     let backends = cx.store.backends().await.map_err(Error::from)?;
     let backends = backends.into_iter().map(|backend| (backend.id.to_string(), backend.name.to_string())).collect();
-    let page = AskPage { frame: present::frame(cx, by, Some(Tab::Holders)), backends, asked };
+    let page = AskPage { frame: present::frame(cx, by, Some(Tab::Holders)), backends, refused };
     Ok(page.render().map_err(Error::internal)?)
 }
 
 pub async fn ask(cx: web::Data<Context>, by: SignedIn) -> Result<HttpResponse, PageError> {
-    Ok(html(ask_page(&cx, &by, Asked::Nothing).await?))
+    Ok(html(ask_page(&cx, &by, None).await?))
 }
 
-fn reason(text: &str) -> Result<Reason, Error> {
+/// A reason of one line.
+///
+/// # Errors
+/// [`Error::Invalid`] for none.
+pub fn reason(text: &str) -> Result<Reason, Error> {
     Reason::tidy(text).ok_or_else(|| Error::invalid("reason", "say why, in one line"))
 }
 
 pub async fn look(cx: web::Data<Context>, by: SignedIn, form: web::Form<Look>) -> Result<HttpResponse, PageError> {
-    let Ok(reason) = reason(&form.reason) else {
-        let text = ask_page(&cx, &by, Asked::NoReason).await?;
-        return Ok(HttpResponse::BadRequest().content_type("text/html; charset=utf-8").body(text));
+    let found = async { look::up(&cx, &by, &form.backend, &form.subject, reason(&form.reason)?).await };
+    let error = match found.await {
+        Ok(view) => return Ok(see(&format!("/looks/{}", view.id))),
+        Err(error) => error,
     };
-    match look::up(&cx, &by, &form.backend, &form.subject, reason).await {
-        Ok(view) => Ok(see(&format!("/looks/{}", view.id))),
-        Err(Error::UnknownHolder) => {
-            let text = ask_page(&cx, &by, Asked::Unknown).await?;
-            Ok(HttpResponse::NotFound().content_type("text/html; charset=utf-8").body(text))
-        }
-        Err(error) => Err(error.into()),
+    let problem = Problem::from(error);
+    let fields = [("backend", form.backend.as_str()), ("subject", &form.subject), ("reason", &form.reason)];
+    let Some(mut refused) = Typed::new("look", &fields).refused(&problem) else { return Err(problem.into()) };
+    if problem.kind == Kind::UnknownHolder {
+        let text = "Nobody has exactly this number. Ask for it again, and type all of it.".to_owned();
+        refused.wrong = Wrong::Field { name: "subject".to_owned(), text };
     }
+    Ok(refused::page(&problem, ask_page(&cx, &by, Some(refused)).await?))
 }
 
 pub async fn show(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>) -> Result<HttpResponse, PageError> {
     let id: ViewId = path.parse().map_err(|_| Error::NotFound)?;
     let looked = look::again(&cx, &by, id).await?;
+    Ok(html(page(&cx, &by, &looked, None).render().map_err(Error::internal)?))
+}
+
+/// The page of a look with a form that was refused, as it was typed. Where the look itself is over, there is no page to
+/// come back to.
+///
+/// # Errors
+/// What the form was refused for, when it can't be shown on the page.
+pub async fn again(
+    cx: &Context,
+    by: &SignedIn,
+    view: ViewId,
+    typed: Typed,
+    error: Error,
+) -> Result<HttpResponse, PageError> {
+    let problem = Problem::from(error);
+    let Some(refused) = typed.refused(&problem) else { return Err(problem.into()) };
+    let Ok(looked) = look::again(cx, by, view).await else { return Err(problem.into()) };
+    let text = page(cx, by, &looked, Some(refused)).render().map_err(Error::internal)?;
+    Ok(refused::page(&problem, text))
+}
+
+fn page(cx: &Context, by: &SignedIn, looked: &Looked, refused: Option<Refused>) -> HolderPage {
     let now = cx.now();
     let deals = looked
         .approvals
@@ -87,9 +119,9 @@ pub async fn show(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>)
         };
         (format!("Device {number}"), format!("added {added}, {state}"))
     });
-    let page = HolderPage {
-        frame: present::frame(&cx, &by, Some(Tab::Holders)),
-        view: id.to_string(),
+    HolderPage {
+        frame: present::frame(cx, by, Some(Tab::Holders)),
+        view: looked.view.id.to_string(),
         subject: looked.holder.subject.to_string(),
         reason: looked.view.reason.to_string(),
         until: present::at(now, looked.view.at + look::LOOK_LASTS),
@@ -98,8 +130,8 @@ pub async fn show(cx: web::Data<Context>, by: SignedIn, path: web::Path<String>)
         channels: looked.channels.iter().map(|channel| (channel.id.to_string(), channel.masked.clone())).collect(),
         cases: looked.cases.iter().map(|case| (case.id().to_string(), case_page::what(&case.request.kind))).collect(),
         views: looked.views.iter().map(|view| present::view(view, now)).collect(),
-    };
-    Ok(html(page.render().map_err(Error::internal)?))
+        refused,
+    }
 }
 
 fn ids(path: &(String, String)) -> Result<(ViewId, ApprovalId), Error> {
@@ -121,8 +153,14 @@ pub async fn cancel(
     form: web::Form<Stop>,
 ) -> Result<HttpResponse, PageError> {
     let (view, approval) = ids(&path)?;
-    act::cancel(&cx, &by, view, approval, &reason(&form.reason)?).await?;
-    Ok(see(&format!("/looks/{view}")))
+    let stopped = async { act::cancel(&cx, &by, view, approval, &reason(&form.reason)?).await };
+    match stopped.await {
+        Ok(_) => Ok(see(&format!("/looks/{view}"))),
+        Err(error) => {
+            let typed = Typed::new(format!("{approval}/cancel"), &[("reason", &form.reason)]);
+            again(&cx, &by, view, typed, error).await
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -130,7 +168,16 @@ pub async fn cancel(
 pub struct Extend {
     reason: String,
     /// Whole hours.
-    hours: u32,
+    hours: String,
+}
+
+/// Nobody asks for more than a month at once; the policy's cap is far below it.
+const MOST_HOURS: u32 = 31 * 24;
+
+fn longer(hours: &str) -> Result<Duration, Error> {
+    let hours = hours.trim().parse().ok().filter(|hours| (1..=MOST_HOURS).contains(hours));
+    let hours = hours.ok_or_else(|| Error::invalid("hours", "say how many hours, in whole numbers"))?;
+    Ok(Duration::from_secs(u64::from(hours) * 3600))
 }
 
 pub async fn extend(
@@ -140,9 +187,17 @@ pub async fn extend(
     form: web::Form<Extend>,
 ) -> Result<HttpResponse, PageError> {
     let (view, approval) = ids(&path)?;
-    let longer = Duration::from_secs(u64::from(form.hours) * 3600);
-    act::extend(&cx, &by, view, approval, longer, &reason(&form.reason)?).await?;
-    Ok(see(&format!("/looks/{view}")))
+    let extended = async {
+        let (longer, reason) = (longer(&form.hours)?, reason(&form.reason)?);
+        act::extend(&cx, &by, view, approval, longer, &reason).await
+    };
+    match extended.await {
+        Ok(_) => Ok(see(&format!("/looks/{view}"))),
+        Err(error) => {
+            let fields = [("hours", form.hours.as_str()), ("reason", &form.reason)];
+            again(&cx, &by, view, Typed::new(format!("{approval}/extend"), &fields), error).await
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -160,8 +215,17 @@ pub async fn reveal(
     form: web::Form<Reveal>,
 ) -> Result<HttpResponse, PageError> {
     let (view, approval) = ids(&path)?;
-    let case: OverrideId = form.case.trim().parse().map_err(|_| Error::NotFound)?;
-    let shown = look::reveal(&cx, &by, view, approval, case, reason(&form.reason)?).await?;
+    let revealed = async {
+        let case: OverrideId = form.case.trim().parse().map_err(|_| Error::NotFound)?;
+        look::reveal(&cx, &by, view, approval, case, reason(&form.reason)?).await
+    };
+    let shown = match revealed.await {
+        Ok(shown) => shown,
+        Err(error) => {
+            let fields = [("case", form.case.as_str()), ("reason", &form.reason)];
+            return again(&cx, &by, view, Typed::new(format!("{approval}/reveal"), &fields), error).await;
+        }
+    };
     let transfer = shown.details.transfer();
     let page = RevealedPage {
         frame: present::frame(&cx, &by, Some(Tab::Holders)),

@@ -12,6 +12,7 @@ pub mod gate;
 pub mod holder;
 pub mod join;
 pub mod present;
+pub mod refused;
 pub mod routes;
 pub mod scim;
 pub mod scim_body;

@@ -8,6 +8,7 @@ mod ending;
 mod evidence;
 mod hosted;
 mod looking;
+mod refused;
 mod scim;
 mod sign_in;
 pub mod stage;

@@ -1,6 +1,7 @@
 //! Override requests: a row of the list, and one case with everything to decide on, on one page.
 
 use super::frame::Frame;
+use super::refused::{Form, Refused, Wrong};
 use super::staff::MaySign;
 use crate::web::pages::clocktext::Moment;
 use crate::web::pages::deal::{Deal, MaskedDeal};
@@ -88,4 +89,12 @@ pub struct CasePage {
     pub digest: String,
     pub way: Vec<WayStep>,
     pub acts: Acts,
+    /// The form that was refused.
+    pub refused: Option<Refused>,
+}
+
+impl CasePage {
+    fn refusing(&self) -> Form<'_> {
+        Form::of(self.refused.as_ref(), "refuse")
+    }
 }

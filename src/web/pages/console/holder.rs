@@ -1,19 +1,12 @@
 //! One holder, masked; and who looked.
 
 use super::frame::Frame;
+use super::refused::{Form, Refused, Wrong};
 use crate::web::pages::clocktext::Moment;
 use crate::web::pages::deal::MaskedDeal;
 use crate::web::pages::frame::Frame as HolderFrame;
 use crate::web::pages::live::Stage;
 use askama::Template;
-
-/// What came of the last attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    Nothing,
-    NoReason,
-    Unknown,
-}
 
 #[derive(Template)]
 #[template(path = "console/ask.html")]
@@ -21,7 +14,13 @@ pub struct AskPage {
     pub frame: Frame,
     /// Id and name.
     pub backends: Vec<(String, String)>,
-    pub asked: Asked,
+    pub refused: Option<Refused>,
+}
+
+impl AskPage {
+    fn form(&self) -> Form<'_> {
+        Form::of(self.refused.as_ref(), "look")
+    }
 }
 
 /// What this person may do to a transfer.
@@ -46,6 +45,11 @@ impl DealRow {
     /// Whether two others may be asked to approve it: it waits for the holder.
     fn waits(&self) -> bool {
         self.stage == Stage::Pending
+    }
+
+    /// The id of a field of one of its forms.
+    fn field(&self, name: &str) -> String {
+        format!("{name}-{}", self.id)
     }
 }
 
@@ -75,6 +79,26 @@ pub struct HolderPage {
     /// Override requests of the holder: id and what for.
     pub cases: Vec<(String, &'static str)>,
     pub views: Vec<ViewRow>,
+    /// The form that was refused.
+    pub refused: Option<Refused>,
+}
+
+impl HolderPage {
+    /// What two others may be asked for.
+    const KINDS: [(&'static str, &'static str); 3] = [
+        ("unfreeze", "Unlock transfers"),
+        ("reset_devices", "Remove every device and let one be added"),
+        ("approve_for_holder", "Approve a transfer"),
+    ];
+
+    fn form(&self, name: &str) -> Form<'_> {
+        Form::of(self.refused.as_ref(), name)
+    }
+
+    /// A form about one transfer.
+    fn form_of(&self, row: &DealRow, name: &str) -> Form<'_> {
+        self.form(&format!("{}/{name}", row.id))
+    }
 }
 
 #[derive(Template)]

@@ -6,6 +6,7 @@ pub mod failure;
 pub mod frame;
 pub mod holder;
 pub mod home;
+pub mod refused;
 pub mod sign_in;
 pub mod staff;
 

@@ -3,8 +3,9 @@
 use super::cases::{Acts, CasePage, CaseRow, Fact, Offer, Pace, Transfer, WayStep};
 use super::failure::{ErrorPage, Trouble};
 use super::frame::{Frame, Me, Tab};
-use super::holder::{AskPage, Asked, Can, DealRow, HolderPage, RevealedPage, ViewRow};
+use super::holder::{AskPage, Can, DealRow, HolderPage, RevealedPage, ViewRow};
 use super::home::HomePage;
+use super::refused::{Refused, Wrong};
 use super::sign_in::{Code, JoinPage, JoinedPage, SignInPage};
 use super::staff::{
     ChangePage, ChangeRow, FormPage, FormValues, MaySign, PersonPage, PersonRow, Progress, Side, StaffPage, Standing,
@@ -130,6 +131,7 @@ impl Sampler<'_> {
                 step("Cooling-off", None, Pace::Later),
             ],
             acts,
+            refused: None,
         }
     }
 
@@ -156,10 +158,10 @@ impl Sampler<'_> {
     }
 
     fn holders(&self) -> Pages {
-        let ask = |asked: Asked| AskPage {
+        let ask = |refused: Option<Refused>| AskPage {
             frame: self.frame(Tab::Holders),
             backends: vec![("bck_1".into(), "Harbour Exchange".into())],
-            asked,
+            refused,
         };
         let deal = |id: &str, stage, can| DealRow {
             id: id.into(),
@@ -185,6 +187,7 @@ impl Sampler<'_> {
             channels,
             cases: vec![("ovr_0000000000000000000000000a".to_owned(), "Unlock transfers")],
             views: vec![view(), view()],
+            refused: None,
         };
         let deals = vec![
             deal("apr_1", Stage::Pending, Can::Stop),
@@ -192,6 +195,17 @@ impl Sampler<'_> {
             deal("apr_3", Stage::Released, Can::Nothing),
         ];
         let channels = vec![("chn_1".into(), "m••••@example.org".into()), ("chn_2".into(), "+48 ••• 12".into())];
+        let typed = |name: &str| vec![(name.to_owned(), NAME.to_owned()), ("disputed".into(), "chn_1".into())];
+        let wrong = |form: &str, name: &str| Refused {
+            form: form.into(),
+            typed: typed(name),
+            wrong: Wrong::Field { name: name.into(), text: "Write 20 letters or more.".into() },
+        };
+        let late = Refused {
+            form: "apr_2/extend".into(),
+            typed: typed("reason"),
+            wrong: Wrong::Form { headline: "It is too late", text: "The backend has taken it.".into() },
+        };
         let revealed = RevealedPage {
             frame: self.frame(Tab::Holders),
             view: "vew_1".into(),
@@ -199,10 +213,16 @@ impl Sampler<'_> {
             account: ACCOUNT.into(),
         };
         Ok(vec![
-            ("22-ask", ask(Asked::Nothing).render()?),
-            ("22-ask-unknown", ask(Asked::Unknown).render()?),
-            ("22-ask-no-reason", ask(Asked::NoReason).render()?),
-            ("22-holder", holder(deals, channels).render()?),
+            ("22-ask", ask(None).render()?),
+            ("22-ask-unknown", ask(Some(wrong("look", "subject"))).render()?),
+            ("22-ask-no-reason", ask(Some(wrong("look", "reason"))).render()?),
+            ("22-holder", holder(deals.clone(), channels.clone()).render()?),
+            (
+                "22-holder-asked-in-vain",
+                HolderPage { refused: Some(wrong("override", "reason")), ..holder(deals.clone(), channels.clone()) }
+                    .render()?,
+            ),
+            ("22-holder-too-late", HolderPage { refused: Some(late), ..holder(deals, channels) }.render()?),
             ("22-holder-empty", holder(vec![], vec![]).render()?),
             ("22-revealed", revealed.render()?),
         ])
