@@ -11,6 +11,7 @@ mod looking;
 mod scim;
 mod sign_in;
 pub mod stage;
+mod timing;
 
 /// Makes a test of each case, on both databases.
 macro_rules! on_both {
