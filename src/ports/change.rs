@@ -12,6 +12,7 @@ use crate::domain::freeze::FreezeStep;
 use crate::domain::holder::Holder;
 use crate::domain::ids::{DeviceId, EndpointId, KeyId, LinkId};
 use crate::domain::link::EnrolLink;
+use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Delivery, Endpoint};
 use crate::ports::staff::StaffEffect;
@@ -47,6 +48,10 @@ pub enum Effect {
     /// a device decided, that device still live and its counter risen. Into `cooling`, `released` and `redeemed` only
     /// while nothing of the holder is frozen.
     Transition { transition: Box<Transition>, proof: Option<DeviceProof>, receipt: Option<String> },
+    /// Releases what two staff members approved. Conditions: those of any transition, and that both signatures of the
+    /// override still count in this very commit, by the database's clock: whoever ends or moves a signer comes before
+    /// it, and then it fails, or after it.
+    ReleaseSigned { transition: Box<Transition>, case: Box<OverrideRequest> },
     /// Inserts a holder with the channels the backend knows. Condition: the subject is new for this backend.
     AddHolder { holder: Holder, channels: Vec<NewChannel>, remember: Remembered },
     /// Adds one channel.

@@ -10,6 +10,7 @@ use crate::domain::audit::Facts;
 use crate::domain::channel::Notice;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::EndpointId;
+use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
 use crate::ports::change::DeviceProof;
 use crate::ports::store::CommitError;
@@ -27,6 +28,8 @@ pub struct With<'a> {
     pub proof: Option<DeviceProof>,
     pub receipt: Option<String>,
     pub facts: Facts,
+    /// The override whose signatures must still count when what it approved is released.
+    pub signed: Option<Box<OverrideRequest>>,
 }
 
 /// Stores a transition with its audit entry, webhooks and the rest, and arms its next timer.
@@ -66,8 +69,12 @@ pub async fn store(
     }
     let entry = cx.entry(transition.event.as_str(), by, &[&approval.id, &approval.holder], facts, now)?;
     let deliveries = super::notify::webhooks(cx, &transition, with.endpoints, now)?;
-    let (proof, receipt) = (with.proof, with.receipt);
-    let mut change = Change::new(entry, Effect::Transition { transition: Box::new(transition), proof, receipt });
+    let transition = Box::new(transition);
+    let effect = match with.signed {
+        Some(case) => Effect::ReleaseSigned { transition, case },
+        None => Effect::Transition { transition, proof: with.proof, receipt: with.receipt },
+    };
+    let mut change = Change::new(entry, effect);
     change.notices = with.notices;
     change.deliveries = deliveries;
     change.evidence = with.evidence;

@@ -98,8 +98,8 @@ pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Sig
         notices,
         evidence: Some(evidence),
         proof: Some(DeviceProof { device: device.body.id, counter: verified.counter }),
-        receipt: None,
         facts: Facts::from([("challenge", challenge.to_string())]),
+        ..commit::With::default()
     };
     match commit::transition(cx, transition, by, with, now).await {
         Ok(approval) => {

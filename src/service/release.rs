@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use super::override_request::carry_out::still_signed;
+use super::override_request::carry_out::{Under, under};
 use super::{Context, Error, commit};
 use crate::domain::approval::transitions::{Due, Transition};
 use crate::domain::approval::{Actor, Approval, CancelReason, Logged, StateName};
 use crate::domain::ids::ApprovalId;
+use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
 use crate::ports::store::{CommitError, DueCase, StoreError};
 
@@ -88,14 +89,14 @@ async fn one(cx: &Context, case: DueCase, mark: u64) -> Looked {
         }
         Due::Now(transition) => *transition,
     };
-    let transition = match signed_still(cx, before, transition, now).await {
-        Ok(transition) => transition,
+    let (transition, signed) = match signed_still(cx, before, transition, now).await {
+        Ok(still) => still,
         Err(error) => {
             tracing::error!(error = %error, approval.id = %id, "the signatures under an approval can't be looked at");
             return Looked::Again(id);
         }
     };
-    let with = commit::With { endpoints: &case.endpoints, ..commit::With::default() };
+    let with = commit::With { endpoints: &case.endpoints, signed, ..commit::With::default() };
     match commit::store(cx, transition, Actor::Service, with, now).await {
         Ok(approval) => {
             if let Some(due_at) = due_at {
@@ -103,7 +104,8 @@ async fn one(cx: &Context, case: DueCase, mark: u64) -> Looked {
             }
             Looked::Moved(Box::new(approval))
         }
-        // Either somebody else was faster, or the database's clock is behind ours: looking again finds out which.
+        // Somebody else was faster, a signer left in between, or the database's clock is behind ours: looking again
+        // finds out which.
         Err(error) if error.is_conflict() => Looked::Again(id),
         // Whatever froze the holder cancels it.
         Err(commit::CommitOrFault::Commit(CommitError::Frozen)) => Looked::Again(id),
@@ -115,18 +117,22 @@ async fn one(cx: &Context, case: DueCase, mark: u64) -> Looked {
     }
 }
 
-/// What two staff members approved is released only while both signatures count; else it ends.
+/// What two staff members approved is released only while both signatures count; else it ends. Gives with it whose
+/// signatures the commit has to look at again.
 async fn signed_still(
     cx: &Context,
     before: Approval,
     transition: Transition,
     now: Timestamp,
-) -> Result<Transition, Error> {
-    let releases = transition.approval.state.name() == StateName::Released;
-    if !releases || still_signed(cx, &before).await? {
-        return Ok(transition);
+) -> Result<(Transition, Option<Box<OverrideRequest>>), Error> {
+    if transition.approval.state.name() != StateName::Released {
+        return Ok((transition, None));
     }
-    Ok(before.cancel(CancelReason::SignatureVoid, Actor::Service, now)?)
+    Ok(match under(cx, &before).await? {
+        Under::NoStaff => (transition, None),
+        Under::Signatures(case) => (transition, Some(case)),
+        Under::Void => (before.cancel(CancelReason::SignatureVoid, Actor::Service, now)?, None),
+    })
 }
 
 /// Sets timers and tells who waits, once for all that were looked at.

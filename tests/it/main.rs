@@ -20,6 +20,7 @@ mod configuration;
 mod conformance;
 mod conformance_timing;
 mod console;
+mod coverage;
 mod demo;
 mod faults;
 mod flow;

@@ -9,6 +9,7 @@ mod log;
 pub mod make;
 mod plans;
 
+use crate::conformance::overrides::override_conformance;
 use crate::conformance::staff::staff_conformance;
 use crate::conformance::store::store_conformance;
 
@@ -16,3 +17,5 @@ store_conformance!(sqlite, crate::storage_sql::make::sqlite);
 store_conformance!(postgres, crate::storage_sql::make::postgres);
 staff_conformance!(staff_on_sqlite, crate::storage_sql::make::sqlite_staff);
 staff_conformance!(staff_on_postgres, crate::storage_sql::make::postgres_staff);
+override_conformance!(overrides_on_sqlite, crate::storage_sql::make::sqlite_staff);
+override_conformance!(overrides_on_postgres, crate::storage_sql::make::postgres_staff);

@@ -73,17 +73,29 @@ async fn what(cx: &Context, carry: &Carry) -> Result<Option<Also>, Error> {
     })
 }
 
+/// What stands under the decision about a transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Under {
+    /// A device decided, or nobody yet: no signature of staff is asked for.
+    NoStaff,
+    /// Two signatures of staff that counted when they were looked at. The commit looks again.
+    Signatures(Box<OverrideRequest>),
+    /// Signatures of staff that don't count any more.
+    Void,
+}
+
 /// Whether the two signatures under a transfer still count. Asked at the end of its hold: a signer who left, was moved
 /// or lost the role takes the signature with them.
 ///
 /// # Errors
 /// [`Error::Store`] when the record can't be read.
-pub async fn still_signed(cx: &Context, approval: &Approval) -> Result<bool, Error> {
+pub async fn under(cx: &Context, approval: &Approval) -> Result<Under, Error> {
     let Some(id) = approval.state.decision().and_then(|decision| decision.override_request()) else {
-        return Ok(true);
+        return Ok(Under::NoStaff);
     };
-    let Some(case) = cx.store.override_request(id).await? else { return Ok(false) };
+    let Some(case) = cx.store.override_request(id).await? else { return Ok(Under::Void) };
     let people = signers(cx, &case).await?;
     let both = case.state.signatures().len() == 2 && case.request.kind.approval() == Some(approval.id);
-    Ok(both && case.signatures_stand(&people, cx.now()))
+    let stand = both && case.signatures_stand(&people, cx.now());
+    Ok(if stand { Under::Signatures(Box::new(case)) } else { Under::Void })
 }

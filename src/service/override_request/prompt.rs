@@ -5,14 +5,14 @@ use crate::domain::ids::OverrideId;
 use crate::domain::override_request::signing::Statement;
 use crate::domain::override_request::{MIN_WORDS, Refusal, Words};
 use crate::domain::staff::signing::Signs;
-use crate::service::staff::SignedIn;
 use crate::service::staff::signing::{self, Object, Prompt};
+use crate::service::staff::{SignedIn, look};
 use crate::service::{Context, Error};
 
 /// Makes a prompt for one of the two who were drawn.
 ///
 /// # Errors
-/// [`Error::Override`] by the rules; [`Error::NotFound`].
+/// [`Error::Override`] by the rules; [`Error::NotFound`]; those of [`look::at_case`].
 pub async fn prompt(cx: &Context, by: &SignedIn, id: OverrideId, checked: Words) -> Result<Prompt, Error> {
     let case = case(cx, id).await?;
     let now = cx.now();
@@ -20,6 +20,8 @@ pub async fn prompt(cx: &Context, by: &SignedIn, id: OverrideId, checked: Words)
     if let Err(refusal) = case.may_sign(&by.person, &signers, now) {
         return Err(refused(cx, by, id, refusal, now).await);
     }
+    // Whoever comes here without the page has seen the case all the same, and the holder sees that.
+    look::at_case(cx, by, &case).await?;
     if checked.as_str().chars().filter(|c| c.is_alphanumeric()).count() < MIN_WORDS {
         return Err(Refusal::TooFewWords.into());
     }

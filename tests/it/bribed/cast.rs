@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use countersign::domain::approval::Actor;
-use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
 use countersign::domain::channel::{Address, Channel};
 use countersign::domain::details::Digest;
 use countersign::domain::override_request::OverrideRequest;
@@ -13,13 +11,13 @@ use countersign::domain::staff::invite::{INVITE_LIFE, Invite, Origin};
 use countersign::domain::staff::passkey::{Passkey, PasskeyBody};
 use countersign::domain::staff::{Role, Staff};
 use countersign::domain::{
-    ApprovalId, ChangeId, ChannelId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId, Timestamp,
+    ApprovalId, ChannelId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId, Timestamp,
 };
+use countersign::ports::Effect;
 use countersign::ports::change::NewChannel;
 use countersign::ports::secrets::BoxKey;
 use countersign::ports::staff::StaffEffect;
 use countersign::ports::store::NoticeOutcome;
-use countersign::ports::{Change, Effect};
 use serde_json::json;
 
 use crate::console::desk::{Desk, Reply};
@@ -35,14 +33,6 @@ pub struct Cast {
     pub holder: HolderId,
     /// A channel that has been there for a month.
     pub settled: ChannelId,
-}
-
-async fn apply(stage: &Stage, effect: Effect) {
-    let cx = &stage.cx;
-    let now = cx.now();
-    let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
-    let entry = AuditEntry::new(cx.id(ChangeId::new, now), now, cx.random(), &event).unwrap();
-    cx.store.commit(Change::new(entry, effect)).await.unwrap();
 }
 
 /// Somebody who made their passkey so long ago, signed in.
@@ -71,7 +61,7 @@ pub async fn veteran(
     };
     let link = invite.id;
     let add = StaffEffect::Add { staff: Box::new(person.clone()), invite };
-    apply(stage, Effect::Staff(Box::new(add))).await;
+    stage.apply(Effect::Staff(Box::new(add))).await;
     let mut desk = Desk::new(stage);
     let ceremonies = &cx.console.as_ref().unwrap().ceremonies;
     let challenge = Digest::of(id.bytes());
@@ -87,8 +77,38 @@ pub async fn veteran(
     };
     let passkey = Passkey { body, counter: made.counter };
     let staff = Box::new(person.enrolled(since));
-    apply(stage, Effect::Staff(Box::new(StaffEffect::Enrol { invite: link, staff, from: 1, passkey }))).await;
+    stage.apply(Effect::Staff(Box::new(StaffEffect::Enrol { invite: link, staff, from: 1, passkey }))).await;
     desk.staff = Some(id);
+    desk.sign_in().await.expect(200);
+    desk
+}
+
+/// A second passkey of somebody, on another authenticator, signed in. The service makes one for each invite, so the
+/// database's owner opens a spent one again.
+pub async fn second_passkey(stage: &Stage, of: &Desk) -> Desk {
+    let cx = &stage.cx;
+    stage.owner_runs("UPDATE staff_invites SET ended_at = NULL").await;
+    let invites = cx.staff.open_invites().await.unwrap();
+    let invite = invites.iter().find(|invite| invite.staff == of.id()).expect("an invite of theirs").id;
+    let person = cx.staff.person(of.id()).await.unwrap().unwrap();
+    let mut desk = Desk::new(stage);
+    let ceremonies = &cx.console.as_ref().unwrap().ceremonies;
+    let challenge = Digest::of(b"a second passkey");
+    let options = ceremonies.discoverable_creation_options(&challenge, of.id(), "second").unwrap();
+    let registration = desk.authenticator.create(&options, &desk.origin).unwrap();
+    let made = ceremonies.register(&challenge, &registration).unwrap();
+    let body = PasskeyBody {
+        staff: of.id(),
+        credential_id: made.id,
+        credential: made.credential,
+        assurance: made.assurance,
+        created_at: cx.now(),
+    };
+    let passkey = Passkey { body, counter: made.counter };
+    let staff = Box::new(Staff { version: person.version + 1, ..person.clone() });
+    let enrol = StaffEffect::Enrol { invite, staff, from: person.version, passkey };
+    stage.apply(Effect::Staff(Box::new(enrol))).await;
+    desk.staff = of.staff;
     desk.sign_in().await.expect(200);
     desk
 }
@@ -138,7 +158,7 @@ impl Cast {
             counts_from: now - ago,
         };
         let sealed_address = cx.secrets.seal(BoxKey::Address, id.bytes(), &plain);
-        apply(&self.stage, Effect::AddChannel(NewChannel { channel, sealed_address })).await;
+        self.stage.apply(Effect::AddChannel(NewChannel { channel, sealed_address })).await;
         id
     }
 

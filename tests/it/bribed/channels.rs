@@ -67,7 +67,7 @@ mod cases {
             let subject = format!("victim-{number}");
             cast.stage.holder(&subject).await;
             // Looking is slow on purpose, too.
-            cast.stage.clock.advance(MINUTE);
+            cast.stage.wait_for_rates(MINUTE);
             let look = cast.look_at(&subject).await;
             last = cast.agent.form(&format!("{look}/lock"), &[("reason", "says it wasn't them")]).await.status;
             assert_eq!(last == 303, number < 10, "holder {number}: {last}");

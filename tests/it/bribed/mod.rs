@@ -1,7 +1,9 @@
-//! The bribed agent against dual sign-off: each move a case of its own, over real HTTP, on SQLite and on PostgreSQL.
+//! The bribed agent against dual sign-off: each move a case of its own, over real HTTP, on SQLite with timers
+//! in the process and on PostgreSQL with Redis.
 
 pub mod cast;
 mod channels;
 mod draws;
 mod holds;
+mod leaving;
 mod signing;

@@ -6,6 +6,7 @@ on_both! {
     two_signatures_start_a_hold_and_tell_the_holder,
     signing_alone_does_nothing,
     the_same_person_signs_only_once,
+    one_person_with_two_passkeys_signs_only_once,
     whoever_asks_can_not_sign,
     an_admin_can_not_sign,
     a_signer_who_is_ended_before_the_second_signature_takes_theirs_with_them,
@@ -21,7 +22,7 @@ mod cases {
     use countersign::domain::staff::Role;
     use serde_json::json;
 
-    use super::super::cast::{CHECKED, Cast, opened, sign_as, veteran};
+    use super::super::cast::{CHECKED, Cast, opened, second_passkey, sign_as, veteran};
     use crate::console::stage::{DAY, MINUTE, Stage};
 
     pub async fn two_signatures_start_a_hold_and_tell_the_holder(stage: Stage) {
@@ -65,6 +66,39 @@ mod cases {
         let again = desk.post(&format!("/cases/{id}/sign"), &second).await;
         assert_eq!((again.status, again.slug().as_str()), (409, "conflict"), "{}", again.text);
         assert_eq!(cast.refusals("signed_already").await, 1);
+        assert_eq!(cast.state(approval).await, ("pending", None));
+    }
+
+    pub async fn one_person_with_two_passkeys_signs_only_once(stage: Stage) {
+        let mut cast = Cast::new(stage).await;
+        let (approval, id) = cast.asked().await;
+        let (one, ..) = cast.drawn(id).await;
+        let mut other = second_passkey(&cast.stage, &cast.signers[one]).await;
+        assert_eq!(cast.stage.cx.staff.passkeys(other.id()).await.unwrap().len(), 2);
+        let (prompt, store) = (format!("/cases/{id}/prompt"), format!("/cases/{id}/sign"));
+        let body = json!({"checked": CHECKED});
+        let first = &mut cast.signers[one];
+        let (asked, again) =
+            (first.post(&prompt, &body).await.expect(200), other.post(&prompt, &body).await.expect(200));
+        // A prompt names one of the two; the other one's answer to it is worth nothing.
+        let (named, unnamed) = match first.authenticator.get(&asked["options"], &first.origin) {
+            Ok(_) => (first, &mut other),
+            Err(_) => (&mut other, first),
+        };
+        let mut open_to_any = asked.clone();
+        open_to_any["options"]["allowCredentials"] = json!([]);
+        let forged = unnamed.answer(&open_to_any);
+        let refused = unnamed.post(&store, &forged).await;
+        assert_eq!((refused.status, refused.slug().as_str()), (403, "ceremony-failed"), "{}", refused.text);
+        let signed = named.answer(&asked);
+        named.post(&store, &signed).await.expect(200);
+        // And once one has signed, the other signs nothing: neither the prompt it has nor a new one.
+        let second = named.answer(&again);
+        let refused = unnamed.post(&store, &second).await;
+        assert_eq!((refused.status, refused.slug().as_str()), (409, "conflict"), "{}", refused.text);
+        assert_eq!(unnamed.post(&prompt, &body).await.status, 409);
+        assert_eq!(cast.refusals("signed_already").await, 2);
+        assert_eq!(cast.case(id).await.state.signatures().len(), 1);
         assert_eq!(cast.state(approval).await, ("pending", None));
     }
 

@@ -10,6 +10,7 @@ use super::Browser;
 use super::office::{Office, join, sign_in};
 use super::page::Owner;
 use crate::console::stage::{self, DAY};
+use crate::support::eventually::eventually;
 
 const REASON: &str = "Customer lost her phone on the train, completes on a house today.";
 const CHECKED: &str = "Called back on the number on file; the voice matched the notes.";
@@ -182,8 +183,9 @@ async fn an_agent_asks_two_sign_and_the_holder_stops_it() {
     agent.tap("details:has(#lock-why) > summary").await;
     agent.write("#lock-why", "Says that none of it was hers").await;
     agent.tap("form[action$='/lock'] button").await;
+    // The page has the same heading before and after.
+    eventually("the freeze", async || office.stage.cx.store.freeze(holder).await.expect("the record")).await;
     agent.headed("Holder u-1").await;
-    assert!(office.stage.cx.store.freeze(holder).await.expect("the record").is_some());
     agent.open("/cases/ovr_01KAJGVD2CE2XBJ17K4YJHKC4D").await;
     agent.headed("There is nothing here").await;
     agent.look("console-not-found").await;

@@ -16,6 +16,7 @@ pub mod enrolling;
 pub mod guards;
 pub mod notices;
 pub mod opening;
+pub mod overrides;
 pub mod races;
 pub mod reading;
 pub mod rows;
@@ -48,3 +49,4 @@ async fn memory_staff() -> ((Arc<dyn Store>, Arc<dyn StaffStore>), ()) {
 
 store::store_conformance!(memory, crate::conformance::memory_store);
 staff::staff_conformance!(staff_in_memory, crate::conformance::memory_staff);
+overrides::override_conformance!(overrides_in_memory, crate::conformance::memory_staff);

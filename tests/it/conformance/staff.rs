@@ -55,8 +55,8 @@ pub(crate) use staff_conformance;
 
 /// Both ports of one store, with an admin who has a passkey.
 pub struct Office {
-    world: World,
-    staff: Arc<dyn StaffStore>,
+    pub world: World,
+    pub staff: Arc<dyn StaffStore>,
     admin: Staff,
 }
 
@@ -72,7 +72,7 @@ impl Office {
         office
     }
 
-    fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.world.now
     }
 
@@ -152,8 +152,16 @@ impl Office {
 
     /// A stored person with a passkey, whose counter is 1.
     async fn joined(&self, person: Staff) -> Staff {
+        let now = self.now();
+        self.joined_since(person, now).await
+    }
+
+    /// The same, who made it then.
+    pub async fn joined_since(&self, person: Staff, since: Timestamp) -> Staff {
         let invite = self.invited(&person, Origin::Host).await;
-        self.apply(self.enrols(&invite, &person)).await;
+        let staff = Box::new(person.enrolled(since));
+        let passkey = self.passkey(&person);
+        self.apply(StaffEffect::Enrol { invite: invite.id, staff, from: person.version, passkey }).await;
         self.staff.person(person.id).await.unwrap().unwrap()
     }
 
@@ -205,7 +213,7 @@ impl Office {
     }
 }
 
-fn profile(world: &World, roles: &[Role]) -> Profile {
+pub fn profile(world: &World, roles: &[Role]) -> Profile {
     let serial = world.serial();
     Profile {
         name: Line::parse("Mara Lind").unwrap(),

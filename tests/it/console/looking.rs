@@ -3,12 +3,16 @@
 super::on_both! {
     a_look_is_masked_and_leaves_a_trace_that_the_holder_sees,
     browsing_profiles_is_stopped_by_the_cap,
+    a_signer_who_goes_straight_to_the_prompt_is_seen_by_the_holder,
 }
 
 mod cases {
     use countersign::domain::staff::view::VIEWS_A_DAY;
 
-    use crate::bribed::cast::{reset, signers};
+    use countersign::domain::override_request::Refusal;
+    use serde_json::json;
+
+    use crate::bribed::cast::{CHECKED, Cast, reset, signers};
     use crate::console::desk::client;
     use crate::console::stage::{MINUTE, Stage};
 
@@ -72,6 +76,37 @@ mod cases {
         assert_eq!(agent.get(&at).await.status, 200);
         stage.clock.advance(MINUTE);
         assert_eq!(agent.get(&at).await.status, 404, "a look lasts a quarter of an hour");
+    }
+
+    pub async fn a_signer_who_goes_straight_to_the_prompt_is_seen_by_the_holder(stage: Stage) {
+        let cast = Cast::new(stage).await;
+        let (_, id) = cast.asked().await;
+        let (one, other, not) = cast.drawn(id).await;
+        let http = client(&cast.stage.console_url, cast.stage.console);
+        let seen_by = || async {
+            let request = http.get(format!("http://{}/views", cast.stage.public));
+            let page = request.header("cookie", "cs-device=cookie-of-u-1").send().await.unwrap().text().await.unwrap();
+            (page.matches("signer, ").count(), page.contains(&format!("drawn to sign {id}")))
+        };
+        let of_case = || async {
+            let entries = cast.stage.entries("holder.viewed").await;
+            let of_case = entries.into_iter().filter(|entry| entry["facts"]["seen"] == "case");
+            of_case.map(|entry| entry["actor"]["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(seen_by().await, (0, false));
+        let (signer, prompt) = (&cast.signers[one], format!("/cases/{id}/prompt"));
+        signer.post(&prompt, &json!({"checked": CHECKED})).await.expect(200);
+        assert_eq!(seen_by().await, (1, true));
+        assert_eq!(of_case().await, [signer.id().to_string()]);
+        // Once for each signer and case, whichever way they come; and nobody else's attempt is a look.
+        signer.post(&prompt, &json!({"checked": CHECKED})).await.expect(200);
+        assert_eq!(signer.get(&format!("/cases/{id}")).await.status, 200);
+        assert_eq!(cast.signers[not.unwrap()].post(&prompt, &json!({"checked": CHECKED})).await.status, 403);
+        assert_eq!(cast.refusals(Refusal::NotDrawn.as_str()).await, 1);
+        assert_eq!(of_case().await.len(), 1);
+        assert_eq!(cast.signers[other].get(&format!("/cases/{id}")).await.status, 200);
+        assert_eq!(of_case().await, [signer.id().to_string(), cast.signers[other].id().to_string()]);
+        assert_eq!(seen_by().await, (2, true));
     }
 
     pub async fn browsing_profiles_is_stopped_by_the_cap(stage: Stage) {

@@ -11,7 +11,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use countersign::adapters::receipts::{Es256Receipts, generate_pem};
 use countersign::adapters::storage::postgres::Committers;
-use countersign::adapters::timing::{MemoryLimits, MemoryLive, MemoryTimers, OsEntropy};
+use countersign::adapters::timing::OsEntropy;
 use countersign::adapters::webauthn::Webauthn;
 use countersign::domain::approval::Actor;
 use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
@@ -33,12 +33,17 @@ use countersign::web::extract::TrustedProxies;
 use countersign::web::{guard, request_id, routes};
 use countersign::workers::ClockGate;
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::desk::Desk;
+use super::timing::Timing;
 use crate::storage_sql::make;
 use crate::support::clock::ManualClock;
 use crate::support::log::log;
+use crate::support::servers::redis::Redis;
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
@@ -57,6 +62,10 @@ pub struct Stage {
     pub key: String,
     /// The database's file, where it is one.
     pub file: Option<PathBuf>,
+    /// Where it is a server: its address.
+    database: Option<String>,
+    /// Where timers, rates and news are kept, beside a server.
+    pub redis: Option<Redis>,
     /// Where it is one: the reads of those who check.
     pub audit: Option<Arc<dyn AuditStore>>,
     servers: Vec<ServerHandle>,
@@ -74,18 +83,25 @@ impl Drop for Stage {
 pub async fn on_sqlite() -> (Stage, impl Sized) {
     let clock = Arc::new(ManualClock::at(Timestamp::parse_rfc3339("2026-11-21T14:32:00Z").unwrap()));
     let (store, folder) = make::sqlite_with(clock.clone()).await;
-    let mut stage = Stage::new(clock, store.clone(), store.clone(), store.clone()).await;
+    let timing = Timing::in_process(clock.clone());
+    let mut stage = Stage::new(clock, timing, store.clone(), store.clone(), store.clone()).await;
     stage.audit = Some(store);
     stage.file = Some(folder.path().join("record.db"));
     (stage, folder)
 }
 
-/// PostgreSQL judges by its own clock, so the node's stands at the same time and no case on it moves far.
+/// The other combination: PostgreSQL with Redis. Both judge by their own clocks, so the node's stands at the same time
+/// and no case on it moves far.
 pub async fn on_postgres() -> (Stage, impl Sized) {
     let server = make::server();
     let store = make::postgres_at(&server.url("postgres"), Committers::Two).await;
     let clock = Arc::new(ManualClock::at(Store::now(&*store).await.unwrap()));
-    (Stage::new(clock, store.clone(), store.clone(), store).await, server)
+    let redis = Redis::start();
+    let timing = Timing::on(&redis, clock.clone());
+    let mut stage = Stage::new(clock, timing, store.clone(), store.clone(), store).await;
+    stage.database = Some(server.url("postgres"));
+    stage.redis = Some(redis);
+    (stage, server)
 }
 
 fn listener() -> (TcpListener, SocketAddr) {
@@ -109,6 +125,7 @@ pub fn profile(name: &str, group: &str, employer: &str, roles: &[Role], ends_at:
 impl Stage {
     async fn new(
         clock: Arc<ManualClock>,
+        timing: Timing,
         store: Arc<dyn Store>,
         staff: Arc<dyn StaffStore>,
         entries: Arc<dyn LogStore>,
@@ -143,9 +160,9 @@ impl Stage {
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
             store,
-            timers: Arc::new(MemoryTimers::new(clock.clone())),
-            limits: Arc::new(MemoryLimits::new(clock.clone())),
-            live: Arc::new(MemoryLive::new()),
+            timers: timing.timers,
+            limits: timing.limits,
+            live: timing.live,
             ceremonies: Arc::new(Webauthn::new("localhost", &public_url, "Harbour").unwrap()),
             secrets: make::secrets(),
             signer: Arc::new(Es256Receipts::new(&generate_pem().unwrap(), &[]).unwrap()),
@@ -165,9 +182,31 @@ impl Stage {
             backend: new.backend,
             key: new.secret.reveal().to_owned(),
             file: None,
+            database: None,
+            redis: None,
             audit: None,
             servers,
             serial: AtomicU32::new(0),
+        }
+    }
+
+    /// Lets time go by for the rates. Redis counts by a clock of its own, so that there what comes back is given back.
+    pub fn wait_for_rates(&self, time: Duration) {
+        self.clock.advance(time);
+        if let Some(redis) = &self.redis {
+            redis.flush_all();
+        }
+    }
+
+    /// What the database's owner does to it.
+    pub async fn owner_runs(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql);
+        if let Some(file) = &self.file {
+            let mut file: SqliteConnection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut file).await.unwrap();
+        } else {
+            let mut server = PgConnection::connect(self.database.as_ref().unwrap()).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut server).await.unwrap();
         }
     }
 
@@ -285,7 +324,8 @@ impl Stage {
         self.api("/v1/approvals", &body).await["id"].as_str().unwrap().to_owned()
     }
 
-    async fn api(&self, path: &str, body: &Value) -> Value {
+    /// What the backend gets made.
+    pub async fn api(&self, path: &str, body: &Value) -> Value {
         let sent = super::desk::client(&self.console_url, self.console)
             .post(format!("http://{}{path}", self.public))
             .bearer_auth(&self.key)
@@ -299,7 +339,8 @@ impl Stage {
         answer
     }
 
-    async fn apply(&self, effect: Effect) {
+    /// Stores an effect past the services, with an entry that says nothing.
+    pub async fn apply(&self, effect: Effect) {
         let now = self.cx.now();
         let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
         let entry = AuditEntry::new(self.cx.id(ChangeId::new, now), now, self.cx.random(), &event).unwrap();
@@ -320,6 +361,7 @@ fn serve_public(cx: Context, listener: TcpListener) -> ServerHandle {
             .app_data(web::Data::new(cx.clone()))
             .app_data(web::Data::new(ClockGate::default()))
             .app_data(web::Data::new(PushKey(None)))
+            .app_data(web::Data::new(CancellationToken::new()))
             .app_data(web::Data::new(TrustedProxies::default()))
             .configure(routes::configure)
             .wrap(from_fn(guard::headers))

@@ -16,8 +16,8 @@ use crate::domain::approval::StateName;
 use crate::domain::approval::transitions::{Guard, Transition};
 use crate::domain::freeze::{FreezeStep, STAFF_FREEZES_A_DAY};
 use crate::domain::ids::{HolderId, StaffId};
-use crate::domain::override_request::Signature;
-use crate::domain::override_request::transitions::{Carry, Event, Step};
+use crate::domain::override_request::transitions::{Carry, Event};
+use crate::domain::override_request::{OverrideRequest, Signature};
 use crate::domain::time::Timestamp;
 use crate::ports::change::DeviceProof;
 use crate::ports::overrides::{Also, OverrideWrite};
@@ -144,7 +144,9 @@ pub async fn step(
         staff_writes::prove(connection, proof, seals, now).await?;
     }
     match step.event {
-        Event::Signed | Event::SignedTwice | Event::CarriedOut => signers_stand(connection, step, seals, now).await?,
+        Event::Signed | Event::SignedTwice | Event::CarriedOut => {
+            signers_stand(connection, &step.case, seals, now).await?
+        }
         _ => {}
     }
     match step.event {
@@ -204,17 +206,38 @@ pub async fn step(
     }
 }
 
+/// The release of a transfer that two staff members approved.
+///
+/// # Errors
+/// As [`crate::ports::change::Effect::ReleaseSigned`].
+pub async fn release(
+    connection: &mut Connection,
+    transition: &Transition,
+    case: &OverrideRequest,
+    seals: &Seals,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    // The signers' rows are taken first, as everywhere, so that nobody waits for each other.
+    signers_stand(connection, case, seals, now).await?;
+    move_beside(connection, transition, seals, now).await
+}
+
 /// Every signature counts as its person is now. Their rows are kept until the end, so that whoever ends or moves one of
 /// them comes before this or after it.
-async fn signers_stand(connection: &mut Connection, step: &Step, seals: &Seals, now: Timestamp) -> Result<(), Failure> {
-    let mut ids: Vec<StaffId> = step.case.state.signatures().iter().map(|signature| signature.staff).collect();
+async fn signers_stand(
+    connection: &mut Connection,
+    case: &OverrideRequest,
+    seals: &Seals,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let mut ids: Vec<StaffId> = case.state.signatures().iter().map(|signature| signature.staff).collect();
     // Everybody locks in the same order.
     ids.sort_unstable();
     let mut people = Vec::with_capacity(ids.len());
     for id in ids {
         people.push(staff_writes::person(connection, id, seals).await?);
     }
-    if step.case.signatures_stand(&people, now) { Ok(()) } else { Err(Refused::Conflict.into()) }
+    if case.signatures_stand(&people, now) { Ok(()) } else { Err(Refused::Conflict.into()) }
 }
 
 /// The daily caps, and that nobody signs one request twice.

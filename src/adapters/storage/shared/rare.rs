@@ -96,6 +96,9 @@ async fn apply(connection: &mut Connection, effect: &Effect, seals: &Seals, now:
         Effect::Staff(effect) => staff_writes::apply(connection, effect, seals, now).await,
         Effect::Freeze { step, proof } => override_writes::freeze(connection, step, *proof, seals, now).await,
         Effect::Override(write) => override_writes::step(connection, write, seals, now).await,
+        Effect::ReleaseSigned { transition, case } => {
+            override_writes::release(connection, transition, case, seals, now).await
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The conditions of a change, each as `ports::change::Effect` words it. Reads only: whoever passes is written whole.
 
 use countersign::domain::approval::StateName;
+use countersign::domain::approval::transitions::Transition;
 use countersign::domain::backend::Remembered;
 use countersign::domain::device::Device;
 use countersign::domain::holder::PENDING_AT_ONCE;
@@ -52,15 +53,7 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             if record.pending(approval.holder) < PENDING_AT_ONCE { Ok(()) } else { Err(CommitError::Cap) }
         }
         Effect::Transition { transition, proof, .. } => {
-            let row = record.approvals.get(&transition.approval.id).ok_or(CommitError::Conflict)?;
-            holds(row.approval.version == transition.from)?;
-            holds(transition.guard.not_before.is_none_or(|bound| bound <= now))?;
-            holds(transition.guard.before.is_none_or(|bound| now < bound))?;
-            let tightens = !matches!(
-                transition.approval.state.name(),
-                StateName::Cooling | StateName::Released | StateName::Redeemed
-            );
-            holds(tightens || record.holding(transition.approval.holder).is_none())?;
+            moves(record, transition, now)?;
             proof.map_or(Ok(()), |proof| proof_holds(record, proof))
         }
         Effect::AddHolder { holder, channels, remember } => {
@@ -100,9 +93,24 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             proof.map_or(Ok(()), |proof| proof_holds(record, proof))
         }
         Effect::Override(write) => record.override_fits(write, now),
+        Effect::ReleaseSigned { transition, case } => {
+            record.signatures_stand(case, now)?;
+            not_frozen(record, transition.approval.holder)?;
+            moves(record, transition, now)
+        }
         Effect::RevokeKey { key, .. } => holds(record.keys.get(key).is_some_and(|key| key.revoked_at.is_none())),
         Effect::Staff(effect) => super::staff::check(&record.staff, effect, now),
     }
+}
+
+fn moves(record: &Record, transition: &Transition, now: Timestamp) -> Checked {
+    let row = record.approvals.get(&transition.approval.id).ok_or(CommitError::Conflict)?;
+    holds(row.approval.version == transition.from)?;
+    holds(transition.guard.not_before.is_none_or(|bound| bound <= now))?;
+    holds(transition.guard.before.is_none_or(|bound| now < bound))?;
+    let tightens =
+        !matches!(transition.approval.state.name(), StateName::Cooling | StateName::Released | StateName::Redeemed);
+    holds(tightens || record.holding(transition.approval.holder).is_none())
 }
 
 fn key_is_new(record: &Record, remember: &Remembered) -> Checked {

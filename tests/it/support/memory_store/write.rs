@@ -66,6 +66,13 @@ fn effect(record: &mut Record, effect: Effect, now: Timestamp) -> Option<Approva
             }
             return Some(id);
         }
+        Effect::ReleaseSigned { transition, .. } => {
+            let id = transition.approval.id;
+            if let Some(row) = record.approvals.get_mut(&id) {
+                row.approval = transition.approval;
+            }
+            return Some(id);
+        }
         Effect::AddHolder { holder, channels, remember } => {
             self::remember(record, remember);
             record.holders.insert(holder.id, holder);

@@ -1,0 +1,141 @@
+//! The address and the body of a request to each route, about what is this world's.
+
+use countersign::domain::details::Digest;
+use serde_json::{Value, json};
+
+use super::expected::{Expected, Kind};
+use super::world::World;
+use crate::bribed::cast::{CHECKED, REASON};
+
+/// A public key of RFC 8291, appendix A.
+const P256DH: &str = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
+
+/// What a request carries beside its address.
+pub enum Body {
+    Nothing,
+    Form(Vec<(&'static str, String)>),
+    Json(Value),
+}
+
+impl World {
+    /// The address of a route behind a link of its kind.
+    pub fn link(&self, path: &str, kind: Kind) -> String {
+        path.replace("{token}", &self.links[&kind])
+    }
+
+    /// The address behind every link that isn't of its kind, and behind one of its kind that somebody changed a little.
+    pub fn other_links(&self, path: &str, kind: Kind) -> Vec<(String, String)> {
+        let others = self.links.iter().filter(|(other, _)| **other != kind);
+        let mut all: Vec<_> =
+            others.map(|(other, token)| (format!("a link of {other:?}"), path.replace("{token}", token))).collect();
+        let (head, tail) = self.links[&kind].split_at(5);
+        let changed = if tail.starts_with('A') { 'B' } else { 'A' };
+        let changed = format!("{head}{changed}{}", &tail[1..]);
+        all.push(("a link that was changed".to_owned(), path.replace("{token}", &changed)));
+        all
+    }
+
+    /// The address of a route, about what is this world's.
+    pub fn address(&self, path: &str) -> String {
+        let id = match path {
+            path if path.starts_with("/v1/approvals") => &self.approval,
+            path if path.starts_with("/v1/webhooks") => &self.endpoint,
+            _ => &self.leaver,
+        };
+        let mut address = path.to_owned();
+        for (part, value) in [
+            ("{approval}", self.approval.as_str()),
+            ("{case}", &self.case),
+            ("{request}", &self.case),
+            ("{view}", &self.look),
+            ("{change}", &self.change),
+            ("{staff}", &self.spare),
+            ("{id}", id),
+            ("{delivery}", &self.delivery),
+            ("{subject}", "u-1"),
+            ("{token}", "bm9ib2R5cy10b2tlbi1hdC1hbGwtb2YtMzItYnl0ZXM"),
+            ("{file}", "app.css"),
+            ("{tile:.+}", "0/000"),
+        ] {
+            address = address.replace(part, value);
+        }
+        assert!(!address.contains('{'), "{path} has a part that isn't known here");
+        if path == "/scim/v2/Users" { format!("{address}?filter=userName%20eq%20%22nobody%22") } else { address }
+    }
+
+    /// A body that the route understands, so that nothing is refused for its form alone.
+    pub async fn body(&mut self, (listener, method, path, _): &Expected) -> Body {
+        let (case, change) = (format!("/cases/{}", self.case), format!("/staff/changes/{}", self.change));
+        let draft = self.cast.stage.form("Max Roe", "support", "Teleplus", &["agent"]);
+        // What the one who may sign did sign: everybody tries with it.
+        let (desk, prompt, said) = match *path {
+            "/cases/{case}/sign" => {
+                (&mut self.cast.signers[self.drawn.0], format!("{case}/prompt"), json!({"checked": CHECKED}))
+            }
+            "/staff/propose" => (&mut self.admin, "/staff/draft".to_owned(), draft.clone()),
+            "/staff/changes/{change}/sign" => (&mut self.admin, format!("{change}/prompt"), json!({})),
+            _ => return self.unsigned(listener, method, path),
+        };
+        let asked = desk.post(&prompt, &said).await.expect(200);
+        Body::Json(desk.answer(&asked))
+    }
+
+    fn unsigned(&self, listener: &str, method: &str, path: &str) -> Body {
+        let reason = || ("reason", "the holder calls".to_owned());
+        let (blob, thumbprint) = ("AAAA", "A".repeat(43));
+        let signed = json!({"sealed": "AAAA", "assertion": {}});
+        let jwk = json!({"x": "A".repeat(43), "y": "A".repeat(43)});
+        let device = json!({"sealed": "AAAA", "assertion": {}, "thumbprint": thumbprint, "signature": blob});
+        let token = json!({"page_token": "AAAA", "thumbprint": thumbprint, "signature": blob});
+        if method == "GET" || method == "DELETE" {
+            return Body::Nothing;
+        }
+        match path {
+            "/v1/approvals" => Body::Json(json!({
+                "subject": "u-1", "transfer_id": self.name("wd"), "amount": "12500.00", "currency": "EUR",
+                "payee": {"name": "Marta Nowak", "account": "PL61109010140000071219812874"},
+                "source_account": {"id": "acc-4471", "label": "Everyday account, ending 4471"},
+                "initiator": {"started_on": "website"},
+            })),
+            "/v1/approvals/{id}/redeem" => Body::Json(json!({"digest": Digest::of(b"something else").to_string()})),
+            "/v1/holders" => {
+                let channels = json!([{"kind": "email", "address": "marta@example.org"}]);
+                Body::Json(json!({"subject": self.name("new"), "channels": channels}))
+            }
+            "/v1/webhooks/endpoints" => Body::Json(json!({"url": "https://hooks.example.com/in"})),
+            "/v1/webhooks/endpoints/{id}" => Body::Json(json!({"status": "active"})),
+            "/a/{approval}/prompt" | "/lock/prompt" => Body::Json(token),
+            "/a/{approval}/approve" | "/lock/lift" => Body::Json(device),
+            "/push/subscribe" => Body::Json(json!({"subscription": {
+                "endpoint": "https://push.example.com/x", "keys": {"p256dh": P256DH, "auth": "BTBZMqHH6r4Tts7J_aSIgg"},
+            }})),
+            "/w/{token}/open" => Body::Json(json!({"page_token": "AAAA", "keys": []})),
+            "/e/{token}/start" => Body::Json(json!({"code": self.enrol_code, "name": "Telephone", "device_key": jwk})),
+            "/e/{token}/prove" | "/join/{token}/prove" => Body::Json(json!({"sealed": "AAAA", "registration": {}})),
+            "/e/{token}/finish" => Body::Json(json!({"sealed": "AAAA", "assertion": {}, "signature": blob})),
+            "/join/{token}/start" => Body::Json(json!({"code": self.invite_code})),
+            "/join/{token}/finish" | "/sign-in/finish" => Body::Json(signed),
+            "/holders" => {
+                let backend = self.cast.stage.backend.to_string();
+                Body::Form(vec![("backend", backend), ("subject", "u-1".to_owned()), reason()])
+            }
+            "/looks/{view}/{approval}/extend" => Body::Form(vec![reason(), ("hours", "4".to_owned())]),
+            "/looks/{view}/{approval}/reveal" => Body::Form(vec![reason(), ("case", self.case.clone())]),
+            "/looks/{view}/{approval}/cancel" | "/looks/{view}/lock" => Body::Form(vec![reason()]),
+            "/looks/{view}/override" => Body::Form(vec![
+                ("kind", "approve_for_holder".to_owned()),
+                ("approval", self.approval.clone()),
+                ("reason", REASON.to_owned()),
+            ]),
+            "/cases/{case}/prompt" => Body::Json(json!({"checked": CHECKED})),
+            "/cases/{case}/refuse" => Body::Form(vec![("why", CHECKED.to_owned())]),
+            "/staff/draft" => Body::Json(self.cast.stage.form("Max Roe", "support", "Teleplus", &["agent"])),
+            "/scim/v2/Users" | "/scim/v2/Users/{id}" => Body::Json(json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "userName": "x", "active": false,
+                "Operations": [{"op": "replace", "value": {"active": false}}],
+            })),
+            _ if listener == "public" || listener == "console" => Body::Nothing,
+            other => panic!("{other}"),
+        }
+    }
+}
