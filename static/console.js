@@ -158,11 +158,13 @@ async function look() {
   try {
     const response = await fetch(watch, { headers: { accept: "application/json" }, cache: "no-store" });
     if (response.status === 401) location.assign("/sign-in");
-    if (response.ok && (await response.json()).version !== version) location.reload();
+    // Loaded again by itself, which isn't use: an open page alone keeps nobody signed in.
+    if (response.ok && (await response.json()).version !== version) location.replace(`${location.pathname}?live`);
   } catch {
     // The next look may do better.
   }
 }
 
+if (location.search === "?live") history.replaceState(null, "", location.pathname);
 start();
 if (watch) setInterval(look, POLL_MS);

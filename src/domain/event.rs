@@ -26,6 +26,18 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    pub const ALL: [Self; 9] = [
+        Self::Watched,
+        Self::Prolonged,
+        Self::Cooling,
+        Self::Extended,
+        Self::Released,
+        Self::Redeemed,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::Expired,
+    ];
+
     /// The event's name, in the past tense of its verb where it has one.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -81,8 +81,13 @@ pub enum FreezeEnd {
     TimeOver,
     /// A device's lift, after its hold.
     Lifted(DeviceId),
-    Override(OverrideId),
+    Override(ByOverride),
 }
+
+/// The override that ended a freeze. Only [`Freeze::unfreeze`] makes one, out of a [`Carry`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ByOverride(OverrideId);
 
 /// A step that the rules allow. It takes effect only when it is stored by compare-and-set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +138,31 @@ impl FreezeEnd {
             Self::TimeOver => "time_over",
             Self::Lifted(_) => "lifted",
             Self::Override(_) => "override",
+        }
+    }
+}
+
+impl FreezeStep {
+    /// Whether it takes effect before other changes that wait: a freeze begins, or is said again. What ends one, now or
+    /// after a lift's hold, loosens.
+    pub const fn tightens(&self) -> bool {
+        match &self.freeze.state {
+            FreezeState::Holds { until: Until::Override | Until::Time { lift: None, .. } } => true,
+            FreezeState::Holds { until: Until::Time { lift: Some(_), .. } } | FreezeState::Ended { .. } => false,
+        }
+    }
+}
+
+impl FreezeRefusal {
+    /// A stable short name for audit entries.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFrozen => "not_frozen",
+            Self::NeedsOverride => "needs_override",
+            Self::LiftAsked => "lift_asked",
+            Self::OtherHolder => "other_holder",
+            Self::DeviceDead => "device_dead",
+            Self::DeviceTooNew => "device_too_new",
         }
     }
 }
@@ -247,7 +277,7 @@ impl Freeze {
             return Err(FreezeRefusal::NotFrozen);
         }
         let guard = Guard { not_before: carry.not_before(), before: None };
-        Ok(self.next(FreezeState::Ended { at: now, how: FreezeEnd::Override(carry.id()) }, guard))
+        Ok(self.next(FreezeState::Ended { at: now, how: FreezeEnd::Override(ByOverride(carry.id())) }, guard))
     }
 }
 

@@ -195,8 +195,8 @@ impl Receipt {
                 let (id, enrolled_at, assurance) = (*device, *device_enrolled_at, *assurance);
                 (Some(ReceiptDevice { id, enrolled_at, assurance, challenge: decision.challenge }), None)
             }
-            Decider::Staff { override_request, signers } => {
-                let (override_request, signers) = (*override_request, *signers);
+            Decider::Staff(decided) => {
+                let (override_request, signers) = (decided.override_request(), decided.signers());
                 (None, Some(ReceiptStaff { override_request, signers, digest: decision.challenge }))
             }
         };

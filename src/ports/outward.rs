@@ -29,6 +29,17 @@ pub enum CeremonyError {
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl CeremonyError {
+    /// The name in the audit log; nothing for a fault of our own, which is nobody's failed attempt.
+    pub const fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused { name, .. } => Some(name),
+            Self::Malformed(_) => Some("malformed"),
+            Self::Internal(_) => None,
+        }
+    }
+}
+
 /// A credential made at enrolment.
 #[derive(Debug, Clone)]
 pub struct NewCredential {

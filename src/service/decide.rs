@@ -4,21 +4,18 @@
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 
+use super::device_failures::{self, Tried};
 use super::{Browser, Context, Error, commit, notify, prompt};
 use crate::domain::approval::transitions::{Deciding, Refusal};
 use crate::domain::approval::{Actor, Approval};
 use crate::domain::audit::Facts;
-use crate::domain::channel::Purpose;
-use crate::domain::device::{Blob, Device, MAX_FAILURES, Thumbprint};
+use crate::domain::device::{Blob, Thumbprint};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::ApprovalId;
 use crate::domain::linking::{ApprovePreimage, DEVICE_KEY_APPROVE, Shown, device_key_message};
-use crate::domain::time::Timestamp;
 use crate::ports::change::DeviceProof;
-use crate::ports::outward::CeremonyError;
 use crate::ports::secrets::BoxKey;
 use crate::ports::store::DeviceCase;
-use crate::ports::{Change, CommitError, Effect};
 
 /// What came back from a prompt.
 #[derive(Debug, Clone)]
@@ -75,7 +72,8 @@ pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Sig
     let verified = match cx.ceremonies.verify(&challenge, &signed.assertion, &device.body.credential, device.counter) {
         Ok(verified) => verified,
         Err(error) => {
-            count_failure(cx, &device, id, &error, now).await?;
+            let tried = Tried { kind: "decide.failed", about: &id };
+            device_failures::count(cx, &device, tried, &error, now).await?;
             outcome("ceremony");
             return Err(Error::Ceremony(error));
         }
@@ -118,45 +116,6 @@ fn open(cx: &Context, id: ApprovalId, sealed: &str) -> Result<ApprovePreimage, E
     let sealed = BASE64URL_NOPAD.decode(sealed.as_bytes()).map_err(|_| Error::PromptStale)?;
     let plain = cx.secrets.open(BoxKey::Prompt, id.bytes(), &sealed).map_err(|_| Error::PromptStale)?;
     serde_json::from_slice(&plain).map_err(|_| Error::PromptStale)
-}
-
-/// Counts a failure that carried the device's own signature, and locks the device at the fifth in a row.
-async fn count_failure(
-    cx: &Context,
-    device: &Device,
-    id: ApprovalId,
-    error: &CeremonyError,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let name = match error {
-        CeremonyError::Refused { name, .. } => name,
-        CeremonyError::Malformed(_) => "malformed",
-        // Our own fault is nobody's failed attempt.
-        CeremonyError::Internal(_) => return Ok(()),
-    };
-    // Failures at the same time are counted one after the other, so that nobody gains tries by sending many at once.
-    let mut failures = device.failures;
-    for _ in 0..commit::ATTEMPTS {
-        let lock_at = (failures + 1 >= MAX_FAILURES).then_some(now);
-        let kind = if lock_at.is_some() { "device.locked" } else { "decide.failed" };
-        let facts = Facts::from([("why", name.to_owned()), ("failures", (failures + 1).to_string())]);
-        let entry = cx.entry(kind, Actor::Device(device.body.id), &[&id, &device.body.id], facts, now)?;
-        let mut change = Change::new(entry, Effect::CountFailure { device: device.body.id, failures, lock_at });
-        if lock_at.is_some() {
-            let channels = cx.store.channels(device.body.holder).await?;
-            change.notices = notify::device(cx, &device.body, Purpose::DeviceLocked, &channels, now);
-        }
-        match cx.store.commit(change).await {
-            Ok(()) => return Ok(()),
-            Err(CommitError::Conflict) => {}
-            Err(error) => return Err(error.into()),
-        }
-        match cx.store.device_by_cookie(&device.body.cookie_hash).await? {
-            Some(known) if known.is_live() => failures = known.failures,
-            Some(_) | None => return Ok(()),
-        }
-    }
-    Err(Error::Conflict)
 }
 
 fn outcome(name: &'static str) {

@@ -21,6 +21,7 @@ use crate::domain::link::{EnrolLink, LinkRefusal};
 use crate::domain::linking::{ENROL, EnrolPreimage, device_key_message};
 use crate::domain::policy::Assurance;
 use crate::domain::time::Timestamp;
+use crate::ports::outward::CeremonyError;
 use crate::ports::secrets::BoxKey;
 use crate::ports::store::{CommitError, Unique};
 use crate::ports::{Change, Effect};
@@ -143,7 +144,10 @@ async fn count_try(cx: &Context, link: &EnrolLink, kind: &'static str) -> Result
 pub async fn prove(cx: &Context, token: &str, sealed: &str, registration: &Value) -> Result<Proving, Error> {
     let Open { link, holder } = under_way(cx, token).await?;
     let making: Making = open(cx, &link, b"making", sealed)?;
-    let made = cx.ceremonies.register(&making.challenge, registration).map_err(Error::Ceremony)?;
+    let made = match cx.ceremonies.register(&making.challenge, registration) {
+        Ok(made) => made,
+        Err(error) => return Err(refused(cx, &link, error).await),
+    };
     let preimage = EnrolPreimage {
         rp_id: cx.ceremonies.rp_id().to_owned(),
         holder: holder.id,
@@ -185,8 +189,10 @@ pub async fn finish(
         commit::refused(cx, "enrol.refused", Actor::Unknown, &[&holder.id, &link.id], "device_key", now).await;
         return Err(Error::DeviceKey);
     }
-    let verified =
-        cx.ceremonies.verify(&challenge, assertion, &made.credential, made.counter).map_err(Error::Ceremony)?;
+    let verified = match cx.ceremonies.verify(&challenge, assertion, &made.credential, made.counter) {
+        Ok(verified) => verified,
+        Err(error) => return Err(refused(cx, &link, error).await),
+    };
     let cookie = BASE64URL_NOPAD.encode(&cx.random::<32>());
     let id = cx.id(DeviceId::new, now);
     let body = DeviceBody {
@@ -220,6 +226,14 @@ pub async fn finish(
         Err(CommitError::Conflict | CommitError::Duplicate(Unique::Credential)) => Err(LinkRefusal::Ended.into()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Writes a failed ceremony down and gives the error.
+async fn refused(cx: &Context, link: &EnrolLink, error: CeremonyError) -> Error {
+    if let Some(why) = error.name() {
+        commit::refused(cx, "enrol.refused", Actor::Unknown, &[&link.holder, &link.id], why, cx.now()).await;
+    }
+    Error::Ceremony(error)
 }
 
 /// "Don't add it": ends the link.

@@ -4,6 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 
 use super::decide::Signed;
+use super::device_failures::{self, Tried};
 use super::prompt::{Prompt, check_page_token};
 use super::{Browser, Context, Error, commit, notify};
 use crate::domain::approval::Actor;
@@ -61,12 +62,15 @@ pub async fn prompt(
     let device = browser.device(cx).await?;
     check_page_token(cx, page_object(&device), page_token)?;
     let message = device_key_message(DEVICE_KEY_PROMPT, page_token.as_bytes());
-    if device.body.key.thumbprint() != *thumbprint || !device.body.key.verifies(&message, signature) {
-        return Err(Error::DeviceKey);
-    }
+    let now = cx.now();
     let freeze = cx.store.freeze(device.body.holder).await?.ok_or(FreezeRefusal::NotFrozen)?;
-    freeze.may_lift(&device)?;
-    let expires_at = cx.now() + PROMPT_LIFE;
+    if device.body.key.thumbprint() != *thumbprint || !device.body.key.verifies(&message, signature) {
+        return Err(unproved(cx, &freeze, &device, now).await);
+    }
+    if let Err(refusal) = freeze.may_lift(&device) {
+        return Err(refused(cx, &freeze, &device, refusal, now).await);
+    }
+    let expires_at = now + PROMPT_LIFE;
     let preimage = preimage(cx, &freeze, &device, expires_at, Blob(cx.random::<16>().to_vec()));
     let challenge = preimage.challenge();
     let options = cx.ceremonies.request_options(&challenge, &device.body.credential_id).map_err(Error::Ceremony)?;
@@ -83,23 +87,28 @@ pub async fn ask(cx: &Context, browser: &Browser, signed: Signed) -> Result<Free
     let device = browser.device(cx).await?;
     let now = cx.now();
     let freeze = cx.store.freeze(device.body.holder).await?.ok_or(FreezeRefusal::NotFrozen)?;
-    freeze.may_lift(&device)?;
+    if let Err(refusal) = freeze.may_lift(&device) {
+        return Err(refused(cx, &freeze, &device, refusal, now).await);
+    }
     let preimage = open(cx, &freeze, &signed.sealed)?;
     let challenge = preimage.challenge();
     let message = device_key_message(DEVICE_KEY_LIFT, challenge.bytes());
     let own_key = device.body.key.thumbprint() == signed.thumbprint && preimage.thumbprint == signed.thumbprint;
     if !own_key || !device.body.key.verifies(&message, &signed.signature) {
-        commit::refused(cx, "lift.refused", Actor::Unknown, &[&freeze.id, &device.body.id], "device_key", now).await;
-        return Err(Error::DeviceKey);
+        return Err(unproved(cx, &freeze, &device, now).await);
     }
     let fresh = self::preimage(cx, &freeze, &device, preimage.expires_at, preimage.nonce.clone());
     if fresh != preimage || now >= preimage.expires_at {
         return Err(Error::PromptStale);
     }
-    let verified = cx
-        .ceremonies
-        .verify(&challenge, &signed.assertion, &device.body.credential, device.counter)
-        .map_err(Error::Ceremony)?;
+    let verified = match cx.ceremonies.verify(&challenge, &signed.assertion, &device.body.credential, device.counter) {
+        Ok(verified) => verified,
+        Err(error) => {
+            let tried = Tried { kind: "lift.failed", about: &freeze.id };
+            device_failures::count(cx, &device, tried, &error, now).await?;
+            return Err(Error::Ceremony(error));
+        }
+    };
     let by = Actor::Device(device.body.id);
     let step = freeze.ask_lift(&device, challenge, now)?;
     let asked = step.freeze.clone();
@@ -121,6 +130,19 @@ pub async fn ask(cx: &Context, browser: &Browser, signed: Signed) -> Result<Free
         Err(CommitError::Conflict) => Err(Error::PromptStale),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Writes a refused attempt of the device down and gives the refusal.
+async fn refused(cx: &Context, freeze: &Freeze, device: &Device, refusal: FreezeRefusal, now: Timestamp) -> Error {
+    let (by, objects) = (Actor::Device(device.body.id), [&freeze.id as _, &device.body.id as _]);
+    commit::refused(cx, "lift.refused", by, &objects, refusal.as_str(), now).await;
+    refusal.into()
+}
+
+/// The same for whoever lacks the device's key.
+async fn unproved(cx: &Context, freeze: &Freeze, device: &Device, now: Timestamp) -> Error {
+    commit::refused(cx, "lift.refused", Actor::Unknown, &[&freeze.id, &device.body.id], "device_key", now).await;
+    Error::DeviceKey
 }
 
 fn open(cx: &Context, freeze: &Freeze, sealed: &str) -> Result<LiftPreimage, Error> {

@@ -10,6 +10,7 @@ pub mod cancel;
 pub mod commit;
 pub mod context;
 pub mod decide;
+pub mod device_failures;
 pub mod endpoints;
 pub mod enrol;
 pub mod error;

@@ -25,8 +25,12 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// [`Error::NotFound`] when it isn't the caller's.
 pub async fn approval(cx: &Context, caller: &Caller, id: ApprovalId) -> Result<ApprovalView, Error> {
     let approval = own(cx, caller, id).await?;
-    let mut view = ApprovalView::of(&approval).map_err(Error::internal)?;
-    let notices = cx.store.notices(id).await?;
+    shown(cx, &approval).await
+}
+
+async fn shown(cx: &Context, approval: &Approval) -> Result<ApprovalView, Error> {
+    let mut view = ApprovalView::of(approval).map_err(Error::internal)?;
+    let notices = cx.store.notices(approval.id).await?;
     view.notices = Some(notices.into_iter().map(NoticeJson::from).collect());
     Ok(view)
 }
@@ -44,18 +48,13 @@ pub async fn wait(
 ) -> Result<ApprovalView, Error> {
     // Subscribed before the first look, so that nothing falls between the two.
     let mut news = cx.live.subscribe(id);
-    let first = own(cx, caller, id).await?;
-    let seen = seen.unwrap_or(first.version);
-    let settled = |approval: &Approval| approval.version > seen || approval.state.name().is_final();
-    if !settled(&first) {
-        let until = tokio::time::Instant::now() + wait.min(MAX_WAIT);
-        while hear(&mut news, until).await {
-            if settled(&own(cx, caller, id).await?) {
-                break;
-            }
-        }
+    let mut newest = own(cx, caller, id).await?;
+    let seen = seen.unwrap_or(newest.version);
+    let until = tokio::time::Instant::now() + wait.min(MAX_WAIT);
+    while newest.version <= seen && !newest.state.name().is_final() && hear(&mut news, until).await {
+        newest = own(cx, caller, id).await?;
     }
-    approval(cx, caller, id).await
+    shown(cx, &newest).await
 }
 
 /// Waits for news, but not past `until` and never longer than [`LOOK_AGAIN`]. `false` when the time is over.
@@ -99,7 +98,6 @@ pub async fn list(
 pub struct Home {
     pub device: Device,
     pub approvals: Vec<Approval>,
-    pub devices: Vec<Device>,
 }
 
 /// The approvals of the holder whose device this is: the living ones and the newest ended.
@@ -109,8 +107,7 @@ pub struct Home {
 pub async fn home(cx: &Context, browser: &Browser) -> Result<Home, Error> {
     let device = browser.device(cx).await?;
     let approvals = cx.store.approvals_of_holder(device.body.holder, 30).await?;
-    let devices = cx.store.devices(device.body.holder).await?;
-    Ok(Home { device, approvals, devices })
+    Ok(Home { device, approvals })
 }
 
 /// The approval that a cancel link names. Shown masked; reading changes nothing.

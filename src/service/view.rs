@@ -164,13 +164,13 @@ impl DecisionView {
                 override_request: None,
                 approved_at,
             },
-            Decider::Staff { override_request, .. } => Self {
+            Decider::Staff(decided) => Self {
                 by: "staff".to_owned(),
                 device: None,
                 device_enrolled_at: None,
                 assurance: None,
                 distinct: None,
-                override_request: Some(override_request.to_string()),
+                override_request: Some(decided.override_request().to_string()),
                 approved_at,
             },
         }

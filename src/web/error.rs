@@ -89,7 +89,9 @@ impl Problem {
             )
             .with(Extra::RetryAfter(SOON)),
             Error::SignedOut => Self::new(Kind::SignedOut, "Sign in on the console."),
-            Error::NotInRole(role) => Self::new(Kind::Forbidden, format!("This needs the role `{}`.", role.as_str())),
+            Error::NotInRole(role) => {
+                Self::new(Kind::Forbidden, format!("This needs the role `{}`.", role.as_str())).with(Extra::Role(*role))
+            }
             Error::StaffChange(ChangeRefusal::Over | ChangeRefusal::Moved) => {
                 Self::new(Kind::Conflict, "The change is over, or the record has changed since. Look again.")
             }

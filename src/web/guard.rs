@@ -9,8 +9,11 @@ use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError, web};
 use std::time::Duration;
 
+use super::console::routes as console;
 use super::extract::ClientIp;
 use super::problem::Problem;
+use super::routes;
+use super::table::{Kind, kind_of};
 use crate::ports::timing::{Quota, Verdict};
 use crate::service::{Context, Error};
 
@@ -52,30 +55,42 @@ pub async fn headers(
     Ok(answered)
 }
 
-/// A POST from another site is refused (Fetch Metadata; where a browser doesn't send it, `Origin`). The cancel link is
-/// exempt: it is meant to work from anywhere, and can only stop.
+/// Whether a request says that a page of this origin started it: `Sec-Fetch-Site` (Fetch Metadata) says so, or `Origin`
+/// does, or neither. Our pages send no referrer, and a form that sends none says `Origin: null` (Fetch, section 3.2):
+/// that says nothing, neither for nor against.
+pub fn started_here(headers: &HeaderMap, ours: &url::Url) -> Option<bool> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let site = text("sec-fetch-site").map(|site| site == "same-origin");
+    let origin = text("origin").filter(|origin| *origin != "null");
+    match (site, origin.map(|origin| origin == ours.origin().ascii_serialization())) {
+        (None, None) => None,
+        (site, origin) => Some(site.unwrap_or(true) && origin.unwrap_or(true)),
+    }
+}
+
+/// A POST from another site is refused. What a link stops is exempt: it is meant to work from anywhere, and can only
+/// stop. A browser that is too old for Fetch Metadata says nothing of where a form of ours comes from; it may stop, too.
 pub async fn same_site(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let acts = request.method() == Method::POST && !request.path().starts_with("/c/");
-    if acts && !is_ours(&request) {
+    let kind = kind_of(&request, &[routes::PAGES]);
+    let acts = request.method() == Method::POST && kind != Kind::StopsByLink;
+    if acts && !is_ours(&request, kind) {
         let refused = HttpResponse::build(StatusCode::FORBIDDEN).finish();
         return Ok(request.into_response(refused));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-fn is_ours(request: &ServiceRequest) -> bool {
-    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        return matches!(site, "same-origin" | "none");
-    }
-    match (text("origin"), request.app_data::<web::Data<Context>>()) {
-        (Some(origin), Some(cx)) => origin == cx.settings.public_url.origin().ascii_serialization(),
+fn is_ours(request: &ServiceRequest, kind: Kind) -> bool {
+    let headers = request.headers();
+    let said = request.app_data::<web::Data<Context>>().map(|cx| started_here(headers, &cx.settings.public_url));
+    match said {
+        Some(Some(here)) => here,
         // Neither header: no browser that could be tricked, since those in use send at least one with a POST.
-        (None, _) => true,
-        (Some(_), None) => false,
+        Some(None) => kind.stops() || !headers.contains_key(header::ORIGIN),
+        None => false,
     }
 }
 
@@ -84,17 +99,14 @@ pub async fn rate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let path = request.path();
-    let by_link = ["/c/", "/l/", "/o/"].iter().any(|kind| path.starts_with(kind));
-    let on_device = path == "/lock" || ["/cancel", "/reject", "/stop"].iter().any(|verb| path.ends_with(verb));
-    let stops = by_link || on_device;
+    let stops = kind_of(&request, &[routes::PAGES, console::INSIDE]).stops();
     let guesses = request.method() == Method::POST && !stops;
     if let Some(cx) = request.app_data::<web::Data<Context>>().cloned()
         && guesses
     {
         let burst = cx.settings.tries_per_minute;
         let quota = Quota { name: "page", burst, per: Duration::from_secs(60) };
-        let who = ClientIp::of(&request).0.to_string();
+        let who = ClientIp::of(&request).bucket();
         if let Verdict::Wait(wait) = cx.limits.take(quota, &who).await {
             let refused = Problem::from(Error::TooFast(wait)).error_response();
             return Ok(request.into_response(refused));

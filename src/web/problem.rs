@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use crate::domain::Timestamp;
 use crate::domain::approval::StateName;
 use crate::domain::backend::Scope;
+use crate::domain::staff::Role;
 
 /// What every `type` begins with.
 pub const TYPES: &str = "https://countersign.dev/problems/";
@@ -137,6 +138,8 @@ pub enum Extra {
     State(StateName),
     /// The scope that the key lacks.
     Scope(Scope),
+    /// The role that a staff member lacks. Not told; the console writes the attempt down.
+    Role(Role),
     /// When to come back: becomes the header `Retry-After`.
     RetryAfter(Duration),
 }
@@ -237,7 +240,7 @@ impl Problem {
             Some(Extra::RedeemedAt(at)) => body.redeemed_at = Some(at),
             Some(Extra::State(state)) => body.state = Some(state),
             Some(Extra::Scope(scope)) => body.scope = Some(scope),
-            Some(Extra::RetryAfter(_)) | None => {}
+            Some(Extra::Role(_) | Extra::RetryAfter(_)) | None => {}
         }
         body
     }

@@ -1,4 +1,5 @@
-//! The whole URL table. Every route of the public listener stands here or in `web::api`, and nowhere else.
+//! The URL table of the public listener: every route of it stands here or in `web::api`, and nowhere else. The
+//! console, which has a listener of its own, has its table in `web::console::routes`.
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
@@ -30,21 +31,21 @@ PAGES, pages {
     "/a/{approval}" => [GET show::show];
     "/a/{approval}/prompt" => [POST prompt::prompt];
     "/a/{approval}/approve" => [POST decide::approve];
-    "/a/{approval}/reject" => [POST reject::reject];
-    "/a/{approval}/cancel" => [POST cancel::cancel];
+    "/a/{approval}/reject" => [POST reject::reject (stops)];
+    "/a/{approval}/cancel" => [POST cancel::cancel (stops)];
     "/a/{approval}/status" => [GET live::device_status];
     "/a/{approval}/events" => [GET live::device_events];
-    "/c/{token}" => [GET link::show, POST link::stop];
-    "/c/{token}/lock" => [GET lock::show_by_cancel_link, POST lock::by_cancel_link];
-    "/l/{token}" => [GET lock::show_by_lock_link, POST lock::by_lock_link];
-    "/o/{token}" => [GET lock::show_override, POST lock::stop_by_link];
-    "/lock" => [GET lock::show, POST lock::lock];
+    "/c/{token}" => [GET link::show, POST link::stop (stops_by_link)];
+    "/c/{token}/lock" => [GET lock::show_by_cancel_link, POST lock::by_cancel_link (stops_by_link)];
+    "/l/{token}" => [GET lock::show_by_lock_link, POST lock::by_lock_link (stops_by_link)];
+    "/o/{token}" => [GET lock::show_override, POST lock::stop_by_link (stops_by_link)];
+    "/lock" => [GET lock::show, POST lock::lock (stops)];
     "/lock/prompt" => [POST lock::prompt];
     "/lock/lift" => [POST lock::ask_lift];
-    "/overrides/{request}/stop" => [POST lock::stop_by_device];
+    "/overrides/{request}/stop" => [POST lock::stop_by_device (stops)];
     "/w/{token}" => [GET waiting::show];
     "/w/{token}/open" => [POST waiting::open];
-    "/w/{token}/cancel" => [POST waiting::stop];
+    "/w/{token}/cancel" => [POST waiting::stop (stops)];
     "/w/{token}/status" => [GET live::waiting_status];
     "/w/{token}/events" => [GET live::waiting_events];
     "/e/done" => [GET enrol::done];

@@ -136,8 +136,12 @@ impl Write {
                         | Effect::CountFailure { .. }
                         | Effect::CountTry { .. }
                         | Effect::EndLink { .. }
-                        | Effect::Freeze { .. }
-                ) || matches!(&**effect, Effect::Staff(effect) if effect.tightens())
+                ) || match &**effect {
+                    Effect::Freeze { step, .. } => step.tightens(),
+                    Effect::Override(write) => write.step.event.tightens(),
+                    Effect::Staff(effect) => effect.tightens(),
+                    _ => false,
+                }
             }
             Prepared::Noted | Prepared::Open { .. } => false,
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::transitions::{Due, Guard, LOG_WAIT, MAX_SKEW, Refusal, Transition};
-use super::{Actor, Approval, CancelReason, Decider, Decision, Logged, State, Told};
+use super::{Actor, Approval, CancelReason, Decider, Decision, Logged, StaffDecision, State, Told};
 use crate::domain::event::EventKind;
 use crate::domain::override_request::transitions::Carry;
 use crate::domain::override_request::{SIGN_WITHIN, TOLD_WITHIN};
@@ -31,7 +31,7 @@ impl Approval {
             return Err(Refusal::OtherDigest);
         }
         let hold = carry.hold();
-        let by = Decider::Staff { override_request: carry.id(), signers: carry.signers() };
+        let by = Decider::Staff(StaffDecision::of(carry));
         let decision = Decision { by, approved_at: now, hold, challenge: carry.digest() };
         let guard = Guard { not_before: None, before: Some(self.expires_at.min(now + MAX_SKEW)) };
         let state = State::Cooling { decision, cooling_until: now + hold };

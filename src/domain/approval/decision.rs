@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::details::Digest;
 use crate::domain::ids::{DeviceId, OverrideId, StaffId};
+use crate::domain::override_request::transitions::Carry;
 use crate::domain::policy::Assurance;
 use crate::domain::time::Timestamp;
 
@@ -39,7 +40,28 @@ pub enum Decider {
     /// The holder, on an enrolled device.
     Device { device: DeviceId, device_enrolled_at: Timestamp, assurance: Assurance, distinct: Distinct },
     /// Two staff members, by an override request.
-    Staff { override_request: OverrideId, signers: [StaffId; 2] },
+    Staff(StaffDecision),
+}
+
+/// Two staff members decided. Only a [`Carry`] makes one, so that no other code can write down that they did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffDecision {
+    override_request: OverrideId,
+    signers: [StaffId; 2],
+}
+
+impl StaffDecision {
+    pub const fn of(carry: &Carry) -> Self {
+        Self { override_request: carry.id(), signers: carry.signers() }
+    }
+
+    pub const fn override_request(&self) -> OverrideId {
+        self.override_request
+    }
+
+    pub const fn signers(&self) -> [StaffId; 2] {
+        self.signers
+    }
 }
 
 impl Decision {
@@ -53,8 +75,8 @@ impl Decision {
 
     /// The override request that decided, if one did.
     pub const fn override_request(&self) -> Option<OverrideId> {
-        match self.by {
-            Decider::Staff { override_request, .. } => Some(override_request),
+        match &self.by {
+            Decider::Staff(decided) => Some(decided.override_request()),
             Decider::Device { .. } => None,
         }
     }

@@ -20,7 +20,7 @@ use super::override_request::TOLD_WITHIN;
 use super::policy::{Terms, Unproved};
 use super::time::Timestamp;
 
-pub use decision::{Decider, Decision, Distinct};
+pub use decision::{Decider, Decision, Distinct, StaffDecision};
 
 /// Rises by one per transition; a late message with a lower one is old.
 pub type Version = u32;

@@ -165,6 +165,10 @@ pub const KNOWN: &[(&str, Rule)] = &[
     ("freeze.lift_asked", Rule { severity: Severity::Medium, ..done(Update) }),
     ("freeze.refused", refused(Class::Entity(Suspend), Severity::Medium)),
     ("lift.refused", refused(LOGON, Severity::Medium)),
+    ("lift.failed", refused(LOGON, Severity::Medium)),
+    ("staff.refused", refused(Class::Entity(Read), Severity::Medium)),
+    ("staff.join_refused", refused(PREAUTH, Severity::Medium)),
+    ("staff_change.sign_refused", refused(Class::Entity(Update), Severity::Medium)),
 ];
 
 /// First words of kinds about things that staff and operators manage.

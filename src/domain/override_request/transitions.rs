@@ -64,6 +64,20 @@ pub enum Due {
 }
 
 impl Event {
+    pub const ALL: [Self; 11] = [
+        Self::Asked,
+        Self::Redrawn,
+        Self::Signed,
+        Self::SignedTwice,
+        Self::Told,
+        Self::CarriedOut,
+        Self::Refused,
+        Self::Expired,
+        Self::Stopped,
+        Self::Unreachable,
+        Self::Void,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Asked => "override.asked",
@@ -77,6 +91,14 @@ impl Event {
             Self::Stopped => "override.stopped",
             Self::Unreachable => "override.unreachable",
             Self::Void => "override.void",
+        }
+    }
+
+    /// Whether it only takes an override away, and so goes before other changes that wait: a veto above all.
+    pub const fn tightens(self) -> bool {
+        match self {
+            Self::Refused | Self::Expired | Self::Stopped | Self::Unreachable | Self::Void => true,
+            Self::Asked | Self::Redrawn | Self::Signed | Self::SignedTwice | Self::Told | Self::CarriedOut => false,
         }
     }
 }

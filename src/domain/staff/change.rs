@@ -82,6 +82,19 @@ pub enum ChangeRefusal {
     Moved,
 }
 
+impl ChangeRefusal {
+    /// A stable short name for audit entries.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Over => "over",
+            Self::NotAdmin => "not_admin",
+            Self::SignedAlready => "signed_already",
+            Self::Oneself => "oneself",
+            Self::Moved => "moved",
+        }
+    }
+}
+
 /// What is signed: everything of a change that doesn't move.
 #[derive(Serialize)]
 struct Signed<'a> {

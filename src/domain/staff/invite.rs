@@ -68,10 +68,16 @@ impl Invite {
     /// Why not.
     pub fn check(&self, admins_ever: u64, now: Timestamp) -> Result<(), InviteRefusal> {
         self.check_open(now)?;
-        if self.tries >= CODE_TRIES {
-            return Err(LinkRefusal::CodeUsedUp.into());
-        }
+        self.check_tries()?;
         if self.is_founding_after(admins_ever) { Err(InviteRefusal::Founded) } else { Ok(()) }
+    }
+
+    /// Whether a code may still be typed on it.
+    ///
+    /// # Errors
+    /// [`LinkRefusal::CodeUsedUp`].
+    pub fn check_tries(&self) -> Result<(), InviteRefusal> {
+        if self.tries >= CODE_TRIES { Err(LinkRefusal::CodeUsedUp.into()) } else { Ok(()) }
     }
 
     /// Whether its time is now, for somebody who has given the right code.

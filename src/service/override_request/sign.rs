@@ -38,11 +38,10 @@ pub async fn sign(
     if let Err(refusal) = case.may_sign(&by.person, &people, now) {
         return Err(refused(cx, by, id, refusal, now).await);
     }
-    let signed: signing::Signed<Statement> = signing::check(cx, by, Signs::Override, sealed, assertion).await?;
-    // What was signed must be about this case as it stands now: another case, or an older version of this, doesn't do.
-    let statement = Statement::of(&case, signed.with.checked.clone());
-    let canonical = statement.canonical().map_err(Error::internal)?;
-    signed.covers(&Object { signs: Signs::Override, id: id.bytes(), canonical: &canonical })?;
+    let (signed, statement, canonical) = match checked(cx, by, &case, sealed, assertion).await {
+        Ok(signed) => signed,
+        Err(error) => return Err(signing::refused(cx, by, Signs::Override, &id, error).await),
+    };
     let given = Signed {
         credential_id: signed.preimage.credential_id.clone(),
         challenge: signed.preimage.challenge(),
@@ -67,6 +66,22 @@ pub async fn sign(
     }
     metrics::counter!("countersign_overrides_total", "event" => "signed").increment(1);
     Ok(after)
+}
+
+/// The signature, with the text that it is about. That must be about this case as it stands now: another case, or an
+/// older version of this, doesn't do.
+async fn checked(
+    cx: &Context,
+    by: &SignedIn,
+    case: &OverrideRequest,
+    sealed: &str,
+    assertion: &Value,
+) -> Result<(signing::Signed<Statement>, Statement, String), Error> {
+    let signed: signing::Signed<Statement> = signing::check(cx, by, Signs::Override, sealed, assertion).await?;
+    let statement = Statement::of(case, signed.with.checked.clone());
+    let canonical = statement.canonical().map_err(Error::internal)?;
+    signed.covers(&Object { signs: Signs::Override, id: case.request.id.bytes(), canonical: &canonical })?;
+    Ok((signed, statement, canonical))
 }
 
 /// The change with what a second signature brings: the transfer's cooling-off, and every channel told.

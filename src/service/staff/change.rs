@@ -1,6 +1,7 @@
 //! Adding, changing or extending somebody: one admin proposes and signs, another one signs, and it is done in the same
 //! commit. Nobody decides about themselves, and a signature counts only while its admin is one.
 
+use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
@@ -66,10 +67,7 @@ pub async fn draft(cx: &Context, by: &SignedIn, draft: Draft, reason: Reason) ->
         signatures: Vec::new(),
         state: ChangeState::Waiting,
     };
-    change.may_sign(&by.person, now)?;
-    let canonical = change.canonical().map_err(Error::internal)?;
-    let object = Object { signs: Signs::Change, id: change.id.bytes(), canonical: &canonical };
-    signing::prompt(cx, by, &object, &Some(&change)).await
+    prompt_for(cx, by, &change, &Some(&change)).await
 }
 
 /// Stores the proposal with its first signature.
@@ -78,6 +76,14 @@ pub async fn draft(cx: &Context, by: &SignedIn, draft: Draft, reason: Reason) ->
 /// [`Error::Ceremony`], [`Error::PromptStale`], [`Error::StaffChange`]; [`Error::Conflict`] when it was stored before.
 pub async fn propose(cx: &Context, by: &SignedIn, sealed: &str, assertion: &Value) -> Result<StaffChange, Error> {
     by.needs(Role::Admin)?;
+    match try_propose(cx, by, sealed, assertion).await {
+        // It has no name in the record yet.
+        Err(error) => Err(signing::refused(cx, by, Signs::Change, &"proposal", error).await),
+        stored => stored,
+    }
+}
+
+async fn try_propose(cx: &Context, by: &SignedIn, sealed: &str, assertion: &Value) -> Result<StaffChange, Error> {
     let signed: Signed<Option<StaffChange>> = signing::check(cx, by, Signs::Change, sealed, assertion).await?;
     let change = signed.with.clone().ok_or(Error::PromptStale)?;
     let canonical = covered(&signed, &change)?;
@@ -95,10 +101,16 @@ pub async fn propose(cx: &Context, by: &SignedIn, sealed: &str, assertion: &Valu
 pub async fn prompt(cx: &Context, by: &SignedIn, id: StaffChangeId) -> Result<Prompt, Error> {
     by.needs(Role::Admin)?;
     let change = cx.staff.change(id).await?.ok_or(Error::NotFound)?;
-    change.may_sign(&by.person, cx.now())?;
+    prompt_for(cx, by, &change, &None::<StaffChange>).await
+}
+
+async fn prompt_for<T: Serialize>(cx: &Context, by: &SignedIn, change: &StaffChange, with: &T) -> Result<Prompt, Error> {
+    if let Err(refusal) = change.may_sign(&by.person, cx.now()) {
+        return Err(signing::refused(cx, by, Signs::Change, &change.id, refusal.into()).await);
+    }
     let canonical = change.canonical().map_err(Error::internal)?;
     let object = Object { signs: Signs::Change, id: change.id.bytes(), canonical: &canonical };
-    signing::prompt(cx, by, &object, &None::<StaffChange>).await
+    signing::prompt(cx, by, &object, with).await
 }
 
 /// Stores a further signature, and carries the change out when it was the last.
@@ -113,6 +125,19 @@ pub async fn sign(
     assertion: &Value,
 ) -> Result<Stored, Error> {
     by.needs(Role::Admin)?;
+    match try_sign(cx, by, id, sealed, assertion).await {
+        Err(error) => Err(signing::refused(cx, by, Signs::Change, &id, error).await),
+        stored => stored,
+    }
+}
+
+async fn try_sign(
+    cx: &Context,
+    by: &SignedIn,
+    id: StaffChangeId,
+    sealed: &str,
+    assertion: &Value,
+) -> Result<Stored, Error> {
     let signed: Signed<Option<StaffChange>> = signing::check(cx, by, Signs::Change, sealed, assertion).await?;
     let change = cx.staff.change(id).await?.ok_or(Error::NotFound)?;
     let canonical = covered(&signed, &change)?;

@@ -18,11 +18,12 @@ use crate::domain::staff::invite::{Invite, InviteRefusal};
 use crate::domain::staff::passkey::{Passkey, PasskeyBody};
 use crate::domain::staff::signing::{Signs, StaffPreimage};
 use crate::domain::staff::{Staff, Status, admins_ever};
+use crate::ports::outward::CeremonyError;
 use crate::ports::secrets::BoxKey;
 use crate::ports::staff::StaffEffect;
 use crate::ports::store::{CommitError, Unique};
 use crate::ports::{Change, Effect};
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, commit};
 
 /// An invite that can be used, with whom it is for.
 #[derive(Debug, Clone)]
@@ -58,6 +59,13 @@ struct Made {
 /// # Errors
 /// [`Error::NotFound`] for anything that isn't an invite of ours, [`Error::Invite`] when it can't be used (yet).
 pub async fn look(cx: &Context, token: &str) -> Result<Open, Error> {
+    let open = under_way(cx, token).await?;
+    open.invite.check_tries()?;
+    Ok(open)
+}
+
+/// Reads the invite of somebody who has given the right code: how often it was tried doesn't matter any more.
+async fn under_way(cx: &Context, token: &str) -> Result<Open, Error> {
     cx.console()?;
     let secret = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| Error::NotFound)?;
     if secret.len() != 16 {
@@ -66,7 +74,10 @@ pub async fn look(cx: &Context, token: &str) -> Result<Open, Error> {
     let invite = cx.staff.invite(&Digest::of(&secret)).await?.ok_or(Error::NotFound)?;
     let person = cx.staff.person(invite.staff).await?.ok_or(Error::NotFound)?;
     let now = cx.now();
-    invite.check(admins_ever(&cx.staff.everybody().await?), now)?;
+    invite.check_open(now)?;
+    if invite.is_founding_after(admins_ever(&cx.staff.everybody().await?)) {
+        return Err(InviteRefusal::Founded.into());
+    }
     if person.status != Status::Invited || now >= person.profile.ends_at {
         return Err(InviteRefusal::Link(LinkRefusal::Ended).into());
     }
@@ -133,7 +144,10 @@ pub async fn prove(cx: &Context, token: &str, sealed: &str, registration: &Value
     let Open { invite, person } = under_way(cx, token).await?;
     let making: Making = open(cx, invite.id, b"making", sealed)?;
     let ceremonies = &cx.console()?.ceremonies;
-    let made = ceremonies.register(&making.challenge, registration).map_err(Error::Ceremony)?;
+    let made = match ceremonies.register(&making.challenge, registration) {
+        Ok(made) => made,
+        Err(error) => return Err(refused(cx, &invite, error).await),
+    };
     let preimage = StaffPreimage {
         signs: Signs::Enrol,
         rp_id: ceremonies.rp_id().to_owned(),
@@ -163,9 +177,10 @@ pub async fn finish(cx: &Context, token: &str, sealed: &str, assertion: &Value) 
         return Err(Error::PromptStale);
     }
     let ceremonies = &cx.console()?.ceremonies;
-    let verified = ceremonies
-        .verify(&made.preimage.challenge(), assertion, &made.credential, made.counter)
-        .map_err(Error::Ceremony)?;
+    let verified = match ceremonies.verify(&made.preimage.challenge(), assertion, &made.credential, made.counter) {
+        Ok(verified) => verified,
+        Err(error) => return Err(refused(cx, &invite, error).await),
+    };
     let enrolled = person.enrolled(now);
     let next = if cx.settings.profile.is_for_looking() { enrolled.seasoned() } else { enrolled };
     let passkey = Passkey {
@@ -197,17 +212,12 @@ pub async fn finish(cx: &Context, token: &str, sealed: &str, assertion: &Value) 
     }
 }
 
-/// The invite of somebody who has given the right code: how often it was tried doesn't matter any more.
-async fn under_way(cx: &Context, token: &str) -> Result<Open, Error> {
-    match look(cx, token).await {
-        Err(Error::Invite(InviteRefusal::Link(LinkRefusal::CodeUsedUp))) => {
-            let secret = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| Error::NotFound)?;
-            let invite = cx.staff.invite(&Digest::of(&secret)).await?.ok_or(Error::NotFound)?;
-            let person = cx.staff.person(invite.staff).await?.ok_or(Error::NotFound)?;
-            Ok(Open { invite, person })
-        }
-        other => other,
+/// Writes a failed ceremony down and gives the error.
+async fn refused(cx: &Context, invite: &Invite, error: CeremonyError) -> Error {
+    if let Some(why) = error.name() {
+        commit::refused(cx, "staff.join_refused", Actor::Unknown, &[&invite.staff, &invite.id], why, cx.now()).await;
     }
+    Error::Ceremony(error)
 }
 
 fn context(invite: InviteId, step: &[u8]) -> Vec<u8> {

@@ -90,8 +90,11 @@ pub async fn again(cx: &Context, by: &SignedIn, id: ViewId) -> Result<Looked, Er
 pub async fn own(cx: &Context, by: &SignedIn, id: ViewId) -> Result<View, Error> {
     by.needs(Role::Agent)?;
     let view = cx.staff.view(id).await?.ok_or(Error::NotFound)?;
-    let lasts = view.staff == by.person.id && cx.now() < view.at + LOOK_LASTS;
-    if lasts { Ok(view) } else { Err(Error::NotFound) }
+    if view.staff != by.person.id {
+        refused(cx, by, "anothers_look").await?;
+        return Err(Error::NotFound);
+    }
+    if cx.now() < view.at + LOOK_LASTS { Ok(view) } else { Err(Error::NotFound) }
 }
 
 /// Shows the whole account of one approval, once. It is a look of its own, with a reason, for an override request of

@@ -17,6 +17,18 @@ use crate::service::{Context, Error, commit};
 /// So often the use of a session of somebody who is gone is written down; a page that polls would fill the log.
 const REFUSALS: Quota = Quota { name: "session-refused", burst: 2, per: Duration::from_secs(600) };
 
+/// So often it is written down that somebody asked for what their roles don't open.
+const LACKED: Quota = Quota { name: "role-lacked", burst: 10, per: Duration::from_secs(600) };
+
+/// What a request says of its person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visit {
+    /// They did something: the session's end moves.
+    Acts,
+    /// Their page looked by itself. An open page alone must not keep a session alive.
+    Watches,
+}
+
 /// A person of staff with the session that their request came in.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
@@ -56,7 +68,7 @@ impl SignedIn {
 ///
 /// # Errors
 /// [`Error::SignedOut`] for an unknown, ended or old session, and for one of a person who is gone.
-pub async fn of(cx: &Context, cookie: &str) -> Result<SignedIn, Error> {
+pub async fn of(cx: &Context, cookie: &str, visit: Visit) -> Result<SignedIn, Error> {
     let (session, person) = cx.staff.session(&Digest::of(cookie.as_bytes())).await?.ok_or(Error::SignedOut)?;
     let now = cx.now();
     if let Err(gone) = person.check(now) {
@@ -69,10 +81,18 @@ pub async fn of(cx: &Context, cookie: &str) -> Result<SignedIn, Error> {
     if !session.stands(now) {
         return Err(Error::SignedOut);
     }
-    if session.is_stale(now) {
+    if visit == Visit::Acts && session.is_stale(now) {
         cx.staff.touch_session(session.id, now).await?;
     }
     Ok(SignedIn { person, session })
+}
+
+/// Writes down that somebody asked for what needs a role that they aren't in.
+pub async fn lacked(cx: &Context, by: &SignedIn, role: Role) {
+    if cx.limits.take(LACKED, &by.person.id.to_string()).await == Verdict::Allowed {
+        let why = format!("not_in_role_{}", role.as_str());
+        commit::refused(cx, "staff.refused", by.actor(), &[&by.person.id], &why, cx.now()).await;
+    }
 }
 
 /// Signs out.

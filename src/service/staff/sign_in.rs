@@ -88,9 +88,12 @@ pub async fn finish(cx: &Context, sealed: &str, assertion: &Value) -> Result<Ent
     }
     let verified = match console.ceremonies.verify(&challenge, assertion, &passkey.body.credential, passkey.counter) {
         Ok(verified) => verified,
-        Err(CeremonyError::Refused { name, .. }) => return Err(refuse(cx, Some(staff), name, now).await),
-        Err(CeremonyError::Malformed(_)) => return Err(refuse(cx, Some(staff), "malformed", now).await),
-        Err(error @ CeremonyError::Internal(_)) => return Err(Error::Ceremony(error)),
+        Err(error) => {
+            return Err(match error.name() {
+                Some(name) => refuse(cx, Some(staff), name, now).await,
+                None => Error::Ceremony(error),
+            });
+        }
     };
     let person = cx.staff.person(staff).await?.ok_or(Error::SignedOut)?;
     if let Err(gone) = person.check(now) {

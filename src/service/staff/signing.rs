@@ -18,7 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::outward::CeremonyError;
 use crate::ports::secrets::BoxKey;
 use crate::ports::staff::PasskeyProof;
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, commit};
 
 /// What is to be signed.
 pub struct Object<'a> {
@@ -81,7 +81,8 @@ pub async fn prompt<T: Serialize>(cx: &Context, by: &SignedIn, object: &Object<'
     Ok(Prompt { options, sealed: BASE64URL_NOPAD.encode(&sealed), expires_at })
 }
 
-/// Checks what came back. The page's box is bound to the person and the kind, so nobody answers another's prompt.
+/// Checks what came back. The page's box is bound to the person and the kind, so nobody answers another's prompt. What
+/// fails here, or in [`Signed::covers`], is written down with [`refused`].
 ///
 /// # Errors
 /// [`Error::PromptStale`] for a box that isn't theirs, of another kind, or too old; [`Error::Ceremony`].
@@ -112,6 +113,32 @@ pub async fn check<T: DeserializeOwned>(
         return Err(Error::Ceremony(CeremonyError::Refused { name: "credential", source: None }));
     }
     Ok(Signed { preimage, with, counter: verified.counter, assertion: verified.assertion })
+}
+
+/// Writes a signature that wasn't taken down, and gives the error back. A refusal by the rules of what is signed is
+/// written down by whoever knows them.
+pub async fn refused(
+    cx: &Context,
+    by: &SignedIn,
+    signs: Signs,
+    about: &(dyn std::fmt::Display + Sync),
+    error: Error,
+) -> Error {
+    let why = match &error {
+        Error::PromptStale => Some("prompt_stale"),
+        Error::Ceremony(error) => error.name(),
+        Error::StaffChange(refusal) => Some(refusal.as_str()),
+        _ => None,
+    };
+    if let Some(why) = why {
+        let kind = match signs {
+            Signs::Enrol => "staff.join_refused",
+            Signs::Change => "staff_change.sign_refused",
+            Signs::Override => "override.refused",
+        };
+        commit::refused(cx, kind, by.actor(), &[about, &by.person.id], why, cx.now()).await;
+    }
+    error
 }
 
 impl<T> Signed<T> {

@@ -7,6 +7,7 @@ use actix_web::middleware::Next;
 use actix_web::{ResponseError, web};
 
 use crate::service::{Context, Error};
+use crate::web::guard::started_here;
 use crate::web::problem::{Kind, Problem};
 
 /// Refuses a request under another host name (it came by DNS rebinding, or to the wrong listener), and every act that
@@ -25,15 +26,7 @@ pub async fn own_origin(
         return Ok(refuse(request, Problem::new(Kind::BadRequest, "The console isn't known by this host name.")));
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let same_site = text("sec-fetch-site").map(|site| site == "same-origin");
-    // Our pages send no referrer, and a form that sends none says `Origin: null` (Fetch, section 3.2): that alone says
-    // nothing, neither for nor against.
-    let same_origin = text("origin")
-        .filter(|origin| *origin != "null")
-        .map(|origin| origin == console.url.origin().ascii_serialization());
-    let own =
-        same_site.unwrap_or(true) && same_origin.unwrap_or(true) && (same_site.is_some() || same_origin.is_some());
-    if reads || own {
+    if reads || started_here(request.headers(), &console.url) == Some(true) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     Ok(refuse(request, Problem::new(Kind::Forbidden, "This didn't come from a page of the console.")))

@@ -33,24 +33,24 @@ table! {
 /// What needs a session. Which role each needs is asked where it is done.
 INSIDE, inside {
     "/" => [GET cases::home];
-    "/cases/status" => [GET case::all_status];
+    "/cases/status" => [GET case::all_status (watches)];
     "/cases/{case}" => [GET case::show];
-    "/cases/{case}/status" => [GET case::status];
+    "/cases/{case}/status" => [GET case::status (watches)];
     "/cases/{case}/prompt" => [POST case::prompt];
     "/cases/{case}/sign" => [POST case::sign];
-    "/cases/{case}/refuse" => [POST case::refuse];
+    "/cases/{case}/refuse" => [POST case::refuse (stops)];
     "/cases/{case}/redraw" => [POST case::redraw];
-    "/cases/{case}/stop" => [POST case::stop];
+    "/cases/{case}/stop" => [POST case::stop (stops)];
     "/looks/{view}/override" => [POST case::ask];
-    "/looks/{view}/lock" => [POST case::lock];
+    "/looks/{view}/lock" => [POST case::lock (stops)];
     "/sign-out" => [POST sign_in::out];
     "/holders" => [GET holder::ask, POST holder::look];
     "/looks/{view}" => [GET holder::show];
-    "/looks/{view}/{approval}/cancel" => [POST holder::cancel];
+    "/looks/{view}/{approval}/cancel" => [POST holder::cancel (stops)];
     "/looks/{view}/{approval}/extend" => [POST holder::extend];
     "/looks/{view}/{approval}/reveal" => [POST holder::reveal];
     "/staff" => [GET staff::list];
-    "/staff/status" => [GET staff::status];
+    "/staff/status" => [GET staff::status (watches)];
     "/staff/add" => [GET change::add];
     "/staff/draft" => [POST change::draft];
     "/staff/propose" => [POST change::propose];
@@ -60,7 +60,7 @@ INSIDE, inside {
     "/staff/changes/{change}/refuse" => [POST change::refuse];
     "/staff/{staff}" => [GET staff::show];
     "/staff/{staff}/change" => [GET change::edit];
-    "/staff/{staff}/end" => [POST staff::end];
+    "/staff/{staff}/end" => [POST staff::end (stops)];
 }
 }
 

@@ -8,12 +8,14 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 use std::future::{Ready, ready};
 
+use super::routes::INSIDE;
 use crate::service::staff::SignedIn as Person;
-use crate::service::staff::session;
+use crate::service::staff::session::{self, Visit};
 use crate::service::{Context, Error};
 use crate::web::device::failure::see;
 use crate::web::error::internal;
-use crate::web::problem::Problem;
+use crate::web::problem::{Extra, Problem};
+use crate::web::table::{Kind, kind_of};
 
 /// The person, on routes behind [`required`].
 #[derive(Debug, Clone)]
@@ -59,7 +61,8 @@ pub fn no_cookie(cx: &Context) -> Cookie<'static> {
     gone
 }
 
-/// The middleware: a page without a session leads to the sign-in, everything else is told so.
+/// The middleware: a page without a session leads to the sign-in, everything else is told so. What a page asks by
+/// itself doesn't keep the session alive, and what somebody's roles don't open is written down.
 ///
 /// # Errors
 /// Only what the route itself fails with.
@@ -69,21 +72,34 @@ pub async fn required(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let known = match request.app_data::<web::Data<Context>>() {
         Some(cx) => match request.cookie(name(cx)) {
-            Some(cookie) => session::of(cx, cookie.value()).await,
+            Some(cookie) => session::of(cx, cookie.value(), visit(&request)).await,
             None => Err(Error::SignedOut),
         },
         None => Err(Error::internal("the application has no context")),
     };
     match known {
         Ok(person) => {
-            request.extensions_mut().insert(SignedIn(person));
-            Ok(next.call(request).await?.map_into_boxed_body())
+            request.extensions_mut().insert(SignedIn(person.clone()));
+            let answered = next.call(request).await?.map_into_boxed_body();
+            let problem = answered.response().extensions().get::<Problem>().and_then(|problem| problem.extra);
+            let cx = answered.request().app_data::<web::Data<Context>>().cloned();
+            if let (Some(Extra::Role(role)), Some(cx)) = (problem, cx) {
+                session::lacked(&cx, &person, role).await;
+            }
+            Ok(answered)
         }
         Err(Error::SignedOut) if *request.method() == Method::GET && wants_page(&request) => {
             Ok(request.into_response(see("/sign-in")))
         }
         Err(error) => Ok(request.into_response(Problem::from(error).error_response())),
     }
+}
+
+/// Whether somebody did something, or their page looked by itself whether it is still true. One that loads itself again
+/// because it isn't says so in its address.
+fn visit(request: &ServiceRequest) -> Visit {
+    let by_itself = *request.method() == Method::GET && request.query_string() == "live";
+    if by_itself || kind_of(request, &[INSIDE]) == Kind::Watches { Visit::Watches } else { Visit::Acts }
 }
 
 fn wants_page(request: &ServiceRequest) -> bool {
