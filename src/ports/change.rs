@@ -47,7 +47,8 @@ pub enum Effect {
     /// a device decided, that device still live and its counter risen. Into `cooling`, `released` and `redeemed` only
     /// while nothing of the holder is frozen.
     Transition { transition: Box<Transition>, proof: Option<DeviceProof>, receipt: Option<String> },
-    /// Inserts a holder with the channels the backend knows. Condition: the subject is new for this backend.
+    /// Inserts a holder with the channels the backend knows. Condition: the subject is new for this backend; that of an
+    /// erased holder isn't.
     AddHolder { holder: Holder, channels: Vec<NewChannel>, remember: Remembered },
     /// Adds one channel.
     AddChannel(NewChannel),
@@ -63,8 +64,8 @@ pub enum Effect {
     /// Counts a failure that carried the device's own signature, and locks the device at the last one. Condition: the
     /// device had `failures` so far.
     CountFailure { device: DeviceId, failures: u32, lock_at: Option<Timestamp> },
-    /// Inserts a webhook endpoint. Condition: the backend has fewer than `MAX_ENDPOINTS`.
-    AddEndpoint(Endpoint),
+    /// Inserts a webhook endpoint. Conditions: the idempotency key is new, the backend has fewer than `MAX_ENDPOINTS`.
+    AddEndpoint { endpoint: Endpoint, remember: Remembered },
     /// Writes an endpoint's url, status and secrets. Condition: it exists.
     SetEndpoint(Endpoint),
     /// Removes an endpoint and what is queued for it.
@@ -84,6 +85,8 @@ pub enum Effect {
     /// A step of an override request. Conditions: the version, or that none lives for the same target; the guard; the
     /// daily caps; nobody signed it before; and those of what it does elsewhere.
     Override(Box<super::overrides::OverrideWrite>),
+    /// A step of an erasure. Conditions: those of [`super::erasure::Erase`].
+    Erase(Box<super::erasure::ErasureWrite>),
 }
 
 /// The device that signed, to be checked again in the same commit.

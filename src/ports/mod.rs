@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod change;
+pub mod erasure;
 pub mod log;
 pub mod outward;
 pub mod overrides;
@@ -15,6 +16,7 @@ pub mod store;
 pub mod timing;
 
 pub use change::{Change, Effect};
+pub use erasure::ErasureStore;
 pub use log::{CheckpointSigner, LogStore, MarkFile};
 pub use outward::{Ceremonies, ChannelSender, ConsoleCeremonies, WebhookSender};
 pub use overrides::{Also, OverrideStore, OverrideWrite};

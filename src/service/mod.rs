@@ -12,6 +12,7 @@ pub mod context;
 pub mod decide;
 pub mod endpoints;
 pub mod enrol;
+pub mod erase;
 pub mod error;
 pub mod freeze;
 pub mod holders;

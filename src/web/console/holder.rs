@@ -51,7 +51,8 @@ pub async fn look(cx: web::Data<Context>, by: SignedIn, form: web::Form<Look>) -
     match look::up(&cx, &by, &form.backend, &form.subject, reason).await {
         Ok(view) => Ok(see(&format!("/looks/{}", view.id))),
         Err(Error::UnknownHolder) => {
-            let text = ask_page(&cx, &by, Asked::Unknown).await?;
+            let erased = look::was_erased(&cx, &by, &form.backend, &form.subject).await?;
+            let text = ask_page(&cx, &by, if erased { Asked::Erased } else { Asked::Unknown }).await?;
             Ok(HttpResponse::NotFound().content_type("text/html; charset=utf-8").body(text))
         }
         Err(error) => Err(error.into()),

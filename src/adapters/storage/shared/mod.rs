@@ -7,6 +7,8 @@ mod approvals;
 mod audit;
 pub mod audit_statements;
 mod backends;
+pub mod erasure_sql;
+mod erasures;
 mod holders;
 mod log;
 pub mod outbox;

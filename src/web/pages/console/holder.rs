@@ -13,6 +13,8 @@ pub enum Asked {
     Nothing,
     NoReason,
     Unknown,
+    /// There was one, and nothing of them is left.
+    Erased,
 }
 
 #[derive(Template)]

@@ -201,6 +201,7 @@ impl Sampler<'_> {
         Ok(vec![
             ("22-ask", ask(Asked::Nothing).render()?),
             ("22-ask-unknown", ask(Asked::Unknown).render()?),
+            ("22-ask-erased", ask(Asked::Erased).render()?),
             ("22-ask-no-reason", ask(Asked::NoReason).render()?),
             ("22-holder", holder(deals, channels).render()?),
             ("22-holder-empty", holder(vec![], vec![]).render()?),
