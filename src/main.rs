@@ -96,7 +96,7 @@ enum BackendCommand {
     /// Add a backend with its first key. The key is shown once.
     Add {
         name: String,
-        /// What the key may do: create, read, cancel, redeem, enrol, webhooks. All by default.
+        /// What the key may do: create, read, cancel, redeem, enrol, webhooks, erase. All but erase by default.
         #[arg(long, value_delimiter = ',')]
         scopes: Vec<Scope>,
     },
@@ -198,7 +198,9 @@ async fn backend(config: &Config, command: BackendCommand) -> anyhow::Result<()>
     match command {
         BackendCommand::Add { name, scopes } => {
             let name = Line::parse(&name).context("the name")?;
-            let scopes = if scopes.is_empty() { Scope::ALL.to_vec() } else { scopes };
+            // Erasing is asked for by name: it can't be undone.
+            let usual = || Scope::ALL.into_iter().filter(|scope| *scope != Scope::Erase).collect();
+            let scopes = if scopes.is_empty() { usual() } else { scopes };
             show(&backends::add(cx, name, Scopes::of(&scopes)).await?);
         }
         BackendCommand::AddKey { backend, scopes } => {

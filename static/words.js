@@ -6,7 +6,6 @@ const BY_SLUG = {
   "prompt-stale": "Please tap again.",
   "ceremony-failed": "We could not check your finger, face or PIN. Please tap again.",
   "device-locked": "This phone can’t approve any more. It can still stop transfers.",
-  "device-on-hold": "This phone was added too recently. It can still stop transfers.",
   "device-too-new": "This phone was added after the transfer was started. It can still stop it.",
   "not-distinct": "This browser may be the one that started it. Use another device you added.",
   "assurance-too-low": "The passkey of this phone is copied to other devices. For this amount use another device you added.",

@@ -69,7 +69,8 @@ async fn people(parts: &Parts, wanted: Wanted<'_>) -> anyhow::Result<Cast> {
     let new = backends::add(cx, Line::parse("Harbour Exchange")?, Scopes::of(&Scope::ALL)).await?;
     let caller = Caller { backend: new.backend, key: new.key, scopes: Scopes::of(&Scope::ALL) };
     if let Some(hook) = wanted.hook {
-        endpoints::add(cx, &caller, hook.parse()?).await?;
+        let fingerprint = Digest::of(hook.as_bytes());
+        endpoints::add(cx, &caller, hook.parse()?, IdempotencyKey::parse("the-only-endpoint")?, fingerprint).await?;
     }
     let mut cast =
         Cast { bearer: format!("Bearer {}", new.secret.reveal()), caller, phones: Vec::new(), silent: Vec::new() };

@@ -33,6 +33,7 @@ pub struct MasterSecrets {
     invite_code: hmac::Key,
     override_link: hmac::Key,
     lock_link: hmac::Key,
+    tombstone: hmac::Key,
     address: LessSafeKey,
     webhook_secret: LessSafeKey,
     page: LessSafeKey,
@@ -57,6 +58,7 @@ impl MasterSecrets {
             invite_code: tag_key(&prk, "tag/invite-code")?,
             override_link: tag_key(&prk, "tag/override-link")?,
             lock_link: tag_key(&prk, "tag/lock-link")?,
+            tombstone: tag_key(&prk, "tag/tombstone")?,
             address: box_key(&prk, "box/address")?,
             webhook_secret: box_key(&prk, "box/webhook-secret")?,
             page: box_key(&prk, "box/page")?,
@@ -76,6 +78,7 @@ impl MasterSecrets {
             TagKey::InviteCode => &self.invite_code,
             TagKey::OverrideLink => &self.override_link,
             TagKey::LockLink => &self.lock_link,
+            TagKey::Tombstone => &self.tombstone,
         }
     }
 

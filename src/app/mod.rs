@@ -16,7 +16,9 @@ use crate::adapters::channels::inbox::Inbox;
 use crate::config::Config;
 use crate::service::Context;
 use crate::service::log::look;
-use crate::workers::{ClockGate, deliveries, notices, overrides, sequencer, siem, sweep, timers, witnesses};
+use crate::workers::{
+    ClockGate, deliveries, erasures, notices, overrides, prune, sequencer, siem, sweep, timers, witnesses,
+};
 
 pub use parts::{Parts, Record, open, open_record};
 
@@ -100,6 +102,8 @@ pub async fn start(
         spawn(&mut tasks, timers::run(cx.clone(), gate.clone(), stop.clone()));
         spawn(&mut tasks, sweep::run(cx.clone(), gate.clone(), stop.clone()));
         spawn(&mut tasks, overrides::run(cx.clone(), gate.clone(), stop.clone()));
+        spawn(&mut tasks, erasures::run(cx.clone(), stop.clone()));
+        spawn(&mut tasks, prune::run(cx.clone(), config.keep_sent, stop.clone()));
         spawn(&mut tasks, notices::run(cx.clone(), parts.senders.clone(), parts.notices_wake.clone(), stop.clone()));
         for sink in parts.sinks.clone() {
             spawn(&mut tasks, siem::run(parts.stream(), sink, stop.clone()));

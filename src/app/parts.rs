@@ -301,12 +301,16 @@ fn timing(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Timing> {
             Arc::new(MemoryLimits::new(Arc::clone(clock))),
             Arc::new(MemoryLive::new()),
         ),
-        Storage::Servers { redis, cluster, .. } => {
-            let mut settings = RedisSettings::single(redis.clone());
-            if !cluster.is_empty() {
+        Storage::Servers { redis, .. } => {
+            let mut settings = RedisSettings::single(redis.url.clone());
+            if !redis.cluster.is_empty() {
                 settings.topology = Topology::Cluster;
-                settings.urls.extend(cluster.iter().cloned());
+                settings.urls.extend(redis.cluster.iter().cloned());
             }
+            if let Some(prefix) = &redis.prefix {
+                settings.prefix = prefix.parse().context("redis.prefix")?;
+            }
+            settings.authorities_pem.clone_from(&redis.authorities_pem);
             let redis = Redis::open(settings)?;
             (Arc::new(redis.timers()), Arc::new(redis.limits(Arc::clone(clock))), Arc::new(redis.live()))
         }
@@ -321,6 +325,7 @@ fn outbound(config: &Config) -> anyhow::Result<Outbound> {
         allow: config.outbound_allow.clone(),
         plain_http,
         push_hosts: push_hosts.context("push.hosts")?,
+        authorities_pem: config.outbound_authorities.clone(),
         ..OutboundConfig::default()
     };
     Outbound::new(outbound).context("the outbound client can't be made")

@@ -1,7 +1,7 @@
 //! The file as it is written, and its reading into a checked [`Config`].
 
 use ipnet::IpNet;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use url::Url;
 use super::log::{self, LogSection};
 use super::origin::{check_console, check_origin};
 use super::policy::PolicySection;
+use super::storage::{self, RedisSection, StorageSection, authorities};
 use super::{
-    Config, Console, Fault, Faults, Http, Keys, Master, Operator, Push, Retired, RetiredLog, Smtp, SmtpTls, Storage,
-    Tls, secret_file,
+    Config, Console, Fault, Faults, Http, Keys, Master, Operator, Push, Retired, RetiredLog, Smtp, SmtpTls, secret_file,
 };
 use crate::domain::Timestamp;
 use crate::domain::channel::NEW_CHANNEL_HOLD;
@@ -50,6 +50,8 @@ pub struct File {
     #[serde(default)]
     siem: Vec<super::siem::SiemSection>,
     console: Option<Console>,
+    #[serde(default)]
+    retention: super::retention::RetentionSection,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -85,22 +87,6 @@ struct HttpSection {
     trusted_proxies: Vec<IpNet>,
     tls_cert_file: Option<PathBuf>,
     tls_key_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StorageSection {
-    url: String,
-    password_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RedisSection {
-    url: String,
-    password_file: Option<PathBuf>,
-    #[serde(default)]
-    cluster: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -158,6 +144,7 @@ struct PushSection {
 #[serde(deny_unknown_fields, default)]
 struct OutboundSection {
     allow: Vec<IpNet>,
+    ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -181,7 +168,7 @@ pub fn read(path: Option<&Path>) -> Result<File, config::ConfigError> {
 }
 
 /// Takes a value, or notes why there is none.
-fn take<T>(faults: &mut Vec<Fault>, result: Result<T, Fault>) -> Option<T> {
+pub(super) fn take<T>(faults: &mut Vec<Fault>, result: Result<T, Fault>) -> Option<T> {
     result.map_err(|fault| faults.push(fault)).ok()
 }
 
@@ -201,10 +188,12 @@ pub fn check(file: File) -> Result<Config, Faults> {
     if let Some(console) = &file.console {
         check_console(&console.url, &file.http.public_url, safe, &mut faults);
     }
-    let tls = check_tls(&file.http, &mut faults);
-    let storage = check_storage(&file.storage, file.redis, &mut faults);
+    let (cert, key) = (file.http.tls_cert_file.as_deref(), file.http.tls_key_file.as_deref());
+    let tls = super::tls::check(cert, key, &mut faults);
+    let storage = storage::check(&file.storage, file.redis, &mut faults);
     let keys = check_keys(&file.keys, &mut faults);
     let smtp = file.smtp.and_then(|section| check_smtp(section, safe, &mut faults));
+    let outbound_authorities = authorities("outbound.ca_file", file.outbound.ca_file.as_deref(), &mut faults);
     let push = file.push.and_then(|section| {
         let vapid_pem = take(&mut faults, secret_file(&section.vapid_file))?;
         if !(section.contact.starts_with("mailto:") || section.contact.starts_with("https://")) {
@@ -229,6 +218,7 @@ pub fn check(file: File) -> Result<Config, Faults> {
     let limits = super::limits::check(&file.limits, &mut faults);
     let override_caps = super::overrides::check(&file.overrides, &mut faults);
     let siem = super::siem::check(file.siem, &mut faults);
+    let keep_sent = super::retention::check(&file.retention, policy.as_ref(), &mut faults);
     let issuer = file.operator.issuer.unwrap_or_else(|| file.http.public_url.origin().ascii_serialization());
     let named = log::check(file.log, &issuer, safe, &mut faults);
     match (storage, keys, policy, named) {
@@ -247,71 +237,19 @@ pub fn check(file: File) -> Result<Config, Faults> {
             smtp,
             push,
             outbound_allow: file.outbound.allow,
+            outbound_authorities,
             policy,
             new_device_hold,
             new_channel_hold,
             limits,
             override_caps,
+            keep_sent,
             siem,
             console: file.console,
             log,
         }),
         _ => Err(Faults(faults)),
     }
-}
-
-fn check_tls(http: &HttpSection, faults: &mut Vec<Fault>) -> Option<Tls> {
-    match (&http.tls_cert_file, &http.tls_key_file) {
-        (Some(cert_file), Some(key_file)) => {
-            for path in [cert_file, key_file] {
-                if !path.is_file() {
-                    faults.push(Fault(format!("http: {} is not a file", path.display())));
-                }
-            }
-            Some(Tls { cert_file: cert_file.clone(), key_file: key_file.clone() })
-        }
-        (None, None) => None,
-        _ => {
-            faults.push(Fault("http: tls_cert_file and tls_key_file go together".into()));
-            None
-        }
-    }
-}
-
-/// Puts a password from a file into a URL.
-fn with_password(name: &str, url: &str, file: Option<&PathBuf>) -> Result<SecretString, Fault> {
-    let mut url = Url::parse(url).map_err(|error| Fault(format!("{name}: {error}")))?;
-    if let Some(file) = file {
-        let password = secret_file(file)?;
-        url.set_password(Some(password.expose_secret()))
-            .map_err(|()| Fault(format!("{name}: this URL can't carry a password")))?;
-    }
-    Ok(SecretString::from(url.to_string()))
-}
-
-fn check_storage(storage: &StorageSection, redis: Option<RedisSection>, faults: &mut Vec<Fault>) -> Option<Storage> {
-    if let Some(path) = storage.url.strip_prefix("sqlite:") {
-        if redis.is_some() {
-            faults.push(Fault("redis: SQLite keeps its timers in the process; leave the section out".into()));
-        }
-        return Some(Storage::Embedded { path: PathBuf::from(path.trim_start_matches("//")) });
-    }
-    if !storage.url.starts_with("postgres://") && !storage.url.starts_with("postgresql://") {
-        faults.push(Fault("storage.url: must begin with sqlite: or postgres://".into()));
-        return None;
-    }
-    let Some(redis) = redis else {
-        faults.push(Fault("redis: PostgreSQL needs Redis beside it for the timers; add the section".into()));
-        return None;
-    };
-    let postgres = take(faults, with_password("storage.url", &storage.url, storage.password_file.as_ref()));
-    let url = take(faults, with_password("redis.url", &redis.url, redis.password_file.as_ref()));
-    let cluster: Option<Vec<_>> = redis
-        .cluster
-        .iter()
-        .map(|node| take(faults, with_password("redis.cluster", node, redis.password_file.as_ref())))
-        .collect();
-    Some(Storage::Servers { postgres: postgres?, redis: url?, cluster: cluster? })
 }
 
 fn check_keys(keys: &KeysSection, faults: &mut Vec<Fault>) -> Option<Keys> {

@@ -10,8 +10,11 @@ mod log;
 pub mod origin;
 mod overrides;
 pub mod policy;
+mod retention;
 pub mod siem;
 pub mod witnesses;
+mod storage;
+mod tls;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -55,6 +58,8 @@ pub struct Config {
     pub push: Option<Push>,
     /// Networks that the outbound guard lets through although they are private.
     pub outbound_allow: Vec<IpNet>,
+    /// Authorities in PEM that outbound requests trust beside the system's.
+    pub outbound_authorities: Option<Vec<u8>>,
     pub policy: Policy,
     pub new_device_hold: std::time::Duration,
     pub new_channel_hold: std::time::Duration,
@@ -62,6 +67,8 @@ pub struct Config {
     /// Most overrides in a day.
     pub override_caps: Caps,
     pub log: LogSettings,
+    /// How long notices and webhook deliveries are kept.
+    pub keep_sent: std::time::Duration,
     /// Where security events go.
     pub siem: Vec<siem::SiemSink>,
     /// Where staff work. Without it there is no console.
@@ -118,7 +125,19 @@ pub enum Storage {
     /// SQLite and in-process timers: one binary, one node.
     Embedded { path: PathBuf },
     /// PostgreSQL and Redis: any number of nodes.
-    Servers { postgres: SecretString, redis: SecretString, cluster: Vec<SecretString> },
+    Servers { postgres: SecretString, redis: Box<RedisPlace> },
+}
+
+/// Where Redis is.
+#[derive(Debug)]
+pub struct RedisPlace {
+    pub url: SecretString,
+    /// Further nodes, of a cluster.
+    pub cluster: Vec<SecretString>,
+    /// What every key begins with; none for the usual.
+    pub prefix: Option<String>,
+    /// Whom a server with TLS is checked against instead of the system's authorities.
+    pub authorities_pem: Option<Vec<u8>>,
 }
 
 /// Key material.

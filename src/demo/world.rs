@@ -152,12 +152,14 @@ fn config(pace: Pace, listener: &TcpListener, folder: &Path) -> anyhow::Result<C
         push: None,
         // The exchange stands on this machine, where webhooks don't go otherwise.
         outbound_allow: vec!["127.0.0.0/8".parse()?],
+        outbound_authorities: None,
         policy: Policy::new(base, Vec::new(), pace.life, pace.life, Floors::DEMO)?,
         new_device_hold: pace.new_device_hold,
         new_channel_hold: Duration::ZERO,
         // One person, one address and one key do in a minute what many do in production.
         override_caps: crate::domain::override_request::Caps::DEFAULT,
         limits: Limits { notices_per_minute: 600, tries_per_minute: 600, key_per_minute: 60_000 },
+        keep_sent: Duration::from_secs(90 * 24 * 3600),
         siem: vec![],
         console: None,
         log: LogSettings {

@@ -19,10 +19,13 @@ pub enum Scope {
     Redeem,
     Enrol,
     Webhooks,
+    /// Erasing a holder. A key of its own: it undoes what every other key built.
+    Erase,
 }
 
 impl Scope {
-    pub const ALL: [Self; 6] = [Self::Create, Self::Read, Self::Cancel, Self::Redeem, Self::Enrol, Self::Webhooks];
+    pub const ALL: [Self; 7] =
+        [Self::Create, Self::Read, Self::Cancel, Self::Redeem, Self::Enrol, Self::Webhooks, Self::Erase];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -32,6 +35,7 @@ impl Scope {
             Self::Redeem => "redeem",
             Self::Enrol => "enrol",
             Self::Webhooks => "webhooks",
+            Self::Erase => "erase",
         }
     }
 
@@ -42,7 +46,7 @@ impl Scope {
 
 /// No such scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no such scope; the scopes are create, read, cancel, redeem, enrol, webhooks")]
+#[error("no such scope; the scopes are create, read, cancel, redeem, enrol, webhooks, erase")]
 pub struct BadScope;
 
 impl FromStr for Scope {

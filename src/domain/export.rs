@@ -66,6 +66,9 @@ pub struct EntryLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canonical: Option<String>,
     pub leaf_hash: Digest,
+    /// The entry that tells of its erasing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_by: Option<ChangeId>,
     /// C2SP tlog-proof, when proofs were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<String>,
@@ -112,6 +115,7 @@ impl EntryLine {
             salt: Some(Blob(entry.salt.to_vec())),
             canonical: Some(entry.canonical.clone()),
             leaf_hash: entry.leaf_hash,
+            erased_by: None,
             proof: None,
         }
     }

@@ -72,6 +72,8 @@ pub enum FreezeReason {
     Link,
     Device,
     Staff,
+    /// The holder is being erased: nothing of theirs is ever to begin again.
+    Erasure,
 }
 
 /// How it ended.
@@ -121,13 +123,14 @@ impl FreezeReason {
             Self::Link => "link",
             Self::Device => "device",
             Self::Staff => "staff",
+            Self::Erasure => "erasure",
         }
     }
 
     fn until(self, now: Timestamp) -> Until {
         match self {
             Self::Link => Until::Time { at: now + LINK_FREEZE, lift: None },
-            Self::Device | Self::Staff => Until::Override,
+            Self::Device | Self::Staff | Self::Erasure => Until::Override,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod channel;
 pub mod details;
 pub mod device;
 pub mod device_key;
+pub mod erasure;
 pub mod event;
 pub mod evidence;
 pub mod export;

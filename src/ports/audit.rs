@@ -30,6 +30,8 @@ pub struct StoredEntry {
     /// Absent once it was erased.
     pub canonical: Option<String>,
     pub leaf_hash: Digest,
+    /// The change of the entry that tells of its erasing.
+    pub erased_by: Option<ChangeId>,
 }
 
 /// Tables whose rows carry authority.
@@ -42,11 +44,20 @@ pub enum SealedTable {
     Approvals,
     Freezes,
     Overrides,
+    Erasures,
 }
 
 impl SealedTable {
-    pub const ALL: [Self; 7] =
-        [Self::Keys, Self::Holders, Self::Channels, Self::Devices, Self::Approvals, Self::Freezes, Self::Overrides];
+    pub const ALL: [Self; 8] = [
+        Self::Keys,
+        Self::Holders,
+        Self::Channels,
+        Self::Devices,
+        Self::Approvals,
+        Self::Freezes,
+        Self::Overrides,
+        Self::Erasures,
+    ];
 }
 
 /// A row whose seal fits, as far as more than its seal is looked at.

@@ -52,7 +52,8 @@ pub enum Effect {
     /// override still count in this very commit, by the database's clock: whoever ends or moves a signer comes before
     /// it, and then it fails, or after it.
     ReleaseSigned { transition: Box<Transition>, case: Box<OverrideRequest> },
-    /// Inserts a holder with the channels the backend knows. Condition: the subject is new for this backend.
+    /// Inserts a holder with the channels the backend knows. Condition: the subject is new for this backend; that of an
+    /// erased holder isn't.
     AddHolder { holder: Holder, channels: Vec<NewChannel>, remember: Remembered },
     /// Adds one channel.
     AddChannel(NewChannel),
@@ -68,8 +69,8 @@ pub enum Effect {
     /// Counts a failure that carried the device's own signature, and locks the device at the last one. Condition: the
     /// device had `failures` so far.
     CountFailure { device: DeviceId, failures: u32, lock_at: Option<Timestamp> },
-    /// Inserts a webhook endpoint. Condition: the backend has fewer than `MAX_ENDPOINTS`.
-    AddEndpoint(Endpoint),
+    /// Inserts a webhook endpoint. Conditions: the idempotency key is new, the backend has fewer than `MAX_ENDPOINTS`.
+    AddEndpoint { endpoint: Endpoint, remember: Remembered },
     /// Writes an endpoint's url, status and secrets. Condition: it exists.
     SetEndpoint(Endpoint),
     /// Removes an endpoint and what is queued for it.
@@ -89,6 +90,8 @@ pub enum Effect {
     /// A step of an override request. Conditions: the version, or that none lives for the same target; the guard; the
     /// daily caps; nobody signed it before; and those of what it does elsewhere.
     Override(Box<super::overrides::OverrideWrite>),
+    /// A step of an erasure. Conditions: those of [`super::erasure::Erase`].
+    Erase(Box<super::erasure::ErasureWrite>),
 }
 
 /// The device that signed, to be checked again in the same commit.

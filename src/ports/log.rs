@@ -65,10 +65,10 @@ pub trait LogStore: Send + Sync {
     async fn tiles(&self, places: &[TileAt]) -> Result<Tiles, StoreError>;
     /// Stores a batch in one transaction, if the tree still has the size that it goes on from.
     async fn append(&self, batch: &Batch) -> Result<Appended, StoreError>;
-    /// An entry with its place in the tree.
+    /// An entry with its place in the tree; nothing once its text was erased.
     async fn leaf(&self, id: ChangeId) -> Result<Option<Leaf>, StoreError>;
     /// The entry of the decision that approved this approval: the one of kind `approval.approved` whose change brought
-    /// evidence about it.
+    /// evidence about it. Nothing once its text was erased.
     async fn approve_leaf(&self, approval: ApprovalId) -> Result<Option<Leaf>, StoreError>;
 }
 

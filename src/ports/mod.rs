@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod change;
+pub mod erasure;
 pub mod log;
 pub mod outward;
 pub mod overrides;
@@ -16,6 +17,7 @@ pub mod timing;
 pub mod witness;
 
 pub use change::{Change, Effect};
+pub use erasure::ErasureStore;
 pub use log::{CheckpointSigner, LogStore, MarkFile};
 pub use outward::{Ceremonies, ChannelSender, ConsoleCeremonies, WebhookSender};
 pub use overrides::{Also, OverrideStore, OverrideWrite};

@@ -19,6 +19,8 @@ pub enum TagKey {
     OverrideLink,
     /// Links that lock again.
     LockLink,
+    /// Subjects of erased holders.
+    Tombstone,
 }
 
 /// What a box holds. Each has a key of its own, and none opens another's.

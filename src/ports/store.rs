@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use std::time::Duration;
+use uuid::Uuid;
 
 use super::change::Change;
 use crate::domain::approval::{Approval, StateName, Told};
@@ -227,9 +228,33 @@ pub struct Backlog {
     pub oldest: Option<Timestamp>,
 }
 
+/// What goes out, and is kept for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outgoing {
+    Notices,
+    Deliveries,
+}
+
+impl Outgoing {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notices => "notice",
+            Self::Deliveries => "delivery",
+        }
+    }
+}
+
+/// What became of the rows that were looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    pub deleted: u64,
+    /// The last one; nothing when there are none after it.
+    pub last: Option<Uuid>,
+}
+
 /// The record of everything.
 #[async_trait]
-pub trait Store: super::overrides::OverrideStore + Send + Sync {
+pub trait Store: super::overrides::OverrideStore + super::erasure::ErasureStore + Send + Sync {
     /// Stores a change, all of it or nothing. Changes that arrive together may share a transaction; none fails for
     /// another's fault.
     async fn commit(&self, change: Change) -> Result<(), CommitError>;
@@ -340,10 +365,20 @@ pub trait Store: super::overrides::OverrideStore + Send + Sync {
     async fn backlog(&self) -> Result<Backlog, StoreError>;
     /// Live approvals by state.
     async fn live_counts(&self) -> Result<Vec<(StateName, u64)>, StoreError>;
-    /// Entries in the order in which they were stored, after the given id.
+    /// Entries in the order in which they were stored, after the given id; those whose text was erased are left out.
     async fn audit_page(&self, after: Option<i64>, limit: u32) -> Result<Vec<(i64, AuditEntry)>, StoreError>;
     /// Deletes remembered answers older than this.
     async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// Looks at rows made before a time, `limit` at most, in the order of their ids after the given one, and deletes
+    /// those that nobody needs: what is still to be sent stays, and so does a notice that may be, or that is about an
+    /// approval or an override request that lives.
+    async fn prune(
+        &self,
+        what: Outgoing,
+        before: Timestamp,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Pruned, StoreError>;
     /// Faults of the database's own settings that would break the promise, each a sentence: none on SQLite; on
     /// PostgreSQL a standby that commits asynchronously, or `synchronous_commit` or `fsync` off.
     async fn durability_faults(&self) -> Result<Vec<String>, StoreError>;

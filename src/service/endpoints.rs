@@ -1,21 +1,23 @@
 //! Webhook endpoints of a backend: add, change, rotate the secret, remove, test, read the log, send again.
 
+use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use url::Url;
 
 use super::commit::CommitOrFault;
-use super::request::caller_has;
+use super::request::{Answered, Repeat, caller_has, repeat};
 use super::{Context, Error};
 use crate::domain::approval::Actor;
 use crate::domain::audit::Facts;
-use crate::domain::backend::{Caller, Scope};
+use crate::domain::backend::{Caller, IdempotencyKey, Remembered, Scope};
+use crate::domain::details::Digest;
 use crate::domain::ids::{DeliveryId, EndpointId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Cause, Delivery, Endpoint, EndpointStatus, ROTATION_OVERLAP};
 use crate::domain::webhook_secret::WebhookSecret;
 use crate::ports::secrets::BoxKey;
-use crate::ports::store::{CommitError, DeliveryView};
+use crate::ports::store::{CommitError, DeliveryView, Unique};
 use crate::ports::{Change, Effect};
 
 /// A webhook endpoint.
@@ -60,12 +62,21 @@ pub struct DeliveryJson {
     pub done_at: Option<Timestamp>,
 }
 
-/// Adds an endpoint; its secret is in the answer and never again.
+/// Adds an endpoint; its secret is in the answer and never again, but for a repeat of the same request.
 ///
 /// # Errors
-/// [`Error::TooManyEndpoints`].
-pub async fn add(cx: &Context, caller: &Caller, url: Url) -> Result<EndpointView, Error> {
+/// [`Error::TooManyEndpoints`], [`Error::IdempotencyMismatch`].
+pub async fn add(
+    cx: &Context,
+    caller: &Caller,
+    url: Url,
+    key: IdempotencyKey,
+    fingerprint: Digest,
+) -> Result<Answered, Error> {
     caller_has(caller, Scope::Webhooks)?;
+    if let Some(remembered) = cx.store.remembered(caller.backend, &key).await? {
+        return repeated(cx, &remembered, &fingerprint);
+    }
     let now = cx.now();
     let id = cx.id(EndpointId::new, now);
     let secret: [u8; 32] = cx.random();
@@ -80,10 +91,36 @@ pub async fn add(cx: &Context, caller: &Caller, url: Url) -> Result<EndpointView
     };
     let mut shown = view(&endpoint, now);
     shown.secret = Some(secret_text(&secret)?);
-    match write(cx, caller, "endpoint.added", id, Effect::AddEndpoint(endpoint), now).await {
+    let body = serde_json::to_string(&shown).map_err(Error::internal)?;
+    // The answer carries the secret: it is remembered sealed.
+    let sealed = cx.secrets.seal(BoxKey::WebhookSecret, &answer_to(&key), body.as_bytes());
+    let answer = BASE64URL_NOPAD.encode(&sealed);
+    let remember =
+        Remembered { backend: caller.backend, key: key.clone(), request: fingerprint, answer, created_at: now };
+    match write(cx, caller, "endpoint.added", id, Effect::AddEndpoint { endpoint, remember }, now).await {
+        Ok(()) => Ok(Answered { body, repeat: Repeat::New }),
         Err(CommitOrFault::Commit(CommitError::Cap)) => Err(Error::TooManyEndpoints),
-        other => other.map(|()| shown).map_err(gone),
+        Err(CommitOrFault::Commit(CommitError::Duplicate(Unique::IdempotencyKey))) => {
+            let remembered = cx.store.remembered(caller.backend, &key).await?.ok_or(Error::Conflict)?;
+            repeated(cx, &remembered, &fingerprint)
+        }
+        Err(other) => Err(gone(other)),
     }
+}
+
+/// What a remembered answer is sealed to: no endpoint's secret, whose context is sixteen bytes.
+fn answer_to(key: &IdempotencyKey) -> Vec<u8> {
+    format!("answer/endpoint/{}", key.as_str()).into_bytes()
+}
+
+fn repeated(cx: &Context, remembered: &Remembered, fingerprint: &Digest) -> Result<Answered, Error> {
+    let answered = repeat(remembered, fingerprint)?;
+    let sealed = BASE64URL_NOPAD.decode(answered.body.as_bytes()).map_err(|_| Error::IdempotencyMismatch)?;
+    // The answer to another kind of request under the same key isn't sealed like this.
+    let context = answer_to(&remembered.key);
+    let plain = cx.secrets.open(BoxKey::WebhookSecret, &context, &sealed).map_err(|_| Error::IdempotencyMismatch)?;
+    let body = String::from_utf8(plain).map_err(Error::internal)?;
+    Ok(Answered { body, repeat: answered.repeat })
 }
 
 /// The caller's endpoints.

@@ -33,6 +33,9 @@ pub enum Error {
     /// "This wasn't me" was said: nothing of the holder can be opened, approved, enrolled or redeemed.
     #[error("the holder is frozen")]
     HolderFrozen,
+    /// An approval or an override request of the holder lives.
+    #[error("something of the holder is still open")]
+    HolderBusy,
     #[error("the holder has too many approvals waiting")]
     TooManyPending,
     #[error("this transfer_id lives in another approval")]

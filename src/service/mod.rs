@@ -13,6 +13,7 @@ pub mod decide;
 pub mod device_failures;
 pub mod endpoints;
 pub mod enrol;
+pub mod erase;
 pub mod error;
 pub mod freeze;
 pub mod holders;

@@ -1,7 +1,7 @@
 //! The backend takes a released transfer, once, naming the digest it is about to execute, and gets the receipt. The end
 //! of the way.
 
-use super::request::caller_has;
+use super::request::{Repeat, caller_has};
 use super::{Context, Error, commit, log};
 use crate::domain::approval::transitions::Refusal;
 use crate::domain::approval::{Actor, Approval, State};
@@ -16,6 +16,7 @@ pub struct Redeemed {
     pub approval: Approval,
     /// JWS, compact.
     pub receipt: String,
+    pub repeat: Repeat,
 }
 
 /// Redeems, or repeats the answer to the same key and digest.
@@ -39,7 +40,7 @@ pub async fn redeem(
         if let State::Redeemed { idempotency_key, by, .. } = &case.approval.state {
             return match case.receipt {
                 Some(receipt) if *by == caller.key && *idempotency_key == key && case.approval.digest() == digest => {
-                    Ok(Redeemed { approval: case.approval, receipt })
+                    Ok(Redeemed { approval: case.approval, receipt, repeat: Repeat::Earlier })
                 }
                 Some(_) if case.approval.digest() == digest => Err(Refusal::OtherKey.into()),
                 Some(_) => Err(Refusal::OtherDigest.into()),
@@ -63,7 +64,7 @@ pub async fn redeem(
         let with =
             commit::With { endpoints: &case.endpoints, receipt: Some(receipt.clone()), ..commit::With::default() };
         match commit::transition(cx, transition, by, with, now).await {
-            Ok(approval) => return Ok(Redeemed { approval, receipt }),
+            Ok(approval) => return Ok(Redeemed { approval, receipt, repeat: Repeat::New }),
             Err(error) if error.is_conflict() => {}
             Err(error) => return Err(error.into()),
         }

@@ -44,13 +44,20 @@ impl Problem {
                 Kind::HolderFrozen,
                 "The holder said that it wasn't them. Nothing of theirs can be opened, approved, enrolled or redeemed.",
             ),
+            Error::HolderBusy => Self::new(
+                Kind::HolderBusy,
+                "An approval of the holder is pending, cooling off or released, or staff are asked about them. Cancel it \
+                 or wait for its end.",
+            ),
             Error::TooManyPending => {
                 Self::new(Kind::TooManyPending, "Wait until the holder has answered, or cancel one that is pending.")
             }
             Error::DuplicateTransfer => {
                 Self::new(Kind::DuplicateTransfer, "`transfer_id` belongs to an approval that lives or was redeemed.")
             }
-            Error::DuplicateSubject => Self::new(Kind::DuplicateSubject, "There is a holder of this `subject`."),
+            Error::DuplicateSubject => {
+                Self::new(Kind::DuplicateSubject, "There is a holder of this `subject`, or there was one.")
+            }
             Error::IdempotencyMismatch => Self::new(
                 Kind::IdempotencyMismatch,
                 "This Idempotency-Key was used for another request. Use a new key for a new request.",
@@ -215,6 +222,7 @@ fn log(error: &Error) {
         | Error::NoDevice
         | Error::NoChannel
         | Error::HolderFrozen
+        | Error::HolderBusy
         | Error::Freeze(_)
         | Error::Override(_)
         | Error::DailyCap

@@ -37,6 +37,7 @@ use super::problem::{FieldError, Kind, MEDIA_TYPE, ProblemBody, TYPES};
         api::approvals::redeem::handle,
         api::holders::create::handle,
         api::holders::show::handle,
+        api::holders::erase::handle,
         api::holders::invite::handle,
         api::webhooks::create::handle,
         api::webhooks::list::handle,

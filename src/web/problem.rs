@@ -94,6 +94,7 @@ kinds! {
     AlreadyEnrolled "already-enrolled" CONFLICT "The first device was enrolled before";
     /// The holder said "this wasn't me".
     HolderFrozen "holder-frozen" CONFLICT "The holder is frozen";
+    HolderBusy "holder-busy" CONFLICT "Something of the holder is still open";
     TooManyPending "too-many-pending" CONFLICT "Too many approvals of the holder are waiting";
     TooManyEndpoints "too-many-endpoints" CONFLICT "There are too many endpoints";
     DuplicateTransfer "duplicate-transfer" CONFLICT "The transfer has an approval";

@@ -4,8 +4,10 @@
 //! period wakes it too. May import: `service`, `ports`, `domain`.
 
 pub mod deliveries;
+pub mod erasures;
 pub mod notices;
 pub mod overrides;
+pub mod prune;
 pub mod sequencer;
 pub mod siem;
 pub mod sweep;

@@ -7,6 +7,8 @@ use std::process::Command;
 use countersign::config::{Config, Storage};
 use tempfile::TempDir;
 
+use crate::support::servers::certificates::Certificates;
+
 /// A folder with the files that a safe configuration names.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -161,6 +163,7 @@ fn the_log_is_named_after_the_issuer_or_as_the_operator_says() {
 #[test]
 fn the_composed_configuration_is_taken() {
     let folder = folder();
+    Certificates::issue(folder.path());
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/countersign.toml")).unwrap();
     for (name, like) in [
         ("master_key", "master.key"),
@@ -169,8 +172,8 @@ fn the_composed_configuration_is_taken() {
         ("vapid_key", "vapid.pem"),
         ("postgres_password", "password"),
         ("redis_password", "password"),
-        ("tls_cert", "password"),
-        ("tls_key", "password"),
+        ("tls_cert", "server.pem"),
+        ("tls_key", "server.key"),
     ] {
         fs::copy(folder.path().join(like), folder.path().join(name)).unwrap();
     }
@@ -248,4 +251,68 @@ fn the_console_has_a_host_of_its_own() {
         assert!(faults.contains(why), "{url}: {faults}");
     }
     assert!(load(folder.path(), &safe(folder.path())).unwrap().console.is_none());
+}
+
+#[test]
+fn a_certificate_and_a_key_that_cant_be_used_are_faults_among_the_others() {
+    let folder = folder();
+    Certificates::issue(folder.path());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = Certificates::issue(elsewhere.path()).key;
+    fs::write(folder.path().join("not.pem"), "no PEM at all").unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let with = |cert: &str, key: &str| {
+        let tls = format!("[http]\ntls_cert_file = \"{cert}\"\ntls_key_file = \"{key}\"");
+        load(folder.path(), &safe(folder.path()).replace("[http]", &tls))
+    };
+    assert!(with(&at("server.pem"), &at("server.key")).unwrap().http.tls.is_some());
+    for (cert, key, needed) in [
+        (at("missing.pem"), at("server.key"), "http.tls_cert_file: "),
+        (at("not.pem"), at("server.key"), "holds no certificate in PEM"),
+        (at("server.pem"), at("missing.key"), "http.tls_key_file: "),
+        (at("server.pem"), at("not.pem"), "holds no private key in PEM"),
+        (at("server.pem"), other.display().to_string(), "can't be used together"),
+    ] {
+        let faults = with(&cert, &key).unwrap_err();
+        assert!(faults.contains(needed), "{needed} isn't in {faults}");
+        assert_eq!(faults.lines().count(), 2, "{faults}");
+    }
+    // Both, and the origin beside them.
+    let tls = format!("[http]\ntls_cert_file = \"{0}\"\ntls_key_file = \"{0}\"", at("not.pem"));
+    let text = safe(folder.path()).replace("[http]", &tls).replace("https://approve", "http://approve");
+    assert_eq!(load(folder.path(), &text).unwrap_err().lines().count(), 4);
+}
+
+#[test]
+fn authorities_prefixes_and_times_are_checked() {
+    let folder = folder();
+    let authority = Certificates::issue(folder.path()).authority.display().to_string();
+    fs::write(folder.path().join("not.pem"), "no PEM at all").unwrap();
+    let bad = folder.path().join("not.pem").display().to_string();
+    let sqlite = format!("sqlite:{}/countersign.db", folder.path().display());
+    let servers = safe(folder.path()).replace(&sqlite, "postgres://countersign@db/countersign");
+    let redis = |lines: &str| load(folder.path(), &format!("{servers}\n[redis]\n{lines}\n"));
+    let taken =
+        redis(&format!("url = \"rediss://redis:6379\"\nprefix = \"bank-2\"\nca_file = \"{authority}\"")).unwrap();
+    let Storage::Servers { redis: place, .. } = taken.storage else { panic!("servers") };
+    assert_eq!(place.prefix.as_deref(), Some("bank-2"));
+    assert!(place.authorities_pem.is_some());
+    for (lines, needed) in [
+        ("url = \"http://redis\"".to_owned(), "redis.url: must begin with redis:// or rediss://"),
+        (format!("url = \"redis://redis\"\nca_file = \"{authority}\""), "redis.ca_file: is for a server with TLS"),
+        (format!("url = \"rediss://redis\"\nca_file = \"{bad}\""), "redis.ca_file: holds no certificate"),
+        ("url = \"redis://redis\"\nprefix = \"a:b\"".to_owned(), "redis.prefix: "),
+        ("url = \"redis://redis\"\ncluster = [\"rediss://other\"]".to_owned(), "redis.cluster: all nodes"),
+    ] {
+        let faults = redis(&lines).unwrap_err();
+        assert!(faults.contains(needed), "{needed} isn't in {faults}");
+        assert_eq!(faults.lines().count(), 2, "{faults}");
+    }
+    let outbound =
+        |path: &str| load(folder.path(), &format!("{}\n[outbound]\nca_file = \"{path}\"\n", safe(folder.path())));
+    assert!(outbound(&authority).unwrap().outbound_authorities.is_some());
+    assert!(outbound(&bad).unwrap_err().contains("outbound.ca_file: holds no certificate"));
+    let kept = |days: u32| load(folder.path(), &format!("{}\n[retention]\nsent_days = {days}\n", safe(folder.path())));
+    assert_eq!(kept(30).unwrap().keep_sent.as_secs(), 30 * 24 * 3600);
+    assert!(kept(3).unwrap_err().contains("retention.sent_days: at least"));
 }

@@ -70,6 +70,7 @@ impl Record {
                 salt: Some(Blob(entry.salt.to_vec())),
                 canonical: Some(entry.canonical),
                 leaf_hash: entry.leaf_hash,
+                erased_by: None,
             });
         }
     }

@@ -1,6 +1,7 @@
 //! `audit verify` on real databases: an honest record passes, whole and as an export; and whatever the database's owner
 //! does, who can write every row and has no key, is found and named.
 
+mod erased;
 mod staff;
 
 use std::path::PathBuf;
@@ -35,6 +36,11 @@ use crate::storage_sql::make;
 use crate::support::clock::ManualClock;
 use crate::support::log::{log as log_over, signer};
 use crate::support::servers::postgres::Postgres;
+
+use erased::{
+    an_entry_emptied_under_the_name_of_an_erasure_is_named, an_erasure_goes_on_where_it_was_left,
+    nothing_of_an_erased_holder_is_left_and_every_proof_stays,
+};
 
 /// The database's owner.
 enum Owner {
@@ -213,6 +219,9 @@ on_both!(
     deleted_evidence_is_missed,
     erased_entries_keep_the_tree_valid_and_are_counted,
     a_cursor_belongs_to_one_node_at_a_time,
+    nothing_of_an_erased_holder_is_left_and_every_proof_stays,
+    an_entry_emptied_under_the_name_of_an_erasure_is_named,
+    an_erasure_goes_on_where_it_was_left,
 );
 
 async fn an_honest_record_verifies_and_so_does_its_export(scene: Scene) {

@@ -4,6 +4,9 @@
 
 use std::sync::Arc;
 
+use crate::domain::details::Subject;
+use crate::domain::erasure;
+use crate::domain::ids::BackendId;
 use crate::domain::linking::length_prefixed;
 use crate::domain::time::Timestamp;
 use crate::ports::secrets::{Secrets, TagKey};
@@ -35,6 +38,11 @@ impl Seals {
         let seal = self.0.tag(TagKey::Row, &row.covered()).to_vec();
         row.set_seal(seal);
         row
+    }
+
+    /// What stands for an erased holder's subject: the same for the same one, and nothing without the key.
+    pub fn tombstone(&self, backend: BackendId, subject: &Subject) -> [u8; 32] {
+        self.0.tag(TagKey::Tombstone, &erasure::tombstone(backend, subject))
     }
 
     /// # Errors

@@ -96,7 +96,7 @@ impl Freezes {
         let (holder, id) = named(entry)?;
         let until = match entry.fact("why") {
             Some("link") => Until::Time { since: entry.at, lift_asked: None },
-            Some("device" | "staff") => Until::Override,
+            Some("device" | "staff" | "erasure") => Until::Override,
             _ => return Err(FreezeBreak::Facts),
         };
         let known = self.holding.get(&holder).copied();

@@ -2,6 +2,7 @@
 //! approval has become; never the entries themselves.
 
 mod agreement;
+mod erased;
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,10 +18,7 @@ use crate::domain::export::{CheckpointLine, End, EntryLine, EvidenceLine, FORMAT
 use crate::domain::ids::ChangeId;
 use crate::domain::log::tree::Head;
 use crate::domain::log::{CheckpointError, LogKeys, NoteError, ProofError, TlogProof};
-
-/// Kind of the entry that says how many entries an erasure took the text from, in its fact [`ERASED_ENTRIES`].
-pub const ERASURE: &str = "holder.erased";
-pub const ERASED_ENTRIES: &str = "entries";
+use erased::Erased;
 
 /// Kinds of entries that are worth nothing without the evidence of their signatures.
 const SIGNED: [&str; 5] =
@@ -53,6 +51,8 @@ pub struct Verifier {
 struct Run {
     keys: LogKeys,
     header: Header,
+    /// Whether it is all of the log.
+    whole: bool,
     tree: Frontier,
     known: Vec<Head>,
     /// Up to here the tree was signed.
@@ -66,9 +66,7 @@ struct Run {
     enrolled: HashMap<Signer, Keys>,
     /// The entry whose evidence may come next.
     last: Option<Last>,
-    first_erased: Option<Place>,
-    /// Entries that the log says were erased.
-    declared: u64,
+    erased: Erased,
     counts: Counts,
 }
 
@@ -163,9 +161,15 @@ impl Verifier {
     }
 
     /// # Errors
-    /// [`Flaw::CutOff`] when the end wasn't there.
+    /// [`Flaw::CutOff`] when the end wasn't there; [`Flaw::Erased`] and [`Flaw::Untold`] when the log doesn't tell of
+    /// every erased entry. That is asked last, because what tells of one may still wait for its place.
     pub fn finish(self) -> Result<Summary, Wrong> {
-        self.ended.ok_or_else(|| export(Flaw::CutOff))
+        let summary = self.ended.ok_or_else(|| export(Flaw::CutOff))?;
+        // Of a part of the log, the erasures may lie in another part.
+        if let Some(run) = self.run.filter(|run| run.whole) {
+            run.erased.check(run.header.exported_at)?;
+        }
+        Ok(summary)
     }
 }
 
@@ -193,14 +197,14 @@ impl Run {
             tree,
             known,
             header,
+            whole: false,
             ids: HashSet::new(),
             standings: Standings::default(),
             cases: Cases::default(),
             freezes: Freezes::default(),
             enrolled: HashMap::new(),
             last: None,
-            first_erased: None,
-            declared: 0,
+            erased: Erased::default(),
             counts: Counts::default(),
         })
     }
@@ -250,7 +254,7 @@ impl Run {
             (None, None) => {
                 // Nothing in it can be read, but its leaf stands.
                 self.counts.erased += 1;
-                self.first_erased.get_or_insert(place);
+                self.erased.found(line, place);
                 self.before = Before::Unknown;
                 return Ok(());
             }
@@ -264,10 +268,7 @@ impl Run {
             return Err(Flaw::Columns);
         }
         self.replay(&entry)?;
-        if entry.kind == ERASURE {
-            let more = entry.fact(ERASED_ENTRIES).and_then(|count| count.parse::<u64>().ok());
-            self.declared = self.declared.saturating_add(more.unwrap_or(0));
-        }
+        self.erased.told(&entry);
         let needs_evidence = SIGNED.contains(&entry.kind.as_str());
         self.last = Some(Last { place, entry, needs_evidence });
         Ok(())
@@ -347,11 +348,7 @@ impl Run {
             None if self.tree.size() == 0 => {}
             None => return Err(export(Flaw::Unsigned)),
         }
-        // Of a part of the log, the erasures may lie in another part.
-        let whole = self.header.first == 0 && line.after.is_empty();
-        if let Some(place) = self.first_erased.filter(|_| whole && self.counts.erased > self.declared) {
-            return Err(Wrong { place, flaw: Flaw::Erased(self.counts.erased, self.declared) });
-        }
+        self.whole = self.header.first == 0 && line.after.is_empty();
         Ok(Summary {
             entries: self.counts.entries,
             erased: self.counts.erased,

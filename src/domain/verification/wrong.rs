@@ -62,6 +62,8 @@ pub enum Flaw {
     Repeated,
     #[error("{0} entries were erased, and the log tells of {1}")]
     Erased(u64, u64),
+    #[error("it was erased, and the log doesn't tell of it as it should")]
+    Untold,
     #[error("its place in the tree isn't proven")]
     Proof(#[source] ProofError),
     #[error("it can't follow on what was before: {0}")]

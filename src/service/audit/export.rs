@@ -161,6 +161,7 @@ fn line(entry: StoredEntry, index: u64, leaves: &Tiles) -> EntryLine {
         salt: entry.salt,
         canonical: entry.canonical,
         leaf_hash,
+        erased_by: entry.erased_by,
         proof: None,
     }
 }

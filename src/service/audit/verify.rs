@@ -142,6 +142,7 @@ fn line(entry: StoredEntry, index: u64) -> EntryLine {
         salt: entry.salt,
         canonical: entry.canonical,
         leaf_hash: entry.leaf_hash,
+        erased_by: entry.erased_by,
         proof: None,
     }
 }
@@ -247,6 +248,7 @@ fn fault(table: SealedTable, id: Uuid, flaw: RowFlaw) -> Fault {
         SealedTable::Approvals => ("approvals", ApprovalId::from_uuid(id).to_string()),
         SealedTable::Freezes => ("freezes", FreezeId::from_uuid(id).to_string()),
         SealedTable::Overrides => ("overrides", OverrideId::from_uuid(id).to_string()),
+        SealedTable::Erasures => ("erasures", HolderId::from_uuid(id).to_string()),
     };
     Fault::Row { table, id, flaw }
 }

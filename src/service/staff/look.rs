@@ -65,6 +65,19 @@ pub async fn up(cx: &Context, by: &SignedIn, backend: &str, subject: &str, reaso
     }
 }
 
+/// Whether a subject that nobody has was an erased holder's. Asked after a look that found nobody, which was counted and
+/// written down.
+///
+/// # Errors
+/// [`Error::NotInRole`], [`Error::Store`].
+pub async fn was_erased(cx: &Context, by: &SignedIn, backend: &str, subject: &str) -> Result<bool, Error> {
+    by.needs(Role::Agent)?;
+    match (backend.parse::<BackendId>(), Subject::parse(subject)) {
+        (Ok(backend), Ok(subject)) => Ok(cx.store.erasure_of(backend, &subject).await?.is_some()),
+        _ => Ok(false),
+    }
+}
+
 /// What a look of one's own shows, while it lasts.
 ///
 /// # Errors

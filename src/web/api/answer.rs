@@ -25,10 +25,19 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Answer {
 
 /// The stored answer to a create: the same bytes the second time.
 pub fn created(answered: Answered) -> Answer {
-    let mut answer = HttpResponse::Created();
+    Ok(replayed(StatusCode::CREATED, answered.repeat, answered.body))
+}
+
+/// A value as JSON, in answer to what may be repeated.
+pub fn repeatable(status: StatusCode, value: &impl Serialize, repeat: Repeat) -> Answer {
+    Ok(replayed(status, repeat, serde_json::to_string(value).map_err(crate::service::Error::internal)?))
+}
+
+fn replayed(status: StatusCode, repeat: Repeat, body: String) -> HttpResponse {
+    let mut answer = HttpResponse::build(status);
     answer.insert_header(ContentType::json());
-    if answered.repeat == Repeat::Earlier {
+    if repeat == Repeat::Earlier {
         answer.insert_header((REPLAYED, HeaderValue::from_static("true")));
     }
-    Ok(answer.body(answered.body))
+    answer.body(body)
 }

@@ -94,7 +94,7 @@ routes! {
         "/v1/approvals/{id}/cancel" => [POST Cancel approvals::cancel];
         "/v1/approvals/{id}/redeem" => [POST Redeem approvals::redeem];
         "/v1/holders" => [POST Enrol holders::create];
-        "/v1/holders/{subject}" => [GET Enrol holders::show];
+        "/v1/holders/{subject}" => [GET Enrol holders::show, DELETE Erase holders::erase];
         "/v1/holders/{subject}/enrolments" => [POST Enrol holders::invite];
         "/v1/webhooks/endpoints" => [POST Webhooks webhooks::create, GET Webhooks webhooks::list];
         "/v1/webhooks/endpoints/{id}" => [

@@ -61,7 +61,12 @@ pub async fn look(cx: web::Data<Context>, by: SignedIn, form: web::Form<Look>) -
     let fields = [("backend", form.backend.as_str()), ("subject", &form.subject), ("reason", &form.reason)];
     let Some(mut refused) = Typed::new("look", &fields).refused(&problem) else { return Err(problem.into()) };
     if problem.kind == Kind::UnknownHolder {
-        let text = "Nobody has exactly this number. Ask for it again, and type all of it.".to_owned();
+        let text = if look::was_erased(&cx, &by, &form.backend, &form.subject).await? {
+            "This holder was erased. Their backend had everything about them removed: there is nothing to see, and nothing can be done for them here."
+        } else {
+            "Nobody has exactly this number. Ask for it again, and type all of it."
+        };
+        let text = text.to_owned();
         refused.wrong = Wrong::Field { name: "subject".to_owned(), text };
     }
     Ok(refused::page(&problem, ask_page(&cx, &by, Some(refused)).await?))

@@ -198,7 +198,10 @@ async fn redeem_works_once_and_repeats_its_answer() {
     assert_eq!(body["receipt"].as_str().unwrap().split('.').count(), 3);
     insta::assert_json_snapshot!("redeemed", redacted(body));
 
-    assert_eq!(redeem(&approval["digest"], "k-1").await.text, first.text);
+    assert_eq!(first.header("idempotent-replayed"), None);
+    let again = redeem(&approval["digest"], "k-1").await;
+    assert_eq!((again.status, &again.text), (200, &first.text));
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
     redeem(&approval["digest"], "k-2").await.expect_problem(409, "already-redeemed");
     redeem(&other, "k-1").await.expect_problem(422, "digest-mismatch");
 }

@@ -56,7 +56,7 @@ async fn none_suffers_for_its_neighbours() {
         (0..10).map(|_| Call::post("/v1/holders").json(&holder).once(&fresh()).key(&stage.key)).collect();
     // Twelve endpoints, of which eight may be.
     let endpoint = Call::post("/v1/webhooks/endpoints").json(&json!({"url": "https://hooks.example.com/in"}));
-    let endpoints = vec![endpoint.key(&stage.key); 12];
+    let endpoints: Vec<Call> = (0..12).map(|_| endpoint.clone().once(&fresh()).key(&stage.key)).collect();
     // Ten redeems of one approval, and redeem against cancel of five.
     let released = stage.released().await;
     let redeems: Vec<Call> = (0..10).map(|_| redeem(&released).once(&fresh()).key(&stage.key)).collect();

@@ -30,7 +30,9 @@ pub async fn good(stage: &Stage, route: &Route) -> Call {
         }
         "holders::show" => call.part("subject", &stage.holder().await),
         "holders::invite" => call.part("subject", &stage.holder().await).once(&stage.name("good")),
-        "webhooks::create" => call.json(&json!({"url": "https://hooks.example.com/in"})),
+        // Whoever has a living approval can't be erased.
+        "holders::erase" => call.part("subject", &stage.holder().await),
+        "webhooks::create" => call.json(&json!({"url": "https://hooks.example.com/in"})).once(&stage.name("good")),
         "webhooks::change" => call.part("id", id(&stage.endpoint().await)).json(&json!({"status": "disabled"})),
         "webhooks::show" | "webhooks::remove" | "webhooks::rotate" | "webhooks::test" | "webhooks::deliveries" => {
             call.part("id", id(&stage.endpoint().await))
@@ -57,7 +59,7 @@ pub fn takes_body(route: &Route) -> bool {
 pub fn is_create(route: &Route) -> bool {
     matches!(
         route.handler.join("::").as_str(),
-        "approvals::create" | "approvals::redeem" | "holders::create" | "holders::invite"
+        "approvals::create" | "approvals::redeem" | "holders::create" | "holders::invite" | "webhooks::create"
     )
 }
 

@@ -3,8 +3,10 @@
 use serde_json::json;
 
 use super::call::{Call, redacted};
-use super::stage::{Setup, Stage};
-use countersign::service::Profile;
+use super::stage::{HOUR, Setup, Stage};
+use countersign::domain::backend::Scope;
+use countersign::domain::details::Subject;
+use countersign::service::{Profile, freeze, links};
 
 const ALL: &str = "/v1/holders";
 const ONE: &str = "/v1/holders/{subject}";
@@ -97,4 +99,55 @@ async fn only_the_first_device_is_enrolled_by_the_backend() {
     stage.send_once(call).await.expect_problem(409, "already-enrolled");
     let nobody = Call::post(ENROLMENTS).part("subject", "nobody");
     stage.send_once(nobody).await.expect_problem(404, "unknown-holder");
+}
+
+#[tokio::test]
+async fn an_erased_holder_is_gone_and_their_subject_is_taken() {
+    let stage = Stage::new().await;
+    let busy = stage.pending().await;
+    let subject = busy["subject"].as_str().unwrap().to_owned();
+    let erase = |name: &str| Call::new("DELETE", ONE).part("subject", name);
+    stage.send(erase(&subject)).await.expect_problem(409, "holder-busy");
+    for approval in [stage.cooling().await, stage.released().await] {
+        let holder = approval["subject"].as_str().unwrap().to_owned();
+        stage.send(erase(&holder)).await.expect_problem(409, "holder-busy");
+    }
+    let id = busy["id"].as_str().unwrap();
+    stage.send(Call::post("/v1/approvals/{id}/cancel").part("id", id)).await.expect(200);
+    let holder = stage.send(Call::get(ONE).part("subject", &subject)).await.expect(200);
+
+    let (_, others) =
+        stage.further_key(&Scope::ALL.map(|scope| if scope == Scope::Erase { Scope::Read } else { scope })).await;
+    let refused = erase(&subject).key(&others).send(stage.at).await.expect_problem(403, "scope-missing");
+    assert_eq!(refused["scope"], "erase");
+    let theirs = erase(&subject).key(&stage.stranger().await).send(stage.at).await;
+    theirs.expect_problem(404, "unknown-holder");
+    let theirs = erase(holder["id"].as_str().unwrap()).key(&stage.stranger().await).send(stage.at).await;
+    theirs.expect_problem(404, "unknown-holder");
+
+    let first = stage.send(erase(holder["id"].as_str().unwrap())).await.expect(200);
+    assert_eq!((&first["id"], &first["erased_at"]), (&holder["id"], &json!("2026-11-21T14:32:00Z")));
+    stage.clock.advance(HOUR);
+    assert_eq!(stage.send(erase(&subject)).await.expect(200), first);
+    stage.send(Call::get(ONE).part("subject", &subject)).await.expect_problem(404, "unknown-holder");
+    let transfer = stage.transfer(&subject);
+    stage.send_once(Call::post("/v1/approvals").json(&transfer)).await.expect_problem(404, "unknown-holder");
+    let again = json!({"subject": subject, "channels": [{"kind": "email", "address": "marta@example.org"}]});
+    stage.send_once(Call::post(ALL).json(&again)).await.expect_problem(409, "duplicate-subject");
+}
+
+#[tokio::test]
+async fn a_frozen_holder_is_not_erased() {
+    let stage = Stage::new().await;
+    let subject = stage.enrolled().await;
+    let named = Subject::parse(&subject).unwrap();
+    let holder = stage.cx.store.holder(stage.backend, &named).await.unwrap().unwrap();
+    let lock = links::lock_page(&stage.cx, holder.id).unwrap();
+    freeze::by_lock_link(&stage.cx, lock.path_segments().unwrap().next_back().unwrap()).await.unwrap();
+    let erase = Call::new("DELETE", ONE).part("subject", &subject);
+    stage.send(erase.clone()).await.expect_problem(409, "holder-frozen");
+    // It ends after a day, and then nothing stands in the way.
+    stage.clock.advance(24 * HOUR);
+    freeze::turn(&stage.cx).await.unwrap();
+    stage.send(erase).await.expect(200);
 }

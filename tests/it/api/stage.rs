@@ -312,7 +312,7 @@ impl Stage {
     /// An endpoint of the stage's backend.
     pub async fn endpoint(&self) -> Value {
         let body = json!({"url": "https://hooks.example.com/in"});
-        self.send(Call::post("/v1/webhooks/endpoints").json(&body)).await.expect(201)
+        self.send_once(Call::post("/v1/webhooks/endpoints").json(&body)).await.expect(201)
     }
 }
 

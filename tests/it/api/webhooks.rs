@@ -44,6 +44,30 @@ async fn an_endpoint_lives_and_goes() {
 }
 
 #[tokio::test]
+async fn an_endpoint_is_made_once_under_one_key() {
+    let stage = Stage::new().await;
+    let call = Call::post(ALL).json(&json!({"url": "https://hooks.example.com/in"}));
+    stage.send(call.clone()).await.expect_problem(400, "idempotency-key-missing");
+    let first = stage.send(call.clone().once("w-1")).await;
+    let secret = first.expect(201)["secret"].as_str().unwrap().to_owned();
+    assert_eq!(first.header("idempotent-replayed"), None);
+    let again = stage.send(call.clone().once("w-1")).await;
+    assert_eq!((again.status, &again.text), (201, &first.text));
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(stage.cx.store.endpoints(stage.backend).await.unwrap().len(), 1);
+    let other = Call::post(ALL).json(&json!({"url": "https://hooks.example.com/out"})).once("w-1");
+    stage.send(other).await.expect_problem(422, "idempotency-mismatch");
+    // Nor does a key that another kind of create used, or the other way round.
+    let channels = json!([{"kind": "email", "address": "marta@example.org"}]);
+    let holder = Call::post("/v1/holders").json(&json!({"subject": "u-1", "channels": channels}));
+    stage.send(holder.clone().once("w-1")).await.expect_problem(422, "idempotency-mismatch");
+    stage.send(holder.once("w-2")).await.expect(201);
+    stage.send(call.once("w-2")).await.expect_problem(422, "idempotency-mismatch");
+    // The answer carries a secret: it isn't stored as it is.
+    assert!(!stage.memory.look(|record| format!("{:?}", record.remembered)).contains(&secret));
+}
+
+#[tokio::test]
 async fn a_rotated_secret_overlaps_for_a_day() {
     let stage = Stage::new().await;
     let made = stage.endpoint().await;
@@ -85,7 +109,7 @@ async fn there_are_at_most_eight() {
     for _ in 0..8 {
         stage.endpoint().await;
     }
-    let ninth = stage.send(Call::post(ALL).json(&json!({"url": "https://hooks.example.com/in"}))).await;
+    let ninth = stage.send_once(Call::post(ALL).json(&json!({"url": "https://hooks.example.com/in"}))).await;
     ninth.expect_problem(409, "too-many-endpoints");
 }
 
@@ -93,11 +117,11 @@ async fn there_are_at_most_eight() {
 async fn plain_http_is_for_demos() {
     let plain = json!({"url": "http://127.0.0.1:9000/hooks"});
     let stage = Stage::new().await;
-    let refused = stage.send(Call::post(ALL).json(&plain)).await;
+    let refused = stage.send_once(Call::post(ALL).json(&plain)).await;
     assert_eq!(refused.line(), "400 invalid-request [url must begin with https://]");
     let made = stage.endpoint().await;
     let patch = stage.send(Call::new("PATCH", ONE).part("id", id(&made)).json(&plain)).await;
     assert_eq!(patch.line(), "400 invalid-request [url must begin with https://]");
     let demo = Stage::with(Setup { profile: Profile::Demo, ..Setup::default() }).await;
-    demo.send(Call::post(ALL).json(&plain)).await.expect(201);
+    demo.send_once(Call::post(ALL).json(&plain)).await.expect(201);
 }

@@ -122,7 +122,7 @@ mod cases {
         let signed = desk.answer(&asked);
         let cookie = desk.cookie.as_deref().unwrap().split_once('=').unwrap().1.to_owned();
         let (cx, entropy) = leaving(&cast.stage.cx, gone);
-        let by = session::of(&cx, &cookie).await.unwrap();
+        let by = session::of(&cx, &cookie, session::Visit::Acts).await.unwrap();
         let sealed = signed["sealed"].as_str().unwrap();
         let refused = sign::sign(&cx, &by, id, sealed, &signed["assertion"]).await;
         assert!(refused.is_err(), "{refused:?}");

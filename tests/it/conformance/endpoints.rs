@@ -5,6 +5,7 @@ use std::sync::Arc;
 use countersign::domain::EndpointId;
 use countersign::domain::approval::transitions::Guard;
 use countersign::domain::webhook::{Endpoint, EndpointStatus, MAX_ENDPOINTS};
+use countersign::ports::store::Unique;
 use countersign::ports::{Effect, Store};
 
 use super::world::{HOUR, MINUTE, Why, World, transition};
@@ -34,12 +35,23 @@ pub async fn a_backend_has_eight_endpoints_and_no_more(store: Arc<dyn Store>) {
     }
     expected.sort();
     let one_more = world.endpoint_of(world.backend.id, world.id(EndpointId::new));
-    world.refuses(Effect::AddEndpoint(one_more.clone()), approval.id, Why::Cap).await;
+    let add = |endpoint: &Endpoint| {
+        let remember = world.remember_as(endpoint.backend, world.idempotency_key());
+        Effect::AddEndpoint { endpoint: endpoint.clone(), remember }
+    };
+    world.refuses(add(&one_more), approval.id, Why::Cap).await;
     assert_eq!(ids(&world).await, expected);
     let quay = world.another_backend().await;
-    world.apply(Effect::AddEndpoint(world.endpoint_of(quay.id, world.id(EndpointId::new)))).await;
+    world.apply(add(&world.endpoint_of(quay.id, world.id(EndpointId::new)))).await;
     world.apply(Effect::RemoveEndpoint(expected[3])).await;
-    world.apply(Effect::AddEndpoint(one_more)).await;
+    world.apply(add(&one_more)).await;
+    // A key that was used makes nothing, whatever it was used for.
+    world.apply(Effect::RemoveEndpoint(one_more.id)).await;
+    let remember = world.remember();
+    world.apply(Effect::AddEndpoint { endpoint: one_more.clone(), remember: remember.clone() }).await;
+    world.apply(Effect::RemoveEndpoint(one_more.id)).await;
+    let again = Effect::AddEndpoint { endpoint: one_more, remember };
+    world.refuses(again, approval.id, Why::Duplicate(Unique::IdempotencyKey)).await;
 }
 
 pub async fn an_endpoint_is_rewritten_in_place(store: Arc<dyn Store>) {

@@ -128,6 +128,16 @@ macro_rules! store_conformance {
                     audit_entries_come_in_the_order_they_were_stored,
                     the_stores_clock_goes_forward,
                 }
+                erasing {
+                    a_holder_of_whom_something_lives_is_not_erased,
+                    an_erased_holder_is_gone_at_once_and_for_ever,
+                    each_step_of_an_erasure_is_taken_once,
+                }
+                keeping {
+                    deliveries_that_were_made_go_when_they_are_old,
+                    rows_are_looked_at_in_bounded_numbers_and_once,
+                    a_notice_about_what_lives_stays,
+                }
             }
         }
     };

@@ -99,7 +99,8 @@ impl World {
         let device = Box::new(world.device.clone());
         world.apply(Effect::EnrolFirst { link: link.id, device, at: now - 48 * HOUR }).await;
         world.holder.enrolled_at = Some(now - 48 * HOUR);
-        world.apply(Effect::AddEndpoint(world.endpoint_of(backend, world.endpoint))).await;
+        let (endpoint, remember) = (world.endpoint_of(backend, world.endpoint), world.remember());
+        world.apply(Effect::AddEndpoint { endpoint, remember }).await;
         world
     }
 
@@ -259,7 +260,8 @@ impl World {
     /// A stored further endpoint of the backend.
     pub async fn another_endpoint(&self) -> EndpointId {
         let id = self.id(EndpointId::new);
-        self.apply(Effect::AddEndpoint(self.endpoint_of(self.backend.id, id))).await;
+        let (endpoint, remember) = (self.endpoint_of(self.backend.id, id), self.remember());
+        self.apply(Effect::AddEndpoint { endpoint, remember }).await;
         id
     }
 }

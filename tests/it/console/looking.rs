@@ -4,12 +4,15 @@ super::on_both! {
     a_look_is_masked_and_leaves_a_trace_that_the_holder_sees,
     browsing_profiles_is_stopped_by_the_cap,
     a_signer_who_goes_straight_to_the_prompt_is_seen_by_the_holder,
+    an_erased_holder_is_gone_from_the_console,
 }
 
 mod cases {
     use countersign::domain::staff::view::VIEWS_A_DAY;
 
     use countersign::domain::override_request::Refusal;
+    use countersign::service::backends;
+    use countersign::service::erase::{Named, erase};
     use serde_json::json;
 
     use crate::bribed::cast::{CHECKED, Cast, reset, signers};
@@ -107,6 +110,30 @@ mod cases {
         assert_eq!(cast.signers[other].get(&format!("/cases/{id}")).await.status, 200);
         assert_eq!(of_case().await, [signer.id().to_string(), cast.signers[other].id().to_string()]);
         assert_eq!(seen_by().await, (2, true));
+    }
+
+    pub async fn an_erased_holder_is_gone_from_the_console(stage: Stage) {
+        let mut admins = stage.founders().await;
+        let agent = stage.hire(&mut admins, "Cleo Park", "support", "Teleplus", &["agent"]).await;
+        let (holder, _) = stage.holder("u-77").await;
+        let backend = stage.backend.to_string();
+        let fields = [("backend", backend.as_str()), ("subject", "u-77"), ("reason", "asked to be erased")];
+        let at = agent.form("/holders", &fields).await.location.unwrap();
+        assert_eq!(agent.get(&at).await.status, 200);
+        let caller = backends::authenticate(&stage.cx, &stage.key).await.unwrap();
+        erase(&stage.cx, &caller, &Named::Id(holder)).await.unwrap();
+        // The page that stood open shows nothing more, nor does looking again, nor acting on what was seen.
+        assert_eq!(agent.get(&at).await.status, 404);
+        let locked = agent.form(&format!("{at}/lock"), &[("reason", "too late")]).await;
+        assert_eq!(locked.status, 404, "{}", locked.text);
+        let again = agent.form("/holders", &fields).await;
+        assert_eq!(again.status, 404);
+        assert!(again.text.contains("This holder was erased"), "{}", again.text);
+        let nobody = [("backend", backend.as_str()), ("subject", "u-78"), ("reason", "asked to be erased")];
+        assert!(agent.form("/holders", &nobody).await.text.contains("Nobody has exactly this number"));
+        assert_eq!(stage.cx.staff.last_viewed_by_staff(holder).await.unwrap(), None);
+        assert!(stage.cx.staff.views_of_holder(holder, 10).await.unwrap().is_empty());
+        assert_eq!(agent.get("/").await.status, 200);
     }
 
     pub async fn browsing_profiles_is_stopped_by_the_cap(stage: Stage) {

@@ -75,7 +75,7 @@ impl Deployment {
         let deployment = Self { nodes, postgres, redis, smtp, hooks, ledger, secret, hold: options.hold, folder };
         let gateway = deployment.gateway();
         let body = json!({"url": deployment.hooks.url()});
-        gateway.api("POST", "/v1/webhooks/endpoints", None, Some(&body)).await.expect(201);
+        gateway.api("POST", "/v1/webhooks/endpoints", Some("the-only-endpoint"), Some(&body)).await.expect(201);
         deployment
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use countersign::domain::approval::transitions::Guard;
 use countersign::domain::approval::{Approval, StateName, Told};
@@ -14,6 +15,7 @@ use countersign::domain::backend::{ApiKey, Backend, IdempotencyKey, Remembered};
 use countersign::domain::channel::Channel;
 use countersign::domain::details::{Digest, Subject};
 use countersign::domain::device::{Device, Thumbprint};
+use countersign::domain::erasure::Erasure;
 use countersign::domain::evidence::Evidence;
 use countersign::domain::freeze::Freeze;
 use countersign::domain::holder::Holder;
@@ -21,11 +23,12 @@ use countersign::domain::link::EnrolLink;
 use countersign::domain::override_request::OverrideRequest;
 use countersign::domain::webhook::Endpoint;
 use countersign::domain::{
-    ApprovalId, BackendId, DeliveryId, EndpointId, FreezeId, HolderId, KeyId, NoticeId, OverrideId, Timestamp,
+    ApprovalId, BackendId, ChangeId, DeliveryId, EndpointId, FreezeId, HolderId, KeyId, NoticeId, OverrideId, Timestamp,
 };
+use countersign::ports::erasure::{ErasureStore, Followed};
 use countersign::ports::store::{
     Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob, NoticeOutcome,
-    NoticeView, Opening,
+    NoticeView, Opening, Outgoing, Pruned,
 };
 use countersign::ports::{Change, Clock, CommitError, Effect, OverrideStore, Store, StoreError};
 
@@ -153,6 +156,7 @@ node_store! {
     fn audit_page(after: Option<i64>, limit: u32) -> Vec<(i64, AuditEntry)>;
     fn forget_before(before: Timestamp) -> u64;
     fn durability_faults() -> Vec<String>;
+    fn prune(what: Outgoing, before: Timestamp, after: Option<Uuid>, limit: u32) -> Pruned;
     ----
     async fn commit(&self, change: Change) -> Result<(), CommitError> {
         self.read().await?;
@@ -200,10 +204,10 @@ node_store! {
     }
 }
 
-macro_rules! node_overrides {
-    ($(fn $read:ident($($argument:ident: $type:ty),*) -> $out:ty;)*) => {
+macro_rules! node_reads {
+    ($port:ident: $(fn $read:ident($($argument:ident: $type:ty),*) -> $out:ty;)*) => {
         #[async_trait]
-        impl OverrideStore for NodeStore {
+        impl $port for NodeStore {
             $(async fn $read(&self, $($argument: $type),*) -> Result<$out, StoreError> {
                 self.read().await?;
                 let answer = self.inner.$read($($argument),*).await?;
@@ -214,7 +218,8 @@ macro_rules! node_overrides {
     };
 }
 
-node_overrides! {
+node_reads! {
+    OverrideStore:
     fn freeze(holder: HolderId) -> Option<Freeze>;
     fn freezes_due(before: Timestamp, limit: u32) -> Vec<Freeze>;
     fn freezes_unsettled(limit: u32) -> Vec<Freeze>;
@@ -224,4 +229,14 @@ node_overrides! {
     fn overrides_of_holder(holder: HolderId, limit: u32) -> Vec<OverrideRequest>;
     fn overrides_due(before: Timestamp, limit: u32) -> Vec<Result<OverrideRequest, StoreError>>;
     fn override_told(id: OverrideId) -> Option<Told>;
+}
+
+node_reads! {
+    ErasureStore:
+    fn erasure(holder: HolderId) -> Option<Erasure>;
+    fn erasure_of(backend: BackendId, subject: &Subject) -> Option<Erasure>;
+    fn erasures_open(limit: u32) -> Vec<Result<Erasure, StoreError>>;
+    fn follow_entries(limit: u32) -> Followed;
+    fn entries_about(holder: HolderId, limit: u32) -> Vec<(ChangeId, Digest)>;
+    fn ended_approvals(holder: HolderId, limit: u32) -> Vec<ApprovalId>;
 }

@@ -25,7 +25,7 @@ fn statement(list: &[(&'static str, &'static str)], name: &str) -> &'static str 
 async fn with_a_dead_endpoint(store: Arc<dyn Store>) -> (World, Endpoint) {
     let world = World::build(store).await;
     let dead = world.endpoint_of(world.backend.id, world.id(countersign::domain::EndpointId::new));
-    world.apply(Effect::AddEndpoint(dead.clone())).await;
+    world.apply(Effect::AddEndpoint { endpoint: dead.clone(), remember: world.remember() }).await;
     let mut change = world.change(Effect::Noted);
     change.deliveries = vec![world.delivery(world.endpoint)];
     world.store.commit(change).await.unwrap();

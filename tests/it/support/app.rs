@@ -134,6 +134,7 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
         smtp: None,
         push: None,
         outbound_allow: vec!["127.0.0.0/8".parse().expect("a network")],
+        outbound_authorities: None,
         policy,
         new_device_hold: options.new_device_hold,
         new_channel_hold: Duration::from_secs(24 * 3600),
@@ -143,6 +144,7 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
             tries_per_minute: options.tries_per_minute,
             key_per_minute: options.key_per_minute,
         },
+        keep_sent: Duration::from_secs(90 * 24 * 3600),
         siem: vec![],
         console: None,
         log: LogSettings {

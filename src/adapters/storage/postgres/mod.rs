@@ -158,6 +158,7 @@ impl PostgresStore {
             shared::staff_statements::ALL,
             shared::override_sql::ALL,
             shared::audit_statements::ALL,
+            shared::erasure_sql::ALL,
             own::ALL,
         ]
         .concat()

@@ -13,7 +13,7 @@ crate::adapters::storage::statements! {
                     SELECT (pg_current_xact_id()::text::bigint + b.base) << 20, $1, $2, $3, $4, $5, $6 \
                     FROM audit_base b";
     // Only what is below every transaction that still runs, so that nothing comes to light behind a reader.
-    AUDIT_PAGE = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE place > $1 AND place < \
+    AUDIT_PAGE = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE place > $1 AND canonical <> '' AND place < \
                   (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT base FROM audit_base)) << 20 \
                   ORDER BY place LIMIT $2";
     LEAVES = "SELECT place, leaf_hash FROM audit WHERE place > $1 AND place < \

@@ -19,6 +19,7 @@ pub struct StoredEntryRow {
     pub salt: Vec<u8>,
     pub canonical: String,
     pub leaf_hash: Vec<u8>,
+    pub erased_by: Option<Uuid>,
 }
 
 impl StoredEntryRow {
@@ -36,6 +37,7 @@ impl StoredEntryRow {
             salt: (!self.salt.is_empty()).then_some(Blob(self.salt)),
             canonical: (!self.canonical.is_empty()).then_some(self.canonical),
             leaf_hash: digest("leaf_hash", &self.leaf_hash).map_err(|source| corrupt("audit", id, source))?,
+            erased_by: self.erased_by.map(ChangeId::from_uuid),
         })
     }
 }

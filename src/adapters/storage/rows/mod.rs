@@ -6,6 +6,7 @@ pub mod audit;
 pub mod backend;
 pub mod channel;
 pub mod device;
+pub mod erasure;
 pub mod holder;
 pub mod log;
 pub mod outbox;

@@ -13,6 +13,7 @@ use crate::adapters::storage::rows::backend::KeyRow;
 use crate::adapters::storage::rows::channel::ChannelRow;
 use crate::adapters::storage::rows::corrupt;
 use crate::adapters::storage::rows::device::DeviceRow;
+use crate::adapters::storage::rows::erasure::ErasureRow;
 use crate::adapters::storage::rows::holder::HolderRow;
 use crate::adapters::storage::rows::log::read_evidence;
 use crate::adapters::storage::rows::overrides::{FreezeRow, OverrideRow};
@@ -80,6 +81,7 @@ impl AuditStore for TheStore {
             SealedTable::Overrides => {
                 page!(OverrideRow, sql::SEALED_OVERRIDES, "overrides", |case| SealedRow::Override(Box::new(case)))
             }
+            SealedTable::Erasures => page!(ErasureRow, sql::SEALED_ERASURES, "erasures", |_| SealedRow::Other),
         })
     }
 }

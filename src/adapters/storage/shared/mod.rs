@@ -8,6 +8,8 @@ mod audit;
 pub mod audit_statements;
 mod backends;
 mod cosignatures;
+pub mod erasure_sql;
+mod erasures;
 mod holders;
 mod log;
 pub mod outbox;

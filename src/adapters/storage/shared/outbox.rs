@@ -16,8 +16,9 @@ use crate::adapters::storage::rows::channel::ChannelRow;
 use crate::adapters::storage::rows::outbox::{DeliveryViewRow, EndpointRow, LeasedDelivery};
 use crate::adapters::storage::settle::SettledNotice;
 use crate::domain::ids::{BackendId, DeliveryId, EndpointId, NoticeId};
+use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Endpoint, EndpointStatus};
-use crate::ports::store::{DeliveryJob, DeliveryView, NoticeJob, NoticeOutcome, StoreError};
+use crate::ports::store::{DeliveryJob, DeliveryView, NoticeJob, NoticeOutcome, Outgoing, Pruned, StoreError};
 
 const NOTICES: &str = "notices";
 const DELIVERIES: &str = "deliveries";
@@ -299,4 +300,30 @@ pub async fn delivery_message(
 ) -> Result<Option<(String, String)>, StoreError> {
     let query = sqlx::query_as::<Db, (String, String)>(sql::DELIVERY_MESSAGE).bind(endpoint.uuid()).bind(id.uuid());
     query.fetch_optional(store.reads()).await.map_err(reading(DELIVERIES))
+}
+
+pub async fn prune(
+    store: &TheStore,
+    what: Outgoing,
+    before: Timestamp,
+    after: Option<Uuid>,
+    limit: u32,
+) -> Result<Pruned, StoreError> {
+    let (table, old, delete) = match what {
+        Outgoing::Notices => (NOTICES, sql::OLD_NOTICES, sql::PRUNE_NOTICES),
+        Outgoing::Deliveries => (DELIVERIES, sql::OLD_DELIVERIES, sql::PRUNE_DELIVERIES),
+    };
+    // The least id of that moment, of whatever kind.
+    let bound = NoticeId::new(before, [0; 10]).uuid();
+    let old = sqlx::query_scalar::<Db, Uuid>(old).bind(after.unwrap_or(Uuid::nil())).bind(bound).bind(i64::from(limit));
+    let list = old.fetch_all(store.reads()).await.map_err(reading(table))?;
+    let whole = list.len() == limit as usize;
+    let last = list.last().copied().filter(|_| whole);
+    if list.is_empty() {
+        return Ok(Pruned { deleted: 0, last });
+    }
+    let mut writer = store.writer().await?;
+    let delete = sqlx::query::<Db>(delete).bind(ids(&list)).bind(At(before));
+    let deleted = delete.execute(&mut *writer).await.map_err(unavailable)?.rows_affected();
+    Ok(Pruned { deleted, last })
 }

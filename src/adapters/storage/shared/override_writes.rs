@@ -88,7 +88,11 @@ pub async fn freeze(
     Ok(())
 }
 
-async fn store_freeze(
+/// Stores a step of a freeze, whose holder's row is in hand.
+///
+/// # Errors
+/// [`Refused::Conflict`].
+pub async fn store_freeze(
     connection: &mut Connection,
     step: &FreezeStep,
     staff: Option<StaffId>,

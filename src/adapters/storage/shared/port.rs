@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use std::time::Duration;
+use uuid::Uuid;
 
 use super::super::claims;
 use super::{TheStore, approvals, backends, holders, outbox};
@@ -21,7 +22,7 @@ use crate::domain::webhook::Endpoint;
 use crate::ports::change::Change;
 use crate::ports::store::{
     Backlog, Case, CommitError, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob,
-    NoticeOutcome, NoticeView, Opening, Store, StoreError,
+    NoticeOutcome, NoticeView, Opening, Outgoing, Pruned, Store, StoreError,
 };
 
 #[async_trait]
@@ -216,6 +217,16 @@ impl Store for TheStore {
 
     async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         backends::forget_before(self, before).await
+    }
+
+    async fn prune(
+        &self,
+        what: Outgoing,
+        before: Timestamp,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Pruned, StoreError> {
+        outbox::prune(self, what, before, after, limit).await
     }
 
     async fn durability_faults(&self) -> Result<Vec<String>, StoreError> {

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, Transaction};
 
-use super::{BEGIN, Connection, DatabaseClock, Db, add, override_writes, sql, staff_writes};
+use super::{BEGIN, Connection, DatabaseClock, Db, add, erasures, override_writes, sql, staff_writes};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::backend::KeyRow;
@@ -34,7 +34,7 @@ pub async fn write(
 ) -> Result<(), Failure> {
     let mut transaction: Transaction<'_, Db> = connection.begin_with(BEGIN).await?;
     let now = clock.now(&mut transaction).await?;
-    let written = match apply(&mut transaction, effect, seals, now).await {
+    let written = match apply(&mut transaction, write, effect, seals, now).await {
         Ok(()) => add::consequences(&mut transaction, write, now).await.map_err(Into::into),
         Err(failure) => Err(failure),
     };
@@ -50,13 +50,20 @@ pub async fn write(
     Ok(())
 }
 
-async fn apply(connection: &mut Connection, effect: &Effect, seals: &Seals, now: Timestamp) -> Result<(), Failure> {
+async fn apply(
+    connection: &mut Connection,
+    write: &Write,
+    effect: &Effect,
+    seals: &Seals,
+    now: Timestamp,
+) -> Result<(), Failure> {
     match effect {
         // These have a path of their own, and come here only by mistake.
         Effect::Noted | Effect::Open { .. } | Effect::Transition { .. } => Err(Refused::Conflict.into()),
         Effect::AddHolder { holder, channels, remember } => {
             remember_once(connection, remember).await?;
             add_holder(connection, &HolderRow::of(holder, seals)).await?;
+            inserted(u64::from(erasures::never_erased(connection, holder, seals).await?), Unique::Subject)?;
             for channel in channels {
                 add_channel(connection, channel, seals).await?;
             }
@@ -73,7 +80,10 @@ async fn apply(connection: &mut Connection, effect: &Effect, seals: &Seals, now:
         Effect::CountFailure { device, failures, lock_at } => {
             count_failure(connection, *device, *failures, *lock_at).await
         }
-        Effect::AddEndpoint(endpoint) => add_endpoint(connection, endpoint).await,
+        Effect::AddEndpoint { endpoint, remember } => {
+            remember_once(connection, remember).await?;
+            add_endpoint(connection, endpoint).await
+        }
         Effect::SetEndpoint(endpoint) => set_endpoint(connection, endpoint).await,
         Effect::RemoveEndpoint(id) => {
             let gone = sqlx::query::<Db>(sql::REMOVE_ENDPOINT).bind(id.uuid()).execute(&mut *connection).await?;
@@ -99,6 +109,7 @@ async fn apply(connection: &mut Connection, effect: &Effect, seals: &Seals, now:
         Effect::ReleaseSigned { transition, case } => {
             override_writes::release(connection, transition, case, seals, now).await
         }
+        Effect::Erase(step) => erasures::step(connection, step, write.entry.id, seals, now).await,
     }
 }
 

@@ -69,8 +69,8 @@ crate::adapters::storage::statements! {
                    ON CONFLICT DO NOTHING";
     COUNT_VIEWS = "SELECT count(*) FROM staff_views WHERE staff_id = $1 AND at > $2";
     COUNT_REVEALS = "SELECT count(*) FROM staff_views WHERE staff_id = $1 AND at > $2 AND seen = 'account'";
-    VIEW = "SELECT id, body FROM staff_views WHERE id = $1";
-    VIEWS_OF_HOLDER = "SELECT id, body FROM staff_views WHERE holder_id = $1 ORDER BY id DESC LIMIT $2";
+    VIEW = "SELECT id, body FROM staff_views WHERE id = $1 AND body <> ''";
+    VIEWS_OF_HOLDER = "SELECT id, body FROM staff_views WHERE holder_id = $1 AND body <> '' ORDER BY id DESC LIMIT $2";
     SET_LAST_VIEWED = "INSERT INTO holder_views (holder_id, last_viewed_by_staff) VALUES ($1, $2) \
                        ON CONFLICT (holder_id) DO UPDATE SET last_viewed_by_staff = excluded.last_viewed_by_staff \
                        WHERE holder_views.last_viewed_by_staff < excluded.last_viewed_by_staff";

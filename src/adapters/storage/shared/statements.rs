@@ -211,6 +211,16 @@ crate::adapters::storage::statements! {
                (SELECT min(d.next_at) FROM deliveries d JOIN endpoints e ON e.id = d.endpoint_id \
                 WHERE e.status = 'active' AND d.next_at IS NOT NULL AND d.next_at <= $1) AS oldest_delivery";
 
+    // What was sent, by its age: ids are in the order of their making.
+    OLD_NOTICES = "SELECT id FROM notices WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3";
+    OLD_DELIVERIES = "SELECT id FROM deliveries WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3";
+    PRUNE_NOTICES = concat!("DELETE FROM notices WHERE id ", among!("$1"), " AND next_at IS NULL \
+                     AND useless_after < $2 \
+                     AND NOT EXISTS (SELECT 1 FROM approvals a WHERE a.id = notices.about_id AND a.due_at IS NOT NULL) \
+                     AND NOT EXISTS (SELECT 1 FROM overrides o WHERE o.id = notices.about_id AND o.due_at IS NOT NULL)");
+    PRUNE_DELIVERIES = concat!("DELETE FROM deliveries WHERE id ", among!("$1"), " AND next_at IS NULL \
+                                AND created_at < $2");
+
     // What is only ever added to.
     INSERT_EVIDENCE = "INSERT INTO evidence (change_id, approval_id, body, created_at) VALUES ($1, $2, $3, $4)";
     STORED = "SELECT count(*) FROM audit WHERE id = $1";
@@ -230,10 +240,10 @@ crate::adapters::storage::statements! {
                       WHERE n.size = $2 ON CONFLICT DO NOTHING";
     PUT_TILE = "INSERT INTO log_tiles (level, number, hashes) VALUES ($1, $2, $3) \
                 ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes";
-    ENTRY = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE id = $1";
+    ENTRY = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE id = $1 AND canonical <> ''";
     APPROVE_ENTRY = "SELECT u.place, u.id, u.at, u.kind, u.salt, u.canonical, u.leaf_hash FROM evidence e \
                      JOIN audit u ON u.id = e.change_id WHERE e.approval_id = $1 AND u.kind IN ('approval.approved', 'override.signed_twice') \
-                     ORDER BY u.place LIMIT 1";
+                     AND u.canonical <> '' ORDER BY u.place LIMIT 1";
     // The size before its batch, and how many entries of the batch come before it.
     LEAF_INDEX = "SELECT c.previous + (SELECT count(*) FROM audit u WHERE u.place < $1 AND u.place > \
                   coalesce((SELECT b.place FROM log_checkpoints b WHERE b.size = c.previous), $2)) \

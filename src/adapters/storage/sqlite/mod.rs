@@ -162,6 +162,7 @@ impl SqliteStore {
             shared::staff_statements::ALL,
             shared::override_sql::ALL,
             shared::audit_statements::ALL,
+            shared::erasure_sql::ALL,
             own::ALL,
         ]
         .concat()

@@ -3,7 +3,7 @@
 crate::adapters::storage::statements! {
     INSERT_AUDIT = "INSERT INTO audit (id, at, kind, salt, canonical, leaf_hash) VALUES ($1, $2, $3, $4, $5, $6)";
     AUDIT_PAGE = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE place > $1 \
-                  ORDER BY place LIMIT $2";
+                  AND canonical <> '' ORDER BY place LIMIT $2";
     LEAVES = "SELECT place, leaf_hash FROM audit WHERE place > $1 ORDER BY place LIMIT $2";
     // Takes the lowest of the holder's $19 places that no pending approval has; without a free one nothing is inserted.
     OPEN = "WITH RECURSIVE places (slot) AS (SELECT 0 UNION ALL SELECT slot + 1 FROM places WHERE slot + 1 < $19) \

@@ -3,7 +3,10 @@
 use redis::aio::{ConnectionLike, MultiplexedConnection, PubSub};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, RedisFuture, RedisResult, Value};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisFuture, RedisResult,
+    TlsCertificates, Value,
+};
 use secrecy::ExposeSecret;
 use std::time::Duration;
 
@@ -48,12 +51,26 @@ impl Dialer {
             })
             .collect::<RedisResult<_>>()
             .map_err(RedisSettingsError::Address)?;
+        let over_tls = addresses.iter().all(|address| matches!(address.addr(), ConnectionAddr::TcpTls { .. }));
+        let certificates = match &settings.authorities_pem {
+            Some(_) if !over_tls => return Err(RedisSettingsError::NotOverTls),
+            Some(pem) => Some(TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) }),
+            None => None,
+        };
+        if over_tls {
+            // The redis crate asks for the process's provider. If there is one, it was set by us or for good reason.
+            drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        }
         let way = match (settings.topology, addresses.len()) {
             (_, 0) => return Err(RedisSettingsError::NoAddress),
             (Topology::Single, 1) => Way::Single,
             (Topology::Single, _) => return Err(RedisSettingsError::ManyAddresses),
             (Topology::Cluster, _) => {
-                let client = ClusterClient::builder(addresses.clone())
+                let mut builder = ClusterClient::builder(addresses.clone());
+                if let Some(certificates) = &certificates {
+                    builder = builder.certs(certificates.clone());
+                }
+                let client = builder
                     .connection_timeout(settings.timeout)
                     // A node that is silent is asked once more, within the time that the caller has.
                     .response_timeout(settings.timeout / 2)
@@ -65,8 +82,13 @@ impl Dialer {
                 Way::Cluster(Box::new(client))
             }
         };
-        let nodes = addresses.into_iter().map(Client::open).collect::<RedisResult<_>>();
-        Ok(Self { way, nodes: nodes.map_err(RedisSettingsError::Address)?, timeout: settings.timeout })
+        let nodes = addresses.into_iter().map(|address| match &certificates {
+            Some(certificates) => {
+                Client::build_with_tls(address, certificates.clone()).map_err(RedisSettingsError::Authorities)
+            }
+            None => Client::open(address).map_err(RedisSettingsError::Address),
+        });
+        Ok(Self { way, nodes: nodes.collect::<Result<_, _>>()?, timeout: settings.timeout })
     }
 
     /// Whether one command may touch keys of any shard.

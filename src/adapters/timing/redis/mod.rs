@@ -39,12 +39,14 @@ pub enum Topology {
 /// Where Redis is and how it is used.
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
-    /// `redis://user:password@host:port/database`; for a cluster, several.
+    /// `redis://user:password@host:port/database`, or `rediss://` for TLS; for a cluster, several.
     pub urls: Vec<SecretString>,
     /// Takes the place of what the addresses say, if anything.
     pub password: Option<SecretString>,
     pub topology: Topology,
     pub prefix: KeyPrefix,
+    /// Certificate authorities in PEM that a `rediss://` server is checked against instead of the system's.
+    pub authorities_pem: Option<Vec<u8>>,
     /// How long one command may take, or a connection to be made.
     pub timeout: Duration,
 }
@@ -58,6 +60,7 @@ impl RedisSettings {
             password: None,
             topology: Topology::Single,
             prefix: KeyPrefix::default(),
+            authorities_pem: None,
             timeout: Duration::from_secs(1),
         }
     }
@@ -70,6 +73,10 @@ pub enum RedisSettingsError {
     NoAddress,
     #[error("a single Redis has one address; several are those of a cluster")]
     ManyAddresses,
+    #[error("the certificate authorities of Redis aren't certificates in PEM")]
+    Authorities(#[source] redis::RedisError),
+    #[error("certificate authorities are for a Redis with TLS: its address must begin with rediss://")]
+    NotOverTls,
     #[error("the address of Redis isn't usable")]
     Address(#[source] redis::RedisError),
 }

@@ -9,6 +9,7 @@ use super::*;
 use crate::domain::approval::Actor;
 use crate::domain::audit::{AuditEntry, AuditEvent, Facts};
 use crate::domain::device::Blob;
+use crate::domain::erasure::ERASURE;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{ApprovalId, HolderId, LinkId};
 use crate::domain::log::Checkpoint;

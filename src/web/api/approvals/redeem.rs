@@ -50,7 +50,12 @@ pub struct Redemption {
     operation_id = "redeem_approval",
     params(("id" = String, Path, description = "`apr_` and 32 hex digits."), IdempotencyHeader),
     request_body = RedeemRequest,
-    responses((status = 200, description = "Execute it.", body = Redemption)),
+    responses((
+        status = 200,
+        description = "Execute it.",
+        body = Redemption,
+        headers(("idempotent-replayed" = String, description = "`true` when this answer was given before.")),
+    )),
     security(("key" = ["redeem"])),
 )]
 pub async fn handle(
@@ -65,7 +70,7 @@ pub async fn handle(
     let RedeemRequest { digest } = RedeemRequest::read(body.fields()?)?;
     let redeemed = redeem(&cx, &caller.0, id, digest, key.0).await?;
     let approval = ApprovalView::of(&redeemed.approval).map_err(Error::internal)?;
-    answer::json(StatusCode::OK, &Redemption { approval, receipt: redeemed.receipt })
+    answer::repeatable(StatusCode::OK, &Redemption { approval, receipt: redeemed.receipt }, redeemed.repeat)
 }
 
 impl RedeemRequest {

@@ -1,6 +1,7 @@
-//! Holders: created with the channels their backend knows, shown, and invited to enrol a first device.
+//! Holders: created with the channels their backend knows, shown, invited to enrol a first device, and erased.
 
 pub mod create;
+pub mod erase;
 pub mod invite;
 pub mod show;
 

@@ -1,6 +1,5 @@
 //! An endpoint is added. Flow goes on in `service::endpoints`.
 
-use actix_web::http::StatusCode;
 use actix_web::web;
 use url::Url;
 use utoipa::ToSchema;
@@ -9,7 +8,7 @@ use super::target;
 use crate::service::endpoints::{EndpointView, add};
 use crate::service::{Context, Profile};
 use crate::web::api::answer::{self, Answer};
-use crate::web::extract::{Authenticated, Body, Fields, NoQuery};
+use crate::web::extract::{Authenticated, Body, Fields, IdempotencyHeader, Key, NoQuery};
 use crate::web::problem::{Kind, Problem};
 
 pub const PROBLEMS: &[Kind] = &[Kind::TooManyEndpoints, Kind::Conflict, Kind::OutcomeUnknown];
@@ -25,19 +24,26 @@ pub struct EndpointRequest {
 
 /// Add an endpoint
 ///
-/// The answer holds the secret that signs its messages (Standard Webhooks), and no later one does.
+/// The answer holds the secret that signs its messages (Standard Webhooks), and no later one does, but for the answer
+/// to a repeat under the same key.
 #[utoipa::path(
     post,
     path = "/v1/webhooks/endpoints",
     tag = "webhooks",
     operation_id = "create_endpoint",
+    params(IdempotencyHeader),
     request_body = EndpointRequest,
-    responses((status = 201, description = "Added.", body = EndpointView)),
+    responses((
+        status = 201,
+        description = "Added.",
+        body = EndpointView,
+        headers(("idempotent-replayed" = String, description = "`true` when this answer was given before.")),
+    )),
     security(("key" = ["webhooks"])),
 )]
-pub async fn handle(cx: web::Data<Context>, caller: Authenticated, _: NoQuery, body: Body) -> Answer {
+pub async fn handle(cx: web::Data<Context>, caller: Authenticated, _: NoQuery, key: Key, body: Body) -> Answer {
     let EndpointRequest { url } = EndpointRequest::read(body.fields()?, cx.settings.profile)?;
-    answer::json(StatusCode::CREATED, &add(&cx, &caller.0, url).await?)
+    answer::created(add(&cx, &caller.0, url, key.0, body.fingerprint).await?)
 }
 
 impl EndpointRequest {

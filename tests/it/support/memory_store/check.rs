@@ -59,6 +59,7 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
         Effect::AddHolder { holder, channels, remember } => {
             key_is_new(record, remember)?;
             unique(record.holder(holder.backend, &holder.subject).is_none(), Unique::Subject)?;
+            unique(!record.was_erased(holder.backend, &holder.subject), Unique::Subject)?;
             let channels_are_new = channels.iter().all(|new| !record.channels.contains_key(&new.channel.id));
             unique(!record.holders.contains_key(&holder.id) && channels_are_new, Unique::Other)
         }
@@ -78,7 +79,8 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
         Effect::CountFailure { device, failures, .. } => {
             holds(record.devices.get(device).is_some_and(|device| device.failures == *failures))
         }
-        Effect::AddEndpoint(endpoint) => {
+        Effect::AddEndpoint { endpoint, remember } => {
+            key_is_new(record, remember)?;
             unique(!record.endpoints.contains_key(&endpoint.id), Unique::Other)?;
             let count = record.endpoints.values().filter(|other| other.backend == endpoint.backend).count();
             if count < MAX_ENDPOINTS { Ok(()) } else { Err(CommitError::Cap) }
@@ -98,6 +100,7 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             not_frozen(record, transition.approval.holder)?;
             moves(record, transition, now)
         }
+        Effect::Erase(write) => record.erasure_fits(write),
         Effect::RevokeKey { key, .. } => holds(record.keys.get(key).is_some_and(|key| key.revoked_at.is_none())),
         Effect::Staff(effect) => super::staff::check(&record.staff, effect, now),
     }

@@ -19,7 +19,7 @@ impl Record {
     }
 
     fn leaf_at(&self, position: usize) -> Option<Leaf> {
-        let entry = self.entries.get(position)?.clone();
+        let entry = self.entries.get(position).filter(|entry| !entry.canonical.is_empty())?.clone();
         let index = position as u64;
         Some(Leaf { entry, index: (index < self.log_size()).then_some(index) })
     }

@@ -5,6 +5,7 @@
 //! deliveries; this file joins them to the port.
 
 mod check;
+mod erasures;
 mod log;
 mod overrides;
 mod read;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use countersign::domain::approval::{Approval, StateName};
 use countersign::domain::audit::AuditEntry;
@@ -31,7 +33,7 @@ use countersign::domain::webhook::Endpoint;
 use countersign::domain::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId, Timestamp};
 use countersign::ports::store::{
     Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob, NoticeOutcome,
-    NoticeView, Opening,
+    NoticeView, Opening, Outgoing, Pruned,
 };
 use countersign::ports::{Change, Clock, CommitError, Store, StoreError};
 
@@ -266,6 +268,7 @@ impl Store for MemoryStore {
     async fn audit_page(&self, after: Option<i64>, limit: u32) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
         let record = self.record();
         let numbered = record.entries.iter().zip(1_i64..).map(|(entry, number)| (number, entry.clone()));
+        let numbered = numbered.filter(|(_, entry)| !entry.canonical.is_empty());
         Ok(numbered.filter(|(number, _)| after.is_none_or(|after| *number > after)).take(limit as usize).collect())
     }
 
@@ -274,6 +277,16 @@ impl Store for MemoryStore {
         let count = record.remembered.len();
         record.remembered.retain(|_, remembered| remembered.created_at >= before);
         Ok((count - record.remembered.len()) as u64)
+    }
+
+    async fn prune(
+        &self,
+        what: Outgoing,
+        before: Timestamp,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Pruned, StoreError> {
+        Ok(self.record().prune(what, before, after, limit))
     }
 
     async fn durability_faults(&self) -> Result<Vec<String>, StoreError> {

@@ -48,6 +48,7 @@ pub struct Record {
     /// The last fence that was handed out.
     pub fence: i64,
     pub staff: super::staff::StaffRecord,
+    pub erasures: super::erasures::Erasures,
 }
 
 #[derive(Debug, Clone)]

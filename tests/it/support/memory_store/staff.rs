@@ -51,6 +51,11 @@ impl StaffRecord {
         holds(self.people.get(&acting.staff).is_some_and(|person| person.may(acting.role, now)))
     }
 
+    /// What staff saw of this holder is forgotten.
+    pub fn forget_views(&mut self, holder: HolderId) {
+        self.views.retain(|view| view.holder != holder);
+    }
+
     pub fn proves(&self, proof: &PasskeyProof, now: Timestamp) -> Checked {
         let person = self.people.get(&proof.staff).ok_or(CommitError::Conflict)?;
         holds(proof.role.map_or_else(|| person.check(now).is_ok(), |role| person.may(role, now)))?;

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use countersign::domain::channel::About;
 use countersign::domain::channel::NoticeStatus;
 use countersign::domain::webhook::{DeliveryStatus, EndpointStatus};
 use countersign::domain::{DeliveryId, EndpointId, NoticeId, Timestamp};
-use countersign::ports::store::{DeliveryJob, DeliveryNext, DeliveryOutcome, NoticeJob, NoticeOutcome};
+use countersign::ports::store::{
+    DeliveryJob, DeliveryNext, DeliveryOutcome, NoticeJob, NoticeOutcome, Outgoing, Pruned,
+};
+use uuid::Uuid;
 
 use super::record::{Lease, Record};
 
@@ -15,6 +19,44 @@ fn is_free(lease: Option<&Lease>, now: Timestamp) -> bool {
 }
 
 impl Record {
+    pub fn prune(&mut self, what: Outgoing, before: Timestamp, after: Option<Uuid>, limit: u32) -> Pruned {
+        let bound = NoticeId::new(before, [0; 10]).uuid();
+        let old = |id: &Uuid| after.is_none_or(|after| *id > after) && *id < bound;
+        let all: Vec<Uuid> = match what {
+            Outgoing::Notices => self.notices.keys().map(|id| id.uuid()).collect(),
+            Outgoing::Deliveries => self.deliveries.keys().map(|id| id.uuid()).collect(),
+        };
+        let looked: Vec<Uuid> = all.into_iter().filter(old).take(limit as usize).collect();
+        let mut deleted = 0;
+        for id in &looked {
+            let goes = match what {
+                Outgoing::Notices => self.notices.get(&NoticeId::from_uuid(*id)).is_some_and(|row| {
+                    let lives = match row.notice.about {
+                        About::Approval(id) => {
+                            self.approvals.get(&id).is_some_and(|row| row.approval.due_at().is_some())
+                        }
+                        About::Override(id) => {
+                            self.overrides.requests.get(&id).is_some_and(|case| case.due_at().is_some())
+                        }
+                        About::Link(_) | About::Device(_) | About::Freeze(_) => false,
+                    };
+                    row.status != NoticeStatus::Queued && row.notice.useless_after < before && !lives
+                }),
+                Outgoing::Deliveries => self
+                    .deliveries
+                    .get(&DeliveryId::from_uuid(*id))
+                    .is_some_and(|row| row.status != DeliveryStatus::Queued && row.delivery.created_at < before),
+            };
+            if goes {
+                deleted += 1;
+                self.notices.remove(&NoticeId::from_uuid(*id));
+                self.deliveries.remove(&DeliveryId::from_uuid(*id));
+            }
+        }
+        let last = looked.last().copied().filter(|_| looked.len() == limit as usize);
+        Pruned { deleted, last }
+    }
+
     fn lease(&mut self, length: Duration, now: Timestamp) -> Lease {
         self.fence += 1;
         Lease { fence: self.fence, until: now + length }

@@ -111,7 +111,8 @@ fn effect(record: &mut Record, effect: Effect, now: Timestamp) -> Option<Approva
                 device.locked_at = device.locked_at.or(lock_at);
             }
         }
-        Effect::AddEndpoint(endpoint) => {
+        Effect::AddEndpoint { endpoint, remember } => {
+            self::remember(record, remember);
             record.endpoints.insert(endpoint.id, endpoint);
         }
         Effect::SetEndpoint(new) => {
@@ -147,6 +148,7 @@ fn effect(record: &mut Record, effect: Effect, now: Timestamp) -> Option<Approva
             record.put_override(*write, now);
             return about;
         }
+        Effect::Erase(write) => record.put_erasure(*write, now),
         Effect::RevokeKey { key, at } => {
             if let Some(key) = record.keys.get_mut(&key) {
                 key.revoked_at = Some(at);
