@@ -1,5 +1,5 @@
 //! The whole life of an approval: create, approve with passkey and device key, hold, release, webhook, redeem. Sixteen
-//! connections open and approve, and redeem first whatever was released.
+//! connections open and approve, and redeem first whatever was released. What is left is verified afterwards.
 
 use anyhow::Context as _;
 use futures_util::future::try_join_all;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Extent, count};
+use super::{Extent, count, verify};
 use crate::clock;
 use crate::drive::{self, Opened};
 use crate::receiver::Receiver;
@@ -67,7 +67,8 @@ async fn one(stack: &Stack, waiting: Waiting, extent: Extent) -> anyhow::Result<
         .milliseconds("due_to_webhook", &mut done.due_to_webhook)
         .number("rss_mib", crate::meter::resident_mib(node.pid()).unwrap_or(f64::NAN))
         .print();
-    Ok(())
+    drop(node);
+    verify::run(stack, &setup).await
 }
 
 impl Waiting {

@@ -1,5 +1,5 @@
 //! The audit log: entries that are stored durably in a second while the log is placed and signed beside them, how long
-//! an entry waits until a signed checkpoint has it, and how large a proof is.
+//! an entry waits until a signed checkpoint has it, and how large a proof is. On PostgreSQL beside a chain of hashes.
 
 use countersign::app::{self, Parts};
 use countersign::domain::approval::Actor;
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Extent, count};
+use super::{Extent, count, pgbench};
 use crate::clock;
 use crate::report::Line;
 use crate::stack::{Backing, Stack};
@@ -34,6 +34,9 @@ pub async fn run(backing: Backing, extent: Extent) -> anyhow::Result<()> {
         let measured = measure(&stack, &parts, writers, extent.time).await;
         parts.record.close().await;
         measured?;
+        if !stack.is_embedded() {
+            pgbench::chain(&stack, &setup.name, writers, extent).await?;
+        }
     }
     Ok(())
 }

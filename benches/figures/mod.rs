@@ -7,6 +7,7 @@ pub mod lifecycle;
 pub mod log;
 pub mod pgbench;
 pub mod timers;
+pub mod verify;
 pub mod webhook;
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! pgbench, which writes rows of the same sizes into the same tables with the same indexes, one transaction each. Every
-//! row of a create goes in one statement, the cheapest way to do it.
+//! pgbench beside our own figures, one transaction each: creates, with rows of the same sizes in the same tables with
+//! the same indexes, all in one statement; and a log that is a chain of hashes.
 
 use anyhow::Context as _;
 use std::process::Command;
@@ -31,6 +31,36 @@ pub async fn run(stack: &Stack, database: &str, connections: usize, extent: Exte
          INSERT INTO notices SELECT gen_random_uuid(), id, id, id, 'asked', 'approval', id, 0, 'delivered', 1, 1, now(), \
          now(), NULL, now() FROM a;\n"
     );
+    measure(stack, database, "creates_by_pgbench", &script, connections, extent).await
+}
+
+/// Entries that each hash the one before, under the lock of the row that has the newest hash: the usual way to make a
+/// table tamper-evident. One statement each, the cheapest way to do it.
+pub async fn chain(stack: &Stack, database: &str, connections: usize, extent: Extent) -> anyhow::Result<()> {
+    let (postgres, _) = stack.servers()?;
+    let tables = "CREATE TABLE bench_newest (hash bytea NOT NULL); INSERT INTO bench_newest VALUES (''); \
+        CREATE TABLE bench_chain (place bigserial PRIMARY KEY, hash bytea NOT NULL, entry text NOT NULL)";
+    postgres.run(database, tables).await?;
+    let sizes = postgres.numbers(database, "SELECT avg(length(canonical))::float8 FROM audit").await?;
+    let [canonical] = sizes.as_slice() else { anyhow::bail!("no sizes") };
+    let script = format!(
+        "WITH newest AS (SELECT hash FROM bench_newest FOR UPDATE), \
+         next AS (SELECT sha256(hash || convert_to(repeat('c', {canonical:.0}), 'UTF8')) AS hash FROM newest), \
+         added AS (INSERT INTO bench_chain (hash, entry) SELECT hash, repeat('c', {canonical:.0}) FROM next) \
+         UPDATE bench_newest SET hash = next.hash FROM next;\n"
+    );
+    measure(stack, database, "log_by_row_locked_chain", &script, connections, extent).await
+}
+
+async fn measure(
+    stack: &Stack,
+    database: &str,
+    figure: &str,
+    script: &str,
+    connections: usize,
+    extent: Extent,
+) -> anyhow::Result<()> {
+    let (postgres, _) = stack.servers()?;
     let file = stack.folder().join("pgbench.sql");
     std::fs::write(&file, script)?;
     let threads = connections.min(2).to_string();
@@ -40,7 +70,7 @@ pub async fn run(stack: &Stack, database: &str, connections: usize, extent: Exte
     command.args(["-n", "-M", "prepared", "-c", &connections.to_string(), "-j", &threads, "-T", &seconds, "-f"]);
     command.arg(&file).arg(database);
 
-    let line = Line::of("creates_by_pgbench", stack)?;
+    let line = Line::of(figure, stack)?;
     let watched = crate::meter::Watched { service: None, postgres: Some(postgres.pid()), redis: None };
     let before = watched.read();
     let printed = tokio::task::spawn_blocking(move || process::output(&mut command)).await??;
@@ -51,10 +81,10 @@ pub async fn run(stack: &Stack, database: &str, connections: usize, extent: Exte
     };
     let done = number("number of transactions actually processed: ")?;
     line.set("connections", connections)
-        .number("creates", done)
+        .number("transactions", done)
         .number("per_s", number("tps = ")?)
         .cpu(&spent, done)
-        .number("create_ms_mean", number("latency average = ")?)
+        .number("ms_mean", number("latency average = ")?)
         .print();
     Ok(())
 }

@@ -12,9 +12,9 @@ mod overrides;
 pub mod policy;
 mod retention;
 pub mod siem;
-pub mod witnesses;
 mod storage;
 mod tls;
+pub mod witnesses;
 
 use ipnet::IpNet;
 use secrecy::SecretString;

@@ -22,8 +22,8 @@ struct Changed;
 /// The proof of the decision on an approval, in the newest checkpoint that as many witnesses signed as are asked for.
 ///
 /// # Errors
-/// [`Error::Unwitnessed`] while too few have; [`Error::RolledBack`], [`Error::Store`]; [`Error::Internal`] when the log doesn't prove this very decision, which
-/// nothing of ours causes.
+/// [`Error::Unwitnessed`] while too few have; [`Error::RolledBack`], [`Error::Store`]; [`Error::Internal`] when the log
+/// doesn't prove this very decision, which nothing of ours causes.
 pub async fn proof_of(cx: &Context, approval: &Approval) -> Result<ReceiptProof, Error> {
     let leaf = cx.log.store.approve_leaf(approval.id).await?.ok_or_else(|| Error::internal(NotLogged))?;
     let index = leaf.index.ok_or_else(|| Error::internal(NotLogged))?;

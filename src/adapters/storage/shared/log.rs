@@ -50,6 +50,21 @@ pub(super) fn number(number: u64) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(unavailable)
 }
 
+/// An entry with its index in the tree, if a signed checkpoint has it.
+#[derive(FromRow)]
+struct LeafRow {
+    #[sqlx(flatten)]
+    entry: AuditRow,
+    leaf_index: Option<i64>,
+}
+
+impl LeafRow {
+    fn read(self) -> Result<Leaf, StoreError> {
+        let (_, entry) = self.entry.read()?;
+        Ok(Leaf { entry, index: self.leaf_index.and_then(|index| u64::try_from(index).ok()) })
+    }
+}
+
 #[async_trait]
 impl LogStore for TheStore {
     async fn newest(&self) -> Result<Option<Signed>, StoreError> {
@@ -129,23 +144,14 @@ impl LogStore for TheStore {
     }
 
     async fn leaf(&self, id: ChangeId) -> Result<Option<Leaf>, StoreError> {
-        let query = sqlx::query_as::<Db, AuditRow>(sql::ENTRY).bind(id.uuid());
+        let query = sqlx::query_as::<Db, LeafRow>(sql::ENTRY).bind(id.uuid()).bind(i64::MIN);
         let row = query.fetch_optional(self.reads()).await.map_err(reading("audit"))?;
-        placed(self, row).await
+        row.map(LeafRow::read).transpose()
     }
 
     async fn approve_leaf(&self, approval: ApprovalId) -> Result<Option<Leaf>, StoreError> {
-        let query = sqlx::query_as::<Db, AuditRow>(sql::APPROVE_ENTRY).bind(approval.uuid());
+        let query = sqlx::query_as::<Db, LeafRow>(sql::APPROVE_ENTRY).bind(approval.uuid()).bind(i64::MIN);
         let row = query.fetch_optional(self.reads()).await.map_err(reading("audit"))?;
-        placed(self, row).await
+        row.map(LeafRow::read).transpose()
     }
-}
-
-/// An entry with its index in the tree, if a signed checkpoint has it.
-async fn placed(store: &TheStore, row: Option<AuditRow>) -> Result<Option<Leaf>, StoreError> {
-    let Some(row) = row else { return Ok(None) };
-    let (place, entry) = row.read()?;
-    let query = sqlx::query_scalar::<Db, i64>(sql::LEAF_INDEX).bind(place).bind(i64::MIN);
-    let index = query.fetch_optional(store.reads()).await.map_err(reading(CHECKPOINTS))?;
-    Ok(Some(Leaf { entry, index: index.and_then(|index| u64::try_from(index).ok()) }))
 }

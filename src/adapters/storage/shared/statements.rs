@@ -34,6 +34,14 @@ macro_rules! holder_columns {
         "id, backend_id, subject, created_at, enrolled_at, seal"
     };
 }
+// The size before its batch, and how many entries of the batch come before it. $2 is less than any place.
+macro_rules! leaf_index {
+    () => {
+        "(SELECT c.previous + (SELECT count(*) FROM audit w WHERE w.place < u.place AND w.place > \
+         coalesce((SELECT b.place FROM log_checkpoints b WHERE b.size = c.previous), $2)) \
+         FROM log_checkpoints c WHERE c.place >= u.place ORDER BY c.place LIMIT 1) AS leaf_index"
+    };
+}
 macro_rules! delivery_columns {
     () => {
         "id, endpoint_id, message_id, status, attempts, last_status, last_error, created_at, next_at, done_at"
@@ -240,14 +248,12 @@ crate::adapters::storage::statements! {
                       WHERE n.size = $2 ON CONFLICT DO NOTHING";
     PUT_TILE = "INSERT INTO log_tiles (level, number, hashes) VALUES ($1, $2, $3) \
                 ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes";
-    ENTRY = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE id = $1 AND canonical <> ''";
-    APPROVE_ENTRY = "SELECT u.place, u.id, u.at, u.kind, u.salt, u.canonical, u.leaf_hash FROM evidence e \
-                     JOIN audit u ON u.id = e.change_id WHERE e.approval_id = $1 AND u.kind IN ('approval.approved', 'override.signed_twice') \
-                     AND u.canonical <> '' ORDER BY u.place LIMIT 1";
-    // The size before its batch, and how many entries of the batch come before it.
-    LEAF_INDEX = "SELECT c.previous + (SELECT count(*) FROM audit u WHERE u.place < $1 AND u.place > \
-                  coalesce((SELECT b.place FROM log_checkpoints b WHERE b.size = c.previous), $2)) \
-                  FROM log_checkpoints c WHERE c.place >= $1 ORDER BY c.place LIMIT 1";
+    ENTRY = concat!("SELECT u.place, u.id, u.at, u.kind, u.salt, u.canonical, u.leaf_hash, ", leaf_index!(),
+                    " FROM audit u WHERE u.id = $1 AND u.canonical <> ''");
+    APPROVE_ENTRY = concat!("SELECT u.place, u.id, u.at, u.kind, u.salt, u.canonical, u.leaf_hash, ", leaf_index!(),
+                            " FROM evidence e JOIN audit u ON u.id = e.change_id WHERE e.approval_id = $1 \
+                            AND u.kind IN ('approval.approved', 'override.signed_twice') AND u.canonical <> '' \
+                            ORDER BY u.place LIMIT 1");
     ADD_COSIGNATURE = "INSERT INTO log_cosignatures (size, name, key_id, signature) VALUES ($1, $2, $3, $4) \
                        ON CONFLICT (size, name, key_id) DO UPDATE SET signature = excluded.signature";
     COSIGNED = "SELECT c.size, c.place, c.root, c.note, c.signed_at, s.name, s.key_id, s.signature \

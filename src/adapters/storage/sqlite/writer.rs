@@ -35,6 +35,20 @@ impl SqliteWriter {
     async fn batch(&self, writes: &[&Write]) -> Result<Vec<Result<(), Refused>>, Failure> {
         let mut connection = self.write.lock().await;
         let mut transaction: Transaction<'_, Db> = connection.begin_with(BEGIN).await?;
+        if let [write] = writes {
+            let now = self.clock.now(&mut transaction).await?;
+            let answer = apply(&mut transaction, write, now).await;
+            return match answer {
+                Ok(()) => transaction.commit().await.map(|()| vec![Ok(())]).map_err(Into::into),
+                Err(failure) => {
+                    transaction.rollback().await?;
+                    match failure {
+                        Failure::Refused(refused) => Ok(vec![Err(refused)]),
+                        other => Err(other),
+                    }
+                }
+            };
+        }
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {
             let mut savepoint = transaction.begin().await?;
