@@ -131,7 +131,9 @@ fn aim(
     let size = target.head.size;
     let have = members.iter().filter(|member| member.signed == size).count();
     let is_passed = members.iter().any(|member| member.last > size);
-    let is_done = have == 0 || have >= least.max(1) || is_passed;
+    // Whoever hasn't signed it has failed to, and is left alone for a while: those who can go on, go on.
+    let is_stuck = members.iter().all(|member| member.signed == size || !member.is_asked && member.next > now);
+    let is_done = have == 0 || have >= least.max(1) || is_passed || is_stuck;
     if size != newest.head.size && is_done && now.duration_since(since) >= GATHER {
         (newest, now)
     } else {
@@ -241,6 +243,11 @@ mod tests {
         assert_eq!(aimed(&[5, 5, 0], later), 9, "it has its two");
         assert_eq!(aimed(&[5, 5, 0], since), 5, "not at once");
         assert_eq!(aimed(&[0, 3, 0], later), 9, "nobody has signed it, so that nothing is lost");
+        let mut failed = members(&[5, 0, 0]);
+        failed[1].next = later + FIRST_PAUSE;
+        assert_eq!(aim(Some((signed(5), since)), signed(9), &failed, 2, later).0.head.size, 5, "one may yet sign it");
+        failed[2].next = later + FIRST_PAUSE;
+        assert_eq!(aim(Some((signed(5), since)), signed(9), &failed, 2, later).0.head.size, 9, "nobody can at present");
         let mut passed = members(&[5, 0, 0]);
         passed[1].last = 7;
         assert_eq!(
