@@ -6,7 +6,7 @@ use aws_lc_rs::encoding::AsBigEndian;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use data_encoding::BASE64;
 
-use crate::domain::log::{Checkpoint, KeyPeriod, LogKeys, Note, Origin, SignatureType, VerifierKey};
+use crate::domain::log::{Checkpoint, EarlierName, KeyPeriod, LogKeys, Note, Origin, SignatureType, VerifierKey};
 use crate::domain::time::Timestamp;
 use crate::ports::log::CheckpointSigner;
 use crate::ports::secrets::SignError;
@@ -56,7 +56,13 @@ impl Ed25519Checkpoints {
                 not_after: Some(old.not_after),
             });
         }
-        Ok(Self { pair, public, keys: LogKeys { origin, keys } })
+        Ok(Self { pair, public, keys: LogKeys { origin, keys, earlier: Vec::new() } })
+    }
+
+    /// The same log, which had these names before.
+    pub fn once_called(mut self, earlier: &[Origin]) -> Self {
+        self.keys.earlier = earlier.iter().cloned().map(EarlierName).collect();
+        self
     }
 }
 
@@ -126,7 +132,7 @@ mod tests {
         let signer = Ed25519Checkpoints::new(origin(), &pem, &[]).unwrap();
         let checkpoint = Checkpoint { origin: origin(), size: 1, root: Digest::of(b"root") };
         let note = signer.sign(&checkpoint).unwrap();
-        let keys = LogKeys { origin: origin(), keys: vec![KeyPeriod::always(public_key(&pem, origin()).unwrap())] };
+        let keys = LogKeys::of(&[public_key(&pem, origin()).unwrap()]).unwrap();
         assert_eq!(keys.open(&note, Timestamp::EPOCH), Ok(checkpoint));
     }
 

@@ -28,6 +28,7 @@ pub async fn open(config: &Config, record: &Record) -> anyhow::Result<Log> {
         .collect();
     let pem = config.keys.log_pem.expose_secret();
     let signer = Ed25519Checkpoints::new(config.log.origin.clone(), pem, &retired).context("the log's key")?;
+    let signer = signer.once_called(&config.log.earlier);
     let file: Arc<dyn MarkFile> = match &config.log.high_water {
         Some(path) => Arc::new(FileMark::new(path.clone())),
         None => Arc::new(MemoryMark::default()),

@@ -11,7 +11,7 @@ use crate::app;
 use crate::config::Config;
 use crate::domain::export::Line;
 use crate::domain::log::tree::Head;
-use crate::domain::log::{KeyPeriod, LogKeys, Note, VerifierKey};
+use crate::domain::log::{LogKeys, Note, VerifierKey};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::run::{Summary, Verifier};
 use crate::ports::Clock as _;
@@ -34,7 +34,8 @@ pub struct Verify {
     /// An export instead of the configured database; `-` reads standard input. Needs no network and no configuration.
     #[arg(long)]
     export: Option<PathBuf>,
-    /// A public key of the log (`name+id+key`) that you trust; may be given more than once. Without it an export is
+    /// A public key of the log (`name+id+key`) that you trust; may be given more than once, the present name of the log
+    /// first and names that it had before it was recovered after it. Without it an export is
     /// checked against the keys that it names itself.
     #[arg(long)]
     log_key: Vec<VerifierKey>,
@@ -91,9 +92,7 @@ fn trusted(given: &Verify) -> anyhow::Result<Option<LogKeys>> {
         let text = std::fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?;
         return Ok(Some(serde_json::from_str(&text).context("the log's key set doesn't read")?));
     }
-    let Some(first) = given.log_key.first() else { return Ok(None) };
-    let keys = given.log_key.iter().cloned().map(KeyPeriod::always).collect();
-    Ok(Some(LogKeys { origin: first.name.clone(), keys }))
+    Ok(LogKeys::of(&given.log_key))
 }
 
 /// Checkpoints that were kept elsewhere. Their signatures are checked like any other's.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::adapters::receipts::{Freshness, verify_offline};
 use crate::adapters::timing::SystemClock;
-use crate::domain::log::{KeyPeriod, LogKeys, VerifierKey};
+use crate::domain::log::{LogKeys, VerifierKey};
 use crate::domain::witness::quorum::Quorum;
 use crate::ports::Clock;
 
@@ -96,8 +96,7 @@ fn log_keys(given: &Verify) -> anyhow::Result<LogKeys> {
     if let Some(path) = &given.log_keys {
         return serde_json::from_str(&read(path)?).context("the log's key set doesn't read as one");
     }
-    let origin = given.log_key.first().map(|key| key.name.clone()).context("a key of the log is needed")?;
-    Ok(LogKeys { origin, keys: given.log_key.iter().cloned().map(KeyPeriod::always).collect() })
+    LogKeys::of(&given.log_key).context("a key of the log is needed")
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

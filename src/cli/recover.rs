@@ -18,6 +18,10 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         Ok(done) => {
             println!("{} approvals that lived were cancelled with the reason `recovered`", done.cancelled);
             println!("the log goes on with {} entries, and the high-water mark was set anew", done.size);
+            println!(
+                "it is called {} now; tell its witnesses and whoever checks it",
+                parts.cx.log.signer.keys().origin
+            );
             Ok(())
         }
         Err(Error::Conflict) => bail!("the log isn't behind its high-water mark: there is nothing to recover"),

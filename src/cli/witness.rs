@@ -124,7 +124,8 @@ fn open(given: &Witnessing) -> anyhow::Result<Witness> {
     for key in &given.log_key {
         match logs.iter_mut().find(|log| log.origin == key.name) {
             Some(log) => log.keys.push(KeyPeriod::always(key.clone())),
-            None => logs.push(LogKeys { origin: key.name.clone(), keys: vec![KeyPeriod::always(key.clone())] }),
+            // A log that was renamed is another log to a witness: it starts anew.
+            None => logs.extend(LogKeys::of(std::slice::from_ref(key))),
         }
     }
     let name = Origin::parse(&given.name).context("--name")?;

@@ -17,11 +17,13 @@ pub struct LogSection {
     witnesses: Vec<WitnessSection>,
     /// How many of them a receipt waits for.
     cosignatures: usize,
+    /// Names that the log had before it was recovered.
+    earlier: Vec<String>,
 }
 
 /// Checks the section. The log is called after the issuer unless the operator names it.
 pub fn check(section: LogSection, issuer: &str, safe: bool, faults: &mut Vec<Fault>) -> Option<LogSettings> {
-    let LogSection { origin, high_water, witnesses, cosignatures } = section;
+    let LogSection { origin, high_water, witnesses, cosignatures, earlier } = section;
     let witnesses = witnesses::check(witnesses, cosignatures, safe, faults);
     if safe && high_water.is_none() {
         faults.push(Fault(
@@ -30,9 +32,19 @@ pub fn check(section: LogSection, issuer: &str, safe: bool, faults: &mut Vec<Fau
                 .into(),
         ));
     }
+    let earlier: Vec<Origin> = earlier
+        .iter()
+        .filter_map(|name| {
+            Origin::parse(name).map_err(|error| faults.push(Fault(format!("log.earlier: {error}")))).ok()
+        })
+        .collect();
     let origin = origin.map_or_else(|| Origin::of_issuer(issuer), |name| Origin::parse(&name));
     match origin {
-        Ok(origin) => Some(LogSettings { origin, high_water, witnesses }),
+        Ok(origin) if earlier.contains(&origin) => {
+            faults.push(Fault(format!("log.earlier: {origin} is the log's present name; log.origin gives it another")));
+            None
+        }
+        Ok(origin) => Some(LogSettings { origin, high_water, witnesses, earlier }),
         Err(error) => {
             faults.push(Fault(format!("log.origin: {error}")));
             None

@@ -91,6 +91,8 @@ pub struct LogSettings {
     /// Nothing in a deployment that is only for looking: then the mark ends with the process.
     pub high_water: Option<PathBuf>,
     pub witnesses: witnesses::Witnesses,
+    /// Names that the log had before it was recovered.
+    pub earlier: Vec<Origin>,
 }
 
 /// Who runs this.

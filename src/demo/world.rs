@@ -166,6 +166,7 @@ fn config(pace: Pace, listener: &TcpListener, folder: &Path) -> anyhow::Result<C
             origin: Origin::of_issuer(ISSUER)?,
             high_water: Some(folder.join("high-water")),
             witnesses: Default::default(),
+            earlier: vec![],
         },
     })
 }

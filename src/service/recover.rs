@@ -1,6 +1,11 @@
 //! After the database was restored to an earlier moment: everything that lives is cancelled, because nobody knows what
 //! became of it since, and the log goes on from where the database stands, with an entry that says so.
+//!
+//! What was signed since is lost, and others may have seen it. To them the log that goes on is a fork, which no witness
+//! cosigns. So it goes on under a new name, as a new log: its first checkpoint of that name is of a tree whose newest
+//! entry commits to the last checkpoint that was signed under the old one.
 
+use super::log::RolledBack;
 use super::{Context, Error, commit, log};
 use crate::domain::approval::{Actor, CancelReason};
 use crate::domain::audit::Facts;
@@ -24,13 +29,19 @@ pub struct Recovered {
 /// Recovers.
 ///
 /// # Errors
-/// [`Error::Conflict`] when nothing has to be recovered; [`Error::Store`]; [`Error::Internal`]. It can be run again.
+/// [`Error::Conflict`] when nothing has to be recovered; [`RolledBack::NameSpent`] as long as the log has the name under
+/// which it lost something, and then nothing was done; [`Error::Store`]; [`Error::Internal`]. It can be run again.
 pub async fn recover(cx: &Context) -> Result<Recovered, Error> {
     let lost = match log::look(cx).await {
         Ok(()) => return Err(Error::Conflict),
         Err(Error::RolledBack(lost)) => lost,
         Err(error) => return Err(error),
     };
+    let mark = cx.log.mark.seen();
+    let name = &cx.log.signer.keys().origin;
+    if let Some((spent, _)) = mark.marked().filter(|(marked, _)| *marked == name) {
+        return Err(RolledBack::NameSpent(spent.clone()).into());
+    }
     let mut cancelled = 0;
     let mut after = None;
     loop {
@@ -43,12 +54,17 @@ pub async fn recover(cx: &Context) -> Result<Recovered, Error> {
     }
     let before = cx.log.store.newest().await?;
     let size = before.as_ref().map_or(0, |signed| signed.head.size);
-    let facts = Facts::from([
+    let mut facts = Facts::from([
         ("cancelled", cancelled.to_string()),
         ("found", lost.to_string()),
-        ("mark", cx.log.mark.seen().size().to_string()),
+        ("mark", mark.size().to_string()),
+        ("origin", name.to_string()),
         ("size", size.to_string()),
     ]);
+    if let Some((name, head)) = mark.marked() {
+        facts.insert("lost_origin", name.to_string());
+        facts.insert("lost_root", head.root.to_string());
+    }
     let entry = cx.entry("log.recovered", Actor::Operator, &[], facts, cx.now())?;
     cx.store.commit(Change::new(entry, Effect::Noted)).await?;
     // The tree goes on from the restored one. Who kept a later checkpoint sees that, and should.

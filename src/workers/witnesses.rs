@@ -130,8 +130,11 @@ fn aim(
     let Some((target, since)) = target else { return (newest, now) };
     let size = target.head.size;
     let have = members.iter().filter(|member| member.signed == size).count();
-    let is_passed = members.iter().any(|member| member.last > size);
-    let is_done = have == 0 || have >= least.max(1) || is_passed;
+    // One that says it has signed more than there is helps nobody, and doesn't hurry the others on.
+    let is_passed = members.iter().any(|member| member.last > size && member.last <= newest.head.size);
+    // Whoever hasn't signed it has failed to, and is left alone for a while: those who can go on, go on.
+    let is_stuck = members.iter().all(|member| member.signed == size || !member.is_asked && member.next > now);
+    let is_done = have == 0 || have >= least.max(1) || is_passed || is_stuck;
     if size != newest.head.size && is_done && now.duration_since(since) >= GATHER {
         (newest, now)
     } else {
@@ -164,12 +167,8 @@ impl Member {
                 return;
             }
             Ok(Asked::Ahead(last)) => {
-                tracing::warn!(
-                    witness = self.cosigner.name(),
-                    size,
-                    last,
-                    "a witness is ahead of what it was asked for"
-                );
+                // Unless another node has asked it meanwhile, this database is from before.
+                tracing::warn!(witness = self.cosigner.name(), size, last, "a witness has signed a larger tree");
                 self.last = last;
             }
             Err(error @ CosignError::Fork(_)) => {
@@ -241,7 +240,14 @@ mod tests {
         assert_eq!(aimed(&[5, 5, 0], later), 9, "it has its two");
         assert_eq!(aimed(&[5, 5, 0], since), 5, "not at once");
         assert_eq!(aimed(&[0, 3, 0], later), 9, "nobody has signed it, so that nothing is lost");
+        let mut failed = members(&[5, 0, 0]);
+        failed[1].next = later + FIRST_PAUSE;
+        assert_eq!(aim(Some((signed(5), since)), signed(9), &failed, 2, later).0.head.size, 5, "one may yet sign it");
+        failed[2].next = later + FIRST_PAUSE;
+        assert_eq!(aim(Some((signed(5), since)), signed(9), &failed, 2, later).0.head.size, 9, "nobody can at present");
         let mut passed = members(&[5, 0, 0]);
+        passed[1].last = 70;
+        assert_eq!(aim(Some((signed(5), since)), signed(9), &passed, 2, later).0.head.size, 5, "more than there is");
         passed[1].last = 7;
         assert_eq!(
             aim(Some((signed(5), since)), signed(9), &passed, 2, later).0.head.size,

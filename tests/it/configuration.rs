@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use countersign::config::{Config, Storage};
+use countersign::domain::log::{Origin, SignatureType, VerifierKey};
 use tempfile::TempDir;
 
 use crate::support::servers::certificates::Certificates;
@@ -315,4 +316,61 @@ fn authorities_prefixes_and_times_are_checked() {
     let kept = |days: u32| load(folder.path(), &format!("{}\n[retention]\nsent_days = {days}\n", safe(folder.path())));
     assert_eq!(kept(30).unwrap().keep_sent.as_secs(), 30 * 24 * 3600);
     assert!(kept(3).unwrap_err().contains("retention.sent_days: at least"));
+}
+
+/// The key of a witness, as it prints it.
+fn witness_key(seed: u8, signs: SignatureType) -> String {
+    let name = Origin::parse(&format!("w{seed}.example")).unwrap();
+    VerifierKey { name, signs, public: [seed; 32] }.to_string()
+}
+
+fn with_witnesses(folder: &Path, cosignatures: usize, witnesses: &[(&str, &str, &str)]) -> Result<Config, String> {
+    let sections = witnesses
+        .iter()
+        .map(|(name, key, url)| format!("\n[[log.witnesses]]\nname = \"{name}\"\nkey = \"{key}\"\nurl = \"{url}\"\n"));
+    let section = format!("[log]\ncosignatures = {cosignatures}\n");
+    load(folder, &format!("{}{}", safe(folder).replace("[log]\n", &section), sections.collect::<String>()))
+}
+
+#[test]
+fn witnesses_and_how_many_of_them_are_asked_for() {
+    let folder = folder();
+    let (one, two) = (witness_key(1, SignatureType::Cosignature), witness_key(2, SignatureType::Cosignature));
+    let (here, there) = ("https://w1.example", "https://w2.example/log-witness");
+    let log = with_witnesses(folder.path(), 2, &[("one", &one, here), ("two", &two, there)]).unwrap().log;
+    assert_eq!((log.witnesses.asked.len(), log.witnesses.quorum.least()), (2, 2));
+    assert_eq!(log.witnesses.asked[1].url.as_str(), there);
+    let none = load(folder.path(), &safe(folder.path())).unwrap().log.witnesses;
+    assert_eq!((none.asked.len(), none.quorum.least()), (0, 0));
+
+    let logs = witness_key(1, SignatureType::Ed25519);
+    for (cosignatures, witnesses, why) in [
+        (3, vec![("one", one.as_str(), here), ("two", &two, there)], "3 cosignatures can't come from 2 witnesses"),
+        (1, vec![], "1 cosignatures can't come from 0 witnesses"),
+        (1, vec![("one", &one, here), ("two", &one, there)], "w1.example is there twice"),
+        (1, vec![("one", &one, here), ("one", &two, there)], "the name \"one\" is there twice"),
+        (1, vec![("one", &logs, here)], "doesn't cosign"),
+        (1, vec![("one", "w1.example+00000000+AAAA", here)], "the key should read"),
+        (1, vec![("one", &one, "http://w1.example")], "the url must be https"),
+        (1, vec![("one", &one, "w1.example")], "the url can't be used"),
+        (1, vec![("One Witness", &one, here)], "isn't 1 to 40 of"),
+    ] {
+        let faults = with_witnesses(folder.path(), cosignatures, &witnesses).unwrap_err();
+        assert!(faults.contains(why) && faults.lines().count() == 2, "{why} isn't in:\n{faults}");
+    }
+    // With every other fault, and each of its own.
+    let wrong = [("ONE", "x", "ftp://w1.example"), ("two", "y", "")];
+    let faults = with_witnesses(folder.path(), 9, &wrong).unwrap_err();
+    assert_eq!(faults.lines().count(), 6, "{faults}");
+}
+
+#[test]
+fn a_renamed_log_keeps_its_earlier_names() {
+    let folder = folder();
+    let with = |lines: &str| load(folder.path(), &safe(folder.path()).replace("[log]\n", &format!("[log]\n{lines}\n")));
+    let names = "origin = \"harbour.example/log-2\"\nearlier = [\"harbour.example/log\"]";
+    let earlier = with(names).unwrap().log.earlier;
+    assert_eq!(earlier.iter().map(Origin::as_str).collect::<Vec<_>>(), ["harbour.example/log"]);
+    assert!(with("earlier = [\"harbour log\"]").unwrap_err().contains("log.earlier"));
+    assert!(with("earlier = [\"approve.harbour.example/log\"]").unwrap_err().contains("is the log's present name"));
 }

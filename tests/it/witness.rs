@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use countersign::domain::details::Digest;
 use countersign::domain::log::tile::{Edge, Tiles};
 use countersign::domain::log::tree::consistency;
-use countersign::domain::log::{Checkpoint, KeyPeriod, LogKeys, Note, Origin, SignatureType, VerifierKey};
+use countersign::domain::log::{Checkpoint, LogKeys, Note, Origin, SignatureType, VerifierKey};
 use countersign::domain::time::Timestamp;
 use countersign::domain::witness::{AddCheckpoint, cosigned_at};
 use countersign::witness::{Witness, serve};
@@ -30,7 +30,7 @@ impl Log {
     }
 
     fn keys(&self) -> LogKeys {
-        LogKeys { origin: self.key.name.clone(), keys: vec![KeyPeriod::always(self.key.clone())] }
+        LogKeys::of(std::slice::from_ref(&self.key)).unwrap()
     }
 
     fn request(&self, old: u64, size: u32, history: u8) -> AddCheckpoint {

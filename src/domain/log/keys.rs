@@ -40,7 +40,16 @@ pub struct LogKeys {
     pub origin: Origin,
     /// The one in use first.
     pub keys: Vec<KeyPeriod>,
+    /// Names that the log had before, with the same keys: it gets a new one when it is recovered, because what was
+    /// signed and then lost can't be signed again under the old one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierName>,
 }
+
+/// A name that the log had before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EarlierName(#[serde(with = "origin")] pub Origin);
 
 mod origin {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -58,6 +67,19 @@ mod origin {
 }
 
 impl LogKeys {
+    /// The log of these keys, for as long as they are known. It has the name of the first; what the others are called
+    /// was its name before.
+    pub fn of(keys: &[VerifierKey]) -> Option<Self> {
+        let origin = keys.first()?.name.clone();
+        let mut earlier: Vec<EarlierName> = Vec::new();
+        for name in keys.iter().map(|key| &key.name).filter(|name| **name != origin) {
+            if !earlier.iter().any(|EarlierName(known)| known == name) {
+                earlier.push(EarlierName(name.clone()));
+            }
+        }
+        Some(Self { origin, keys: keys.iter().cloned().map(KeyPeriod::always).collect(), earlier })
+    }
+
     /// Checks who signed a checkpoint, and reads it. `at` is when it was signed, as far as that is known: a checkpoint
     /// doesn't say it itself.
     ///
@@ -76,12 +98,26 @@ impl LogKeys {
         self.read(note, |_| true)
     }
 
+    /// What is signed under a name has to be the checkpoint of the log of that very name.
     fn read(&self, note: &Note, holds: impl Fn(&KeyPeriod) -> bool) -> Result<Checkpoint, CheckpointError> {
+        let unsigned = Err(CheckpointError::Note(NoteError::Unsigned));
+        let names = std::iter::once(&self.origin).chain(self.earlier.iter().map(|EarlierName(name)| name));
+        let mut read = names.map(|name| self.signed_as(name, note, &holds));
+        read.find(|read| *read != unsigned).unwrap_or(unsigned.clone())
+    }
+
+    fn signed_as(
+        &self,
+        name: &Origin,
+        note: &Note,
+        holds: impl Fn(&KeyPeriod) -> bool,
+    ) -> Result<Checkpoint, CheckpointError> {
         let mut signed = Err(NoteError::Unsigned);
         for period in self.keys.iter().filter(|period| period.key.signs == SignatureType::Ed25519) {
-            for signature in note.signatures_of(&period.key) {
+            let key = VerifierKey { name: name.clone(), ..period.key.clone() };
+            for signature in note.signatures_of(&key) {
                 // A wrong signature under a known key's name spoils the note, whatever else it carries.
-                if !period.key.verifies(note.text().as_bytes(), &signature.bytes) {
+                if !key.verifies(note.text().as_bytes(), &signature.bytes) {
                     return Err(NoteError::Signature(signature.name.clone()).into());
                 }
                 if holds(period) {
@@ -93,11 +129,7 @@ impl LogKeys {
         }
         signed?;
         let checkpoint: Checkpoint = note.text().parse()?;
-        if checkpoint.origin == self.origin {
-            Ok(checkpoint)
-        } else {
-            Err(CheckpointError::OtherLog(checkpoint.origin))
-        }
+        if checkpoint.origin == *name { Ok(checkpoint) } else { Err(CheckpointError::OtherLog(checkpoint.origin)) }
     }
 }
 
@@ -130,7 +162,7 @@ pub mod tests {
 
     pub fn keys(name: &str, seeds: &[u8]) -> LogKeys {
         let keys = seeds.iter().map(|seed| KeyPeriod::always(public(*seed, name))).collect();
-        LogKeys { origin: Origin::parse(name).unwrap(), keys }
+        LogKeys { origin: Origin::parse(name).unwrap(), keys, earlier: Vec::new() }
     }
 
     pub fn checkpoint(name: &str) -> Checkpoint {
@@ -185,6 +217,28 @@ pub mod tests {
         assert_eq!(keys.open(&note, NOW - Duration::from_secs(61)), over);
         let json = serde_json::to_string(&keys).unwrap();
         assert_eq!(serde_json::from_str::<LogKeys>(&json).unwrap(), keys);
+    }
+
+    #[test]
+    fn a_log_that_was_renamed_is_believed_under_each_of_its_names() {
+        let old = signed(1, "a.example/log", &checkpoint("a.example/log"));
+        let new = signed(1, "a.example/log-2", &checkpoint("a.example/log-2"));
+        let mut renamed = keys("a.example/log-2", &[1]);
+        assert_eq!(renamed.open(&old, NOW), Err(CheckpointError::Note(NoteError::Unsigned)));
+        renamed.earlier.push(EarlierName(Origin::parse("a.example/log").unwrap()));
+        assert_eq!(renamed.open(&old, NOW), Ok(checkpoint("a.example/log")));
+        assert_eq!(renamed.open(&new, NOW), Ok(checkpoint("a.example/log-2")));
+        // Under the one name the checkpoint of the other, and of a third.
+        for (name, of) in [("a.example/log", "a.example/log-2"), ("a.example/log", "b.example/log")] {
+            let other = Err(CheckpointError::OtherLog(Origin::parse(of).unwrap()));
+            assert_eq!(renamed.open(&signed(1, name, &checkpoint(of)), NOW), other);
+        }
+        assert_eq!(renamed.open(&signed(2, "a.example/log", &checkpoint("a.example/log")), NOW).ok(), None);
+        let json = serde_json::to_string(&renamed).unwrap();
+        assert_eq!(serde_json::from_str::<LogKeys>(&json).unwrap(), renamed);
+        let given = LogKeys::of(&[public(1, "a.example/log-2"), public(1, "a.example/log")]).unwrap();
+        assert_eq!((given.open(&old, NOW), given.open(&new, NOW)), (renamed.open(&old, NOW), renamed.open(&new, NOW)));
+        assert_eq!(LogKeys::of(&[]), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub mod tile;
 pub mod tree;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use keys::{KeyPeriod, LogKeys};
+pub use keys::{EarlierName, KeyPeriod, LogKeys};
 pub use note::{BadName, Note, NoteError, Origin, SignatureType, VerifierKey};
 pub use proof::{ProofError, TlogProof};
 pub use tile::{Edge, Tile, TileAt, Tiles};

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{BadMark, RolledBack, head_of};
 use crate::domain::log::tree::{self, Head};
-use crate::domain::log::{LogKeys, Note, TileAt};
+use crate::domain::log::{LogKeys, Note, Origin, TileAt};
 use crate::ports::log::{MarkFile, Signed};
 use crate::service::{Context, Error};
 
@@ -17,14 +17,21 @@ pub struct HighWater {
 }
 
 /// The mark as it was at one moment.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Seen {
     head: Option<Head>,
+    /// What the log was called when it was marked.
+    name: Option<Origin>,
     /// Whether the record was found not to contain the mark. It doesn't pass by itself.
     is_forked: bool,
 }
 
 impl Seen {
+    /// The tree that was marked, and what the log was called then.
+    pub fn marked(&self) -> Option<(&Origin, Head)> {
+        self.name.as_ref().zip(self.head)
+    }
+
     /// Leaves of the tree that was marked.
     pub fn size(&self) -> u64 {
         self.head.map_or(0, |head| head.size)
@@ -54,19 +61,20 @@ impl HighWater {
     /// # Errors
     /// [`BadMark`] when there is one and it can't be believed; the operator has to look at it.
     pub async fn open(file: Arc<dyn MarkFile>, keys: &LogKeys) -> Result<Self, BadMark> {
-        let head = match file.read().await? {
+        let seen = match file.read().await? {
             Some(text) => {
                 let note: Note = text.parse()?;
-                Some(keys.open_of_any_time(&note)?.head())
+                let checkpoint = keys.open_of_any_time(&note)?;
+                Seen { head: Some(checkpoint.head()), name: Some(checkpoint.origin), is_forked: false }
             }
-            None => None,
+            None => Seen::default(),
         };
-        Ok(Self { file, seen: RwLock::new(Seen { head, is_forked: false }) })
+        Ok(Self { file, seen: RwLock::new(seen) })
     }
 
     /// The mark as it stands.
     pub fn seen(&self) -> Seen {
-        *self.seen.read().unwrap_or_else(PoisonError::into_inner)
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The smallest tree that may be believed; no tree is large enough once the record was found not to contain it.
@@ -90,7 +98,8 @@ impl HighWater {
     /// [`BadMark::File`]; then the mark stays where it was.
     pub async fn set_anew(&self, signed: &Signed) -> Result<(), BadMark> {
         self.file.write(&signed.note).await?;
-        self.set(Seen { head: Some(signed.head), is_forked: false });
+        let name = signed.note.lines().next().and_then(|name| Origin::parse(name).ok());
+        self.set(Seen { head: Some(signed.head), name, is_forked: false });
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::{Context, Error};
 use crate::domain::log::tree::{Head, TreeError};
-use crate::domain::log::{CheckpointError, NoteError};
+use crate::domain::log::{CheckpointError, NoteError, Origin};
 use crate::ports::log::{CheckpointSigner, LogStore, MarkError, Signed};
 
 pub use cosign::{Asked, CosignError, cosign};
@@ -41,6 +41,11 @@ pub enum RolledBack {
     Smaller { size: u64, mark: u64 },
     #[error("what was signed isn't in it")]
     Forked,
+    /// What was signed and lost can't be signed again under the same name.
+    #[error(
+        "what was lost was published as {0}: give the log another name with log.origin, and put this one under log.earlier"
+    )]
+    NameSpent(Origin),
     #[error("its newest checkpoint isn't signed by us")]
     Unsigned(#[source] CheckpointError),
     #[error("its tiles don't make up the tree that was signed")]

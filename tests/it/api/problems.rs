@@ -5,6 +5,7 @@ use countersign::domain::approval::StateName;
 use countersign::domain::approval::transitions::Refusal;
 use countersign::domain::backend::Scope;
 use countersign::domain::link::LinkRefusal;
+use countersign::domain::witness::quorum::Unmet;
 use countersign::ports::outward::CeremonyError;
 use countersign::ports::store::StoreError;
 use countersign::service::Error;
@@ -76,6 +77,7 @@ fn every_error_has_its_problem_and_no_inside() {
         Error::TooFast(Duration::from_millis(2_500)),
         Error::Conflict,
         Error::RolledBack(RolledBack::Smaller { size: 1, mark: 2 }),
+        Error::Unwitnessed(Unmet::Missing { have: 1, least: 2 }),
         Error::Unknown(inside()),
         Error::Store(StoreError::Unavailable(inside())),
         Error::Store(StoreError::Corrupt { table: "approvals", id: id(), source: inside() }),

@@ -3,6 +3,7 @@
 
 mod conformance;
 mod independent;
+mod negatives;
 mod receipts;
 mod rollback;
 mod served;

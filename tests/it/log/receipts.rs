@@ -9,8 +9,7 @@ use countersign::domain::ApprovalId;
 use countersign::domain::approval::StateName;
 use countersign::domain::device::Blob;
 use countersign::domain::log::{
-    CheckpointError, KeyPeriod, LogKeys, NoteError, Origin, ProofError, SignatureType, TlogProof, TreeError,
-    VerifierKey,
+    CheckpointError, LogKeys, NoteError, Origin, ProofError, SignatureType, TlogProof, TreeError, VerifierKey,
 };
 use countersign::domain::receipt::{BadProof, Receipt};
 use countersign::service::{Browser, log, redeem};
@@ -20,7 +19,7 @@ use serde_json::json;
 use crate::flow::world::{HOLD, World, key};
 
 /// An approved transfer whose holder was told, before the log has seen any of it.
-async fn approved(world: &World, subject: &str) -> ApprovalId {
+pub async fn approved(world: &World, subject: &str) -> ApprovalId {
     let mut phone = world.enrolled(subject, SoftAuthenticator::device_bound()).await;
     let (id, waiting) = world.create(subject, subject).await.unwrap();
     world.watch(&waiting, &Browser::default(), &[]).await.unwrap();
@@ -118,7 +117,7 @@ async fn a_receipt_is_believed_with_the_logs_keys_in_their_time_only() {
     };
     let name = |text: &str| Origin::parse(text).unwrap();
     let stranger = VerifierKey { name: keys.origin.clone(), signs: SignatureType::Ed25519, public: [9; 32] };
-    let of_stranger = LogKeys { origin: keys.origin.clone(), keys: vec![KeyPeriod::always(stranger)] };
+    let of_stranger = LogKeys::of(&[stranger]).unwrap();
     assert_eq!(refused(&of_stranger), NoteError::Unsigned);
     let mut of_other = keys.clone();
     of_other.origin = name("other.example/log");

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::signature::Ed25519KeyPair;
 use countersign::adapters::high_water::FileMark;
 use countersign::adapters::storage::postgres::Committers;
 use countersign::adapters::storage::sqlite::SqliteStore;
@@ -14,20 +15,25 @@ use countersign::domain::approval::transitions::{Guard, Transition};
 use countersign::domain::approval::{Approval, Decider, Decision, Distinct, State, StateName, Told};
 use countersign::domain::details::Digest;
 use countersign::domain::event::EventKind;
+use countersign::domain::log::{Checkpoint, LogKeys, Note, Origin, TileAt, tree};
 use countersign::domain::policy::{Assurance, Unproved};
+use countersign::domain::witness::quorum::Quorum;
+use countersign::domain::witness::{AddCheckpoint, Refusal};
 use countersign::domain::{ApprovalId, ChangeId, ChannelId, DeviceId};
 use countersign::ports::log::{LogStore, MarkFile};
-use countersign::ports::{Change, Clock, Effect};
+use countersign::ports::{Change, CheckpointSigner, Clock, Effect};
 use countersign::service::log::{Log, RolledBack};
 use countersign::service::release::{self, Outcome};
 use countersign::service::{Browser, Error, log, recover, redeem};
+use countersign::witness::{Witness, WitnessError};
+use serde_json::json;
 
 use crate::flow::world::{Kit, Phone, World, key};
 use crate::storage_sql::make;
 use crate::support::approved;
 use crate::support::clock::ManualClock;
 use crate::support::eventually::eventually;
-use crate::support::log::log_with;
+use crate::support::log::{log_renamed, log_with, signer};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -132,15 +138,35 @@ impl Scene {
     }
 
     async fn is_recovered(&mut self, file: &Path) {
+        let old = self.world.cx.log.signer.keys().clone();
         let marked = std::fs::read_to_string(file).unwrap();
+        // Under the name that it was published with, the log that goes on would be a fork.
+        let refused = recover::recover(&self.world.cx).await;
+        assert!(matches!(refused, Err(Error::RolledBack(RolledBack::NameSpent(_)))), "{refused:?}");
+        self.world.is(self.pending, StateName::Pending, None).await;
+        let lost = old.open_of_any_time(&marked.parse().unwrap()).unwrap();
+        self.world.cx.log =
+            log_renamed(self.world.cx.log.store.clone(), Arc::new(FileMark::new(file.to_owned()))).await;
+        assert!(matches!(log::look(&self.world.cx).await, Err(Error::RolledBack(RolledBack::Smaller { .. }))));
         let done = recover::recover(&self.world.cx).await.unwrap();
         assert_eq!(done.cancelled, 3);
         for id in [self.pending, self.cooling, self.released] {
             self.world.is(id, StateName::Cancelled, Some("recovered")).await;
         }
-        assert_eq!(self.world.audit().await.iter().filter(|kind| **kind == "log.recovered").count(), 1);
+        let page = self.world.cx.store.audit_page(None, 10_000).await.unwrap();
+        let told: Vec<_> = page.iter().filter(|(_, entry)| entry.kind == "log.recovered").collect();
+        let [(_, told)] = told[..] else { panic!("{told:?}") };
+        let told: serde_json::Value = serde_json::from_str(&told.canonical).unwrap();
+        let facts = &told["facts"];
+        assert_eq!(facts["lost_origin"], "approve.example/log");
+        assert_eq!(
+            (&facts["mark"], &facts["lost_root"]),
+            (&json!(lost.size.to_string()), &json!(lost.root.to_string()))
+        );
+        assert_eq!(facts["origin"], "approve.example/log-2");
         assert_ne!(std::fs::read_to_string(file).unwrap(), marked, "the mark is set anew");
         assert_eq!(self.world.audit().await.len() as u64, done.size, "everything is signed again");
+        self.is_witnessed_anew(&marked.parse().unwrap(), &old).await;
         let again = recover::recover(&self.world.cx).await;
         assert!(matches!(again, Err(Error::Conflict)), "{again:?}");
         // Life goes on.
@@ -148,6 +174,49 @@ impl Scene {
         self.world.watch(&waiting, &Browser::default(), &[]).await.unwrap();
         self.world.approve(&mut self.phone, id).await.unwrap();
         drain(&self.world).await;
+    }
+}
+
+impl Scene {
+    /// What the operator of a witness sees and does: the log of the old name isn't cosigned any further, that of the new
+    /// name is unknown until it is added, and what was cosigned before stays good.
+    async fn is_witnessed_anew(&self, lost: &Note, old: &LogKeys) {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = folder.path().join("seen.json");
+        let pkcs8 = Ed25519KeyPair::generate().unwrap().to_pkcs8().unwrap();
+        let witness = |logs: &[&LogKeys]| {
+            let name = Origin::parse("witness.example").unwrap();
+            Witness::open(name, pkcs8.as_ref(), logs.iter().map(|keys| (*keys).clone()).collect(), &memory).unwrap()
+        };
+        let now = self.world.clock.now();
+        let first = AddCheckpoint { old: 0, proof: vec![], checkpoint: lost.clone() };
+        let before = witness(&[old]);
+        before.add_checkpoint(&first.to_string(), now).unwrap();
+        let newest = self.world.cx.log.store.newest().await.unwrap().unwrap();
+        let renamed: Note = newest.note.parse().unwrap();
+        let added = AddCheckpoint { checkpoint: renamed.clone(), ..first.clone() };
+        let unknown = before.add_checkpoint(&added.to_string(), now).unwrap_err();
+        assert!(matches!(unknown, WitnessError::Refused(Refusal::UnknownLog)), "{unknown}");
+        // The same tree under the old name, as a service that was not renamed would have signed it.
+        let head = newest.head;
+        let forked = Checkpoint { origin: old.origin.clone(), size: head.size, root: head.root };
+        let size = old.open_of_any_time(lost).unwrap().size;
+        let tiles =
+            self.world.cx.log.store.tiles(&TileAt::all_of(&tree::consistency_nodes(size, head.size))).await.unwrap();
+        let proof = tree::consistency(size, head.size, &tiles).unwrap_or_default();
+        let forked = AddCheckpoint { old: size, proof, checkpoint: signer().sign(&forked).unwrap() };
+        let refused = before.add_checkpoint(&forked.to_string(), now);
+        assert!(matches!(refused, Err(WitnessError::Refused(_))), "{refused:?}");
+        // Its operator adds the new name: the key that `/log/keys` shows first.
+        let new = self.world.cx.log.signer.keys();
+        let after = witness(&[old, &LogKeys::of(&[new.keys[0].key.clone()]).unwrap()]);
+        let signature = after.add_checkpoint(&added.to_string(), now).unwrap();
+        let mut cosigned = renamed;
+        cosigned.add(signature);
+        assert_eq!(Quorum::new(vec![after.key().clone()], 1).unwrap().check(&cosigned).map(|seen| seen.len()), Ok(1));
+        assert_eq!(new.open(&cosigned, now).unwrap().origin.as_str(), "approve.example/log-2");
+        // What was signed under the old name is believed with the keys as they are published now.
+        assert_eq!(new.open(lost, now).unwrap(), old.open(lost, now).unwrap());
     }
 }
 

@@ -229,10 +229,7 @@ async fn a_receipt_waits_until_two_of_three_witnesses_have_signed() {
     let scene = Scene::asking(cosigners(&known), 2).await;
     let id = scene.released("u-1").await;
     scene.waits_with(id, 1).await;
-    assert_eq!(scene.standing().await, Standing::Fine, "for a moment that is nothing to tell");
-    scene.world.clock.advance(Duration::from_secs(31));
-    assert_eq!(scene.standing().await, Standing::Late);
-    // What is shown to everybody is what enough witnesses have seen, and nobody has yet.
+    assert_eq!(scene.standing().await, Standing::Late, "it waits since before the hold");
     known[2].is(Manner::Honest);
     let (jws, receipt) = scene.receipt(id).await;
     let keys = signer().keys().clone();
@@ -250,6 +247,17 @@ async fn a_receipt_waits_until_two_of_three_witnesses_have_signed() {
     assert_eq!(keys.open(&shown.note, shown.signed.signed_at).unwrap().head(), shown.signed.head);
     assert_eq!(scene.redeem(id).await.unwrap(), jws, "the same key has the same receipt for ever");
     eventually("witnesses that keep up", async || (scene.standing().await == Standing::Fine).then_some(())).await;
+    // For a moment it is nothing to tell.
+    known[2].is(Manner::Down);
+    scene.world.holder("u-2", &["inbox"]).await;
+    while log::turn(&scene.world.cx).await.unwrap() > 0 {}
+    assert_eq!(scene.standing().await, Standing::Fine);
+    scene.world.clock.advance(Duration::from_secs(31));
+    assert_eq!(scene.standing().await, Standing::Late);
+    // Meanwhile everybody is shown what enough of them have seen.
+    let still = log::shown(&scene.world.cx).await.unwrap().unwrap();
+    assert!(still.signed.head.size < scene.world.cx.log.store.newest().await.unwrap().unwrap().head.size);
+    assert_eq!(quorum(&known, 2).check(&still.note).unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -325,15 +333,22 @@ async fn without_a_quorum_a_receipt_has_what_there_is_and_waits_for_nobody() {
 async fn one_node_at_a_time_asks_and_another_goes_on() {
     let (one, other) = (Known::new(1, Manner::Honest), Known::new(1, Manner::Honest));
     let scene = Scene::asking(cosigners(std::slice::from_ref(&one)), 1).await;
-    let id = scene.released("u-1").await;
-    scene.receipt(id).await;
     let second = CancellationToken::new();
+    // The clock stands still, and with it the lease.
+    let grows = async |subject: &str, asked: &Known| {
+        let before = asked.asked.load(Ordering::SeqCst);
+        scene.world.holder(subject, &["inbox"]).await;
+        while log::turn(&scene.world.cx).await.unwrap() > 0 {}
+        eventually("another question", async || (asked.asked.load(Ordering::SeqCst) > before).then_some(())).await;
+    };
+    grows("u-1", &one).await;
     scene.node(&cosigners(std::slice::from_ref(&other)), &second);
-    let id = scene.released("u-2").await;
-    scene.receipt(id).await;
+    for subject in ["u-2", "u-3", "u-4"] {
+        grows(subject, &one).await;
+    }
     assert_eq!(other.asked.load(Ordering::SeqCst), 0, "the first has the lease");
     scene.stop.cancel();
-    eventually("the second node's question", async || (other.asked.load(Ordering::SeqCst) > 0).then_some(())).await;
+    grows("u-5", &other).await;
     second.cancel();
 }
 

@@ -151,6 +151,7 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
             origin: Origin::parse("localhost/log").expect("a name"),
             high_water: None,
             witnesses: options.witnesses.clone(),
+            earlier: vec![],
         },
     }
 }

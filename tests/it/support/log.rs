@@ -25,6 +25,15 @@ pub async fn log_with(store: Arc<dyn LogStore>, mark: Arc<dyn MarkFile>) -> Log 
     Log { store, signer: Arc::new(signer), mark: Arc::new(mark), wake: Arc::default(), witnesses: None }
 }
 
+/// The same log under a new name, as its operator names it when it is recovered.
+pub async fn log_renamed(store: Arc<dyn LogStore>, mark: Arc<dyn MarkFile>) -> Log {
+    let name = Origin::parse("approve.example/log-2").expect("a name");
+    let signer = Ed25519Checkpoints::new(name, &pem(), &[]).expect("a signer");
+    let signer = signer.once_called(&[Origin::parse("approve.example/log").expect("a name")]);
+    let mark = HighWater::open(mark, signer.keys()).await.expect("a mark that reads");
+    Log { store, signer: Arc::new(signer), mark: Arc::new(mark), wake: Arc::default(), witnesses: None }
+}
+
 /// As [`log`], for where nothing can wait: a mark in memory is there at once.
 pub fn log_at_once(store: Arc<dyn LogStore>) -> Log {
     let mut made = std::pin::pin!(log(store));
