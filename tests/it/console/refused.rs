@@ -109,7 +109,7 @@ async fn a_reason_that_is_refused_comes_back_on_the_holders_page() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signers_words_come_back_when_they_are_too_few_or_too_late() {
     let (stage, _alive) = stage::on_sqlite().await;
-    let mut cast = Cast::new(stage).await;
+    let cast = Cast::new(stage).await;
     let case = opened(&cast.ask_for("reset_devices", "", "").await);
     let (one, two, _) = cast.drawn(case).await;
     let action = format!("/cases/{case}/refuse");

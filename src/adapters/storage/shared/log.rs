@@ -13,6 +13,7 @@ use crate::domain::ids::{ApprovalId, ChangeId};
 use crate::domain::log::tile::stored;
 use crate::domain::log::tree::Head;
 use crate::domain::log::{TileAt, Tiles};
+use crate::ports::audit::AuditStore;
 use crate::ports::log::{Appended, Batch, Leaf, LogStore, Signed};
 use crate::ports::store::StoreError;
 
@@ -139,7 +140,5 @@ impl LogStore for TheStore {
 async fn placed(store: &TheStore, row: Option<AuditRow>) -> Result<Option<Leaf>, StoreError> {
     let Some(row) = row else { return Ok(None) };
     let (place, entry) = row.read()?;
-    let query = sqlx::query_scalar::<Db, i64>(sql::LEAF_INDEX).bind(place).bind(i64::MIN);
-    let index = query.fetch_optional(store.reads()).await.map_err(reading(CHECKPOINTS))?;
-    Ok(Some(Leaf { entry, index: index.and_then(|index| u64::try_from(index).ok()) }))
+    Ok(Some(Leaf { entry, index: store.leaf_index(place).await? }))
 }
