@@ -89,6 +89,7 @@ function point(form, errors) {
     marked.set(input, line);
   }
   marked.keys().next().value?.focus();
+  return marked.size > 0;
 }
 
 function unpoint() {
@@ -104,8 +105,9 @@ function unpoint() {
 }
 
 function said(error) {
-  if (error instanceof Refused && error.errors.length > 0) point(document.getElementById("sign") ?? document.body, error.errors);
-  if (error instanceof Refused) say(box, "Nothing was done.", WORDS[error.slug] ?? "Something was not right. Try again.");
+  if (error instanceof Refused && point(document.getElementById("sign") ?? document.body, error.errors)) {
+    say(box, "Nothing was done.", "What is wrong stands beside the field.");
+  } else if (error instanceof Refused) say(box, "Nothing was done.", WORDS[error.slug] ?? "Something was not right. Try again.");
   else if (error instanceof Unknown) say(box, "We don’t know if this counted.", "Load the page again and look.");
   else if (ceremony.wasDismissed(error)) say(box, "Nothing was done.", "You closed the question for your passkey, or it ran out.");
   else say(box, "Nothing was done.", "This browser could not use a passkey.");

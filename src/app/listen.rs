@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Tls;
 use crate::service::Context;
+use crate::service::audit::Record;
 use crate::web::device::push::PushKey;
 use crate::web::extract::TrustedProxies;
 use crate::web::{guard, ops, request_id, routes};
@@ -56,11 +57,12 @@ pub fn public(site: &Site, listener: TcpListener, tls: Option<&Tls>) -> anyhow::
 }
 
 /// The console's listener: other routes, on another origin.
-pub fn console(site: &Site, listener: TcpListener, tls: Option<&Tls>) -> anyhow::Result<Server> {
+pub fn console(site: &Site, record: Record, listener: TcpListener, tls: Option<&Tls>) -> anyhow::Result<Server> {
     let site = site.clone();
     let build = move || {
         App::new()
             .app_data(web::Data::new(site.cx.clone()))
+            .app_data(web::Data::new(record.clone()))
             .app_data(web::Data::new(site.stop.clone()))
             .app_data(web::Data::new(TrustedProxies(site.proxies.clone())))
             .configure(crate::web::console::routes::configure)

@@ -139,7 +139,7 @@ pub async fn start(
     }
     if let Some(console) = config.console.as_ref().filter(|_| role.serves()) {
         let listener = console_listener.map_or_else(|| TcpListener::bind(console.listen), Ok)?;
-        let server = listen::console(&site, listener, config.http.tls.as_ref())?;
+        let server = listen::console(&site, parts.audit(&config)?, listener, config.http.tls.as_ref())?;
         listen::run(&mut tasks, server, stop.clone());
     }
     if let Some(address) = config.http.ops_listen {

@@ -43,7 +43,8 @@ fn guide(countersign: &str, exchange: &str, office: &Office) -> String {
     let (staff, console) = (office.guide(), &office.console);
     format!(
         "
-Countersign demo. Nothing here is real money, and holds take seconds.
+Countersign demo. Nothing here is real money, and holds take seconds; what two of staff
+decide for a holder waits a day, here too.
 
   Harbour, a sample exchange   {exchange}
   Its customer's inbox         {exchange}inbox

@@ -3,6 +3,7 @@
 //! The commitment is SHA-256 over a domain tag, the salt and the canonical bytes; the leaf is what RFC 6962 section 2.1
 //! makes of the commitment. Erasing salt and text later leaves every leaf in place.
 
+pub mod filter;
 pub mod reading;
 
 use serde::Serialize;

@@ -85,6 +85,11 @@ impl Reader {
         Self { range, employers: HashMap::new(), counts: BTreeMap::new(), erased: 0 }
     }
 
+    /// One that knows already who works for whom: person and employer.
+    pub fn knowing(range: Range, employers: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { employers: employers.into_iter().collect(), ..Self::new(range) }
+    }
+
     /// Counts an entry that can't be read any more.
     pub fn take_erased(&mut self, at: Timestamp) {
         self.erased += u64::from(self.range.holds(at));

@@ -90,6 +90,17 @@ pub trait AuditStore: Send + Sync {
     ) -> Result<Vec<(ChangeId, Result<Evidence, StoreError>)>, StoreError>;
     /// Rows of a table after an id, in their order.
     async fn sealed_rows(&self, table: SealedTable, after: Option<Uuid>, limit: u32) -> Result<SealedPage, StoreError>;
+    /// Entries before a place, newest first; from the newest of all without one.
+    async fn entries_before(&self, place: Option<i64>, limit: u32) -> Result<Vec<StoredEntry>, StoreError>;
+    /// The entry of a change.
+    async fn stored_entry(&self, id: ChangeId) -> Result<Option<StoredEntry>, StoreError>;
+    /// The place of the newest entry that was made before a moment, by the time in its id: to the millisecond, by the
+    /// clock of the node that made it.
+    async fn place_before(&self, at: Timestamp) -> Result<Option<i64>, StoreError>;
+    /// The place of the oldest entry that was made at a moment or later, by the same time.
+    async fn place_from(&self, at: Timestamp) -> Result<Option<i64>, StoreError>;
+    /// The leaf of the entry at a place, from 0; nothing while it isn't in a signed checkpoint.
+    async fn leaf_index(&self, place: i64) -> Result<Option<u64>, StoreError>;
 }
 
 /// How far a sink has been told.

@@ -17,4 +17,5 @@ pub mod problem;
 pub mod qr;
 pub mod request_id;
 pub mod routes;
+pub mod steps;
 pub mod table;

@@ -101,6 +101,26 @@ impl AuditStore for Record {
     async fn sealed_rows(&self, _: SealedTable, _: Option<Uuid>, _: u32) -> Result<SealedPage, StoreError> {
         Ok(vec![])
     }
+
+    async fn entries_before(&self, _: Option<i64>, _: u32) -> Result<Vec<StoredEntry>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn stored_entry(&self, _: ChangeId) -> Result<Option<StoredEntry>, StoreError> {
+        Ok(None)
+    }
+
+    async fn place_before(&self, _: Timestamp) -> Result<Option<i64>, StoreError> {
+        Ok(None)
+    }
+
+    async fn place_from(&self, _: Timestamp) -> Result<Option<i64>, StoreError> {
+        Ok(None)
+    }
+
+    async fn leaf_index(&self, _: i64) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
 }
 
 #[async_trait]

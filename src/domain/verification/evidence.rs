@@ -150,6 +150,13 @@ pub enum About {
     },
 }
 
+/// The [`Ceremony`] of a preimage, of whichever type.
+macro_rules! ceremony {
+    ($preimage:ident) => {
+        Ceremony { rp_id: &$preimage.rp_id, credential: &$preimage.credential_id, nonce: &$preimage.nonce }
+    };
+}
+
 /// Recomputes one piece of evidence.
 ///
 /// # Errors
@@ -162,11 +169,7 @@ pub fn check(evidence: &Evidence, sites: &Sites) -> Result<Proven, Flaw> {
                 return Err(Flaw::Shown);
             }
             let said = Said {
-                ceremony: Ceremony {
-                    rp_id: &preimage.rp_id,
-                    credential: &preimage.credential_id,
-                    nonce: &preimage.nonce,
-                },
+                ceremony: ceremony!(preimage),
                 thumbprint: &preimage.thumbprint,
                 challenge: approve_challenge(preimage),
                 device_tag: b"countersign/devkey/approve/v1",
@@ -183,11 +186,7 @@ pub fn check(evidence: &Evidence, sites: &Sites) -> Result<Proven, Flaw> {
         }
         Evidence::Enrol { device, preimage, assertion, device_key, device_signature } => {
             let said = Said {
-                ceremony: Ceremony {
-                    rp_id: &preimage.rp_id,
-                    credential: &preimage.credential_id,
-                    nonce: &preimage.nonce,
-                },
+                ceremony: ceremony!(preimage),
                 thumbprint: &preimage.thumbprint,
                 challenge: enrol_challenge(preimage),
                 device_tag: b"countersign/enrol/v1",
@@ -198,11 +197,7 @@ pub fn check(evidence: &Evidence, sites: &Sites) -> Result<Proven, Flaw> {
         }
         Evidence::Lift { device, preimage, assertion, device_key, device_signature } => {
             let said = Said {
-                ceremony: Ceremony {
-                    rp_id: &preimage.rp_id,
-                    credential: &preimage.credential_id,
-                    nonce: &preimage.nonce,
-                },
+                ceremony: ceremony!(preimage),
                 thumbprint: &preimage.thumbprint,
                 challenge: lift_challenge(preimage),
                 device_tag: b"countersign/devkey/lift/v1",
@@ -222,9 +217,7 @@ pub fn check(evidence: &Evidence, sites: &Sites) -> Result<Proven, Flaw> {
                 return Err(Flaw::Signed);
             }
             let challenge = staff_challenge(preimage);
-            let ceremony =
-                Ceremony { rp_id: &preimage.rp_id, credential: &preimage.credential_id, nonce: &preimage.nonce };
-            let passkey = assertion_fits(site, &ceremony, &challenge, assertion)?;
+            let passkey = assertion_fits(site, &ceremony!(preimage), &challenge, assertion)?;
             let keys = Keys { passkey, device: None };
             let object = preimage.object.0.as_slice().try_into().map_err(|_| Flaw::Signed)?;
             let about =
@@ -241,7 +234,7 @@ struct Ceremony<'a> {
     nonce: &'a Blob,
 }
 
-/// What the two kinds of ceremony on a holder's device have in common.
+/// What the three kinds of ceremony on a holder's device have in common.
 struct Said<'a> {
     ceremony: Ceremony<'a>,
     thumbprint: &'a Thumbprint,

@@ -1,9 +1,11 @@
 //! The log, read again from its record: [`export`] writes it down for others, [`verify`] checks it here and now,
-//! [`third_party`] counts what vendors did in it. All three read in pages, so that a log of any length fits.
+//! [`third_party`] counts what vendors did in it, [`browse`] shows it to auditors. All read in pages, so that a log of
+//! any length fits.
 //!
 //! May import: `domain`, `ports`. The checking itself is `domain::verification`; what an export looks like is
 //! `domain::export`.
 
+pub mod browse;
 pub mod export;
 mod fits;
 pub mod third_party;

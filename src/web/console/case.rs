@@ -3,7 +3,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::failure::PageError;
 use super::refused::{self, Typed};
@@ -19,6 +19,7 @@ use crate::web::device::failure::{html, see};
 use crate::web::pages::Template;
 use crate::web::pages::console::cases::CaseRow;
 use crate::web::problem::Problem;
+use crate::web::steps::{Signed, prompted};
 
 fn words(field: &'static str, text: &str) -> Result<Words, Error> {
     // A box of several lines may have line breaks in it; the words are one line.
@@ -148,18 +149,7 @@ pub async fn prompt(
     path: web::Path<String>,
     said: web::Json<Checked>,
 ) -> Result<HttpResponse, Problem> {
-    let prompt = prompt::prompt(&cx, &by, id(&path)?, words("checked", &said.checked)?).await?;
-    Ok(HttpResponse::Ok().json(json!({
-        "options": prompt.options, "sealed": prompt.sealed, "expires_at": prompt.expires_at,
-    })))
-}
-
-/// A signed prompt. What was signed travels sealed, so that no field of a form can change it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signed {
-    sealed: String,
-    assertion: Value,
+    Ok(prompted(&prompt::prompt(&cx, &by, id(&path)?, words("checked", &said.checked)?).await?))
 }
 
 pub async fn sign(

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::failure::PageError;
 use super::present;
@@ -13,13 +13,13 @@ use crate::domain::staff::{Employer, Group, Profile, Reason, Role, Roles, Staff,
 use crate::domain::text::Token;
 use crate::domain::time::Timestamp;
 use crate::service::staff::change::{self, Draft, Roster};
-use crate::service::staff::signing::Prompt;
 use crate::service::{Context, Error};
 use crate::web::device::failure::{html, see};
 use crate::web::pages::Template;
 use crate::web::pages::console::frame::Tab;
 use crate::web::pages::console::staff::{ChangePage, ChangeRow, FormPage, FormValues, MaySign, Progress, Side};
 use crate::web::problem::{FieldError, Problem};
+use crate::web::steps::{Signed, prompted};
 
 fn name_of(people: &[Staff], id: StaffId) -> String {
     people.iter().find(|person| person.id == id).map_or_else(|| id.to_string(), |p| p.profile.name.to_string())
@@ -157,12 +157,6 @@ impl Form {
     }
 }
 
-fn prompted(prompt: &Prompt) -> HttpResponse {
-    HttpResponse::Ok().json(json!({
-        "options": prompt.options, "sealed": prompt.sealed, "expires_at": prompt.expires_at,
-    }))
-}
-
 /// Checks the form and gives the prompt to sign it.
 pub async fn draft(cx: web::Data<Context>, by: SignedIn, form: web::Json<Form>) -> Result<HttpResponse, Problem> {
     by.needs(Role::Admin)?;
@@ -178,14 +172,6 @@ pub async fn draft(cx: web::Data<Context>, by: SignedIn, form: web::Json<Form>) 
         None => Draft::Add(profile),
     };
     Ok(prompted(&change::draft(&cx, &by, draft, reason).await?))
-}
-
-/// A signed prompt.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signed {
-    sealed: String,
-    assertion: Value,
 }
 
 pub async fn propose(cx: web::Data<Context>, by: SignedIn, ask: web::Json<Signed>) -> Result<HttpResponse, Problem> {

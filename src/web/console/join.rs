@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::failure::PageError;
 use super::present;
@@ -13,6 +13,7 @@ use crate::web::pages::Template;
 use crate::web::pages::clocktext::day;
 use crate::web::pages::console::sign_in::{Code, JoinPage, JoinedPage};
 use crate::web::problem::Problem;
+use crate::web::steps::{Registered, Signed, asked};
 
 pub async fn show(cx: web::Data<Context>, token: web::Path<String>) -> Result<HttpResponse, PageError> {
     let open = join::look(&cx, &token).await?;
@@ -42,36 +43,22 @@ pub async fn start(
     ask: web::Json<Start>,
 ) -> Result<HttpResponse, Problem> {
     let step = join::start(&cx, &token, ask.code.as_deref()).await?;
-    Ok(HttpResponse::Ok().json(json!({"options": step.options, "sealed": step.sealed})))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Prove {
-    sealed: String,
-    registration: Value,
+    Ok(asked(&step.options, &step.sealed))
 }
 
 pub async fn prove(
     cx: web::Data<Context>,
     token: web::Path<String>,
-    ask: web::Json<Prove>,
+    ask: web::Json<Registered>,
 ) -> Result<HttpResponse, Problem> {
     let step = join::prove(&cx, &token, &ask.sealed, &ask.registration).await?;
-    Ok(HttpResponse::Ok().json(json!({"options": step.options, "sealed": step.sealed})))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Finish {
-    sealed: String,
-    assertion: Value,
+    Ok(asked(&step.options, &step.sealed))
 }
 
 pub async fn finish(
     cx: web::Data<Context>,
     token: web::Path<String>,
-    ask: web::Json<Finish>,
+    ask: web::Json<Signed>,
 ) -> Result<HttpResponse, Problem> {
     let person = join::finish(&cx, &token, &ask.sealed, &ask.assertion).await?;
     Ok(HttpResponse::Ok().json(json!({"staff_id": person.id, "location": "/join/done"})))

@@ -3,6 +3,8 @@
 //!
 //! May import `service` and `domain`. Pages never act on GET. Nothing here lists, searches or exports holders.
 
+pub mod audit;
+pub mod audit_page;
 pub mod case;
 pub mod case_page;
 pub mod cases;

@@ -24,6 +24,7 @@ pub fn frame(cx: &Context, by: &SignedIn, here: Option<Tab>) -> Frame {
             Tab::Cases => true,
             Tab::Holders => roles.has(Role::Agent),
             Tab::Staff => roles.has(Role::Admin),
+            Tab::Audit | Tab::Report => roles.has(Role::Auditor),
         })
         .collect();
     let me = Me { name: profile.name.to_string(), line: format!("{} · {}", profile.group, profile.employer) };

@@ -3,7 +3,7 @@
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
-use super::{case, cases, change, failure, gate, holder, join, scim, sign_in, signed_in, staff};
+use super::{audit, case, cases, change, failure, gate, holder, join, scim, sign_in, signed_in, staff};
 use crate::web::device::assets;
 use crate::web::guard;
 use crate::web::table::table;
@@ -61,6 +61,9 @@ INSIDE, inside {
     "/staff/{staff}" => [GET staff::show];
     "/staff/{staff}/change" => [GET change::edit];
     "/staff/{staff}/end" => [POST staff::end (stops)];
+    "/audit" => [GET audit::list, POST audit::ask];
+    "/audit/{entry}" => [GET audit::entry];
+    "/report" => [GET audit::report, POST audit::ask_report];
 }
 }
 

@@ -1,8 +1,7 @@
 //! Signing in and out.
 
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::failure::PageError;
 use super::present;
@@ -13,6 +12,7 @@ use crate::web::device::failure::html;
 use crate::web::pages::Template;
 use crate::web::pages::console::sign_in::SignInPage;
 use crate::web::problem::Problem;
+use crate::web::steps::{Signed, asked};
 
 pub async fn show(cx: web::Data<Context>) -> Result<HttpResponse, PageError> {
     let page = SignInPage { frame: present::outside(&cx) };
@@ -21,17 +21,10 @@ pub async fn show(cx: web::Data<Context>) -> Result<HttpResponse, PageError> {
 
 pub async fn start(cx: web::Data<Context>) -> Result<HttpResponse, Problem> {
     let question = sign_in::start(&cx).await?;
-    Ok(HttpResponse::Ok().json(json!({"options": question.options, "sealed": question.sealed})))
+    Ok(asked(&question.options, &question.sealed))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Finish {
-    sealed: String,
-    assertion: Value,
-}
-
-pub async fn finish(cx: web::Data<Context>, ask: web::Json<Finish>) -> Result<HttpResponse, Problem> {
+pub async fn finish(cx: web::Data<Context>, ask: web::Json<Signed>) -> Result<HttpResponse, Problem> {
     let entered = sign_in::finish(&cx, &ask.sealed, &ask.assertion).await?;
     Ok(HttpResponse::Ok().cookie(cookie(&cx, entered.cookie)).json(json!({"location": "/"})))
 }

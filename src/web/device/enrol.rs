@@ -16,6 +16,7 @@ use crate::web::pages::clocktext::span;
 use crate::web::pages::enrol::{EnrolDeclinedPage, EnrolPage, EnrolledPage, Proof, Usable};
 use crate::web::pages::given::Given;
 use crate::web::pages::live::Deadline;
+use crate::web::steps::{Registered, asked};
 
 pub async fn show(cx: web::Data<Context>, token: web::Path<String>, seen: Seen) -> Result<HttpResponse, PageError> {
     let open = match enrol::look(&cx, &token).await {
@@ -58,20 +59,13 @@ pub async fn start(
     let key = DeviceKey::from_jwk(&ask.device_key.x, &ask.device_key.y).map_err(|_| Error::DeviceKey)?;
     let name = DeviceName::tidy(&ask.name).ok_or_else(|| Error::invalid("name", "give the device a name"))?;
     let started = enrol::start(&cx, &token, &ask.code, name, key).await?;
-    Ok(HttpResponse::Ok().json(json!({"options": started.options, "sealed": started.sealed})))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Prove {
-    sealed: String,
-    registration: Value,
+    Ok(asked(&started.options, &started.sealed))
 }
 
 pub async fn prove(
     cx: web::Data<Context>,
     token: web::Path<String>,
-    ask: web::Json<Prove>,
+    ask: web::Json<Registered>,
 ) -> Result<HttpResponse, ScriptError> {
     let proving = enrol::prove(&cx, &token, &ask.sealed, &ask.registration).await?;
     let answer = json!({"options": proving.options, "sealed": proving.sealed, "challenge": proving.challenge});

@@ -29,7 +29,9 @@ impl Profile {
     pub fn banner(self) -> Option<&'static str> {
         match self {
             Self::Live => None,
-            Self::Demo => Some("Demo: holds are seconds long. Not for real money."),
+            Self::Demo => Some(
+                "Demo: holds are seconds long, but what staff decide for a holder waits a day. Not for real money.",
+            ),
             Self::Bench => Some("Bench: for load tests. Not for real money."),
         }
     }

@@ -12,11 +12,9 @@ pub struct ThirdPartyPage {
     pub report: ThirdParty,
 }
 
-impl ThirdPartyPage {
-    /// A share as people read it.
-    fn percent(&self, share: &f64) -> String {
-        format!("{:.1} %", share * 100.0)
-    }
+/// A share as people read it.
+pub fn percent(share: &f64) -> String {
+    format!("{:.1} %", share * 100.0)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod page;
 mod passkey;
 mod relayed;
 mod scripts_off;
+mod staff;
 mod storage_cleared;
 mod transfer;
 mod world;

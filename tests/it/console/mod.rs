@@ -2,6 +2,7 @@
 //! on SQLite; those in which the record could make a difference run on PostgreSQL too. `stage` starts all of it,
 //! `desk` is one person's browser.
 
+mod auditing;
 mod changes;
 pub mod desk;
 mod ending;

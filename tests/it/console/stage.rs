@@ -22,9 +22,11 @@ use countersign::domain::link::{ENROL_LINK_LIFE, EnrolLink};
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::staff::{Employer, Group, Profile, Role, Roles};
 use countersign::domain::text::Line;
+use countersign::domain::verification::evidence::{Site, Sites};
 use countersign::domain::{BackendId, ChangeId, DeviceId, HolderId, LinkId, Timestamp};
 use countersign::ports::audit::AuditStore;
 use countersign::ports::{Change, Effect, LogStore, StaffStore, Store};
+use countersign::service::audit::Record;
 use countersign::service::staff::invite::{self, Invited};
 use countersign::service::{Console, Context, Error, Profile as Deployment, Settings, backends};
 use countersign::web::console::routes as console_routes;
@@ -66,8 +68,8 @@ pub struct Stage {
     database: Option<String>,
     /// Where timers, rates and news are kept, beside a server.
     pub redis: Option<Redis>,
-    /// Where it is one: the reads of those who check.
-    pub audit: Option<Arc<dyn AuditStore>>,
+    /// The reads of those who check.
+    pub audit: Arc<dyn AuditStore>,
     servers: Vec<ServerHandle>,
     serial: AtomicU32,
 }
@@ -84,8 +86,7 @@ pub async fn on_sqlite() -> (Stage, impl Sized) {
     let clock = Arc::new(ManualClock::at(Timestamp::parse_rfc3339("2026-11-21T14:32:00Z").unwrap()));
     let (store, folder) = make::sqlite_with(clock.clone()).await;
     let timing = Timing::in_process(clock.clone());
-    let mut stage = Stage::new(clock, timing, store.clone(), store.clone(), store.clone()).await;
-    stage.audit = Some(store);
+    let mut stage = Stage::new(clock, timing, store.clone(), store.clone(), store.clone(), store).await;
     stage.file = Some(folder.path().join("record.db"));
     (stage, folder)
 }
@@ -98,7 +99,7 @@ pub async fn on_postgres() -> (Stage, impl Sized) {
     let clock = Arc::new(ManualClock::at(Store::now(&*store).await.unwrap()));
     let redis = Redis::start();
     let timing = Timing::on(&redis, clock.clone());
-    let mut stage = Stage::new(clock, timing, store.clone(), store.clone(), store).await;
+    let mut stage = Stage::new(clock, timing, store.clone(), store.clone(), store.clone(), store).await;
     stage.database = Some(server.url("postgres"));
     stage.redis = Some(redis);
     (stage, server)
@@ -129,6 +130,7 @@ impl Stage {
         store: Arc<dyn Store>,
         staff: Arc<dyn StaffStore>,
         entries: Arc<dyn LogStore>,
+        audit: Arc<dyn AuditStore>,
     ) -> Self {
         let ((public, public_at), (console, console_at)) = (listener(), listener());
         let public_url: Url = format!("http://localhost:{}", public_at.port()).parse().unwrap();
@@ -172,7 +174,7 @@ impl Stage {
             console: Some(Console { url: console_url.clone(), ceremonies: Arc::new(ceremonies) }),
         };
         let new = backends::add(&cx, Line::parse("Harbour").unwrap(), Scopes::of(&Scope::ALL)).await.unwrap();
-        let servers = vec![serve_public(cx.clone(), public), serve_console(cx.clone(), console)];
+        let servers = vec![serve_public(cx.clone(), public), serve_console(cx.clone(), record(&cx, &audit), console)];
         Self {
             cx,
             clock,
@@ -184,7 +186,7 @@ impl Stage {
             file: None,
             database: None,
             redis: None,
-            audit: None,
+            audit,
             servers,
             serial: AtomicU32::new(0),
         }
@@ -373,10 +375,26 @@ fn serve_public(cx: Context, listener: TcpListener) -> ServerHandle {
     handle
 }
 
-fn serve_console(cx: Context, listener: TcpListener) -> ServerHandle {
+/// The record as those read it who check it.
+pub fn record(cx: &Context, audit: &Arc<dyn AuditStore>) -> Record {
+    let site = |rp: &str, url: &Url| Site { rp_id: rp.into(), origin: url.origin().ascii_serialization() };
+    Record {
+        audit: Arc::clone(audit),
+        log: Arc::clone(&cx.log.store),
+        staff: Arc::clone(&cx.staff),
+        keys: cx.log.signer.keys().clone(),
+        sites: Sites {
+            holders: site("localhost", &cx.settings.public_url),
+            console: cx.console.as_ref().map(|console| site("console.localhost", &console.url)),
+        },
+    }
+}
+
+fn serve_console(cx: Context, record: Record, listener: TcpListener) -> ServerHandle {
     let build = move || {
         App::new()
             .app_data(web::Data::new(cx.clone()))
+            .app_data(web::Data::new(record.clone()))
             .app_data(web::Data::new(TrustedProxies::default()))
             .configure(console_routes::configure)
             .wrap(from_fn(guard::headers))

@@ -92,6 +92,10 @@ async fn sqlite_walks_its_indexes() {
         "DEVICES_BY_KEY",
         "APPROVALS_BY_ID",
         "AUDIT_PAGE",
+        "ENTRIES_BEFORE",
+        "STORED_ENTRY",
+        "PLACE_BEFORE",
+        "PLACE_FROM",
         "STORED",
         "FORGET",
     ] {

@@ -1,8 +1,6 @@
 //! A record in which staff decided: everybody joined and signed as people do, and a month went by. It verifies, what
 //! staff approved is redeemed with a receipt that proves it, and a signature that is missing or another's is named.
 
-use std::sync::Arc;
-
 use countersign::adapters::receipts::{Freshness, verify_offline};
 use countersign::domain::StaffId;
 use countersign::domain::backend::IdempotencyKey;
@@ -10,11 +8,9 @@ use countersign::domain::evidence::Evidence;
 use countersign::domain::export::Line;
 use countersign::domain::override_request::StateName;
 use countersign::domain::report::Range;
-use countersign::domain::verification::evidence::{Site, Sites};
 use countersign::domain::verification::run::Summary;
 use countersign::domain::verification::wrong::{Flaw, Place, Wrong};
 use countersign::ports::log::CheckpointSigner;
-use countersign::service::audit::Record;
 use countersign::service::audit::export::{Asked, export};
 use countersign::service::audit::third_party::third_party;
 use countersign::service::audit::verify::RowFlaw;
@@ -23,7 +19,7 @@ use countersign::workers::{ClockGate, overrides};
 
 use super::{Scene, offline, row};
 use crate::bribed::cast::{Cast, opened};
-use crate::console::stage::{self, DAY, MINUTE, Stage};
+use crate::console::stage::{self, DAY, MINUTE, Stage, record};
 use crate::support::log::signer;
 
 /// Two admins hire an agent and three signers; a month later they work.
@@ -46,24 +42,10 @@ async fn staffed(stage: Stage) -> Cast {
     Cast { stage, agent, signers, holder, settled }
 }
 
-fn record(stage: &Stage) -> Record {
-    let site = |rp: &str, url: &url::Url| Site { rp_id: rp.into(), origin: url.origin().ascii_serialization() };
-    Record {
-        audit: Arc::clone(stage.audit.as_ref().expect("a database")),
-        log: Arc::clone(&stage.cx.log.store),
-        staff: Arc::clone(&stage.cx.staff),
-        keys: signer().keys().clone(),
-        sites: Sites {
-            holders: site("localhost", &stage.cx.settings.public_url),
-            console: Some(site("console.localhost", &stage.console_url)),
-        },
-    }
-}
-
 async fn lines(stage: &Stage) -> Vec<Line> {
     while log::turn(&stage.cx).await.unwrap() > 0 {}
     let mut lines = Vec::new();
-    let record = record(stage);
+    let record = record(&stage.cx, &stage.audit);
     let done = export(&record, &Asked::EVERYTHING, stage.cx.now(), |out| -> Result<(), std::convert::Infallible> {
         lines.push(out.line);
         Ok(())
@@ -142,7 +124,7 @@ async fn what_staff_decided_verifies_and_is_redeemed_with_a_receipt_that_proves_
     let summary = offline(lines(&cast.stage).await).unwrap();
     assert!(summary.evidence >= 4 + 12, "{summary:?}");
     let range = Range { from: cx.now() - 3 * DAY, to: cx.now() + MINUTE };
-    let report = third_party(&record(&cast.stage), range).await.unwrap();
+    let report = third_party(&record(&cast.stage.cx, &cast.stage.audit), range).await.unwrap();
     let vendor = report.lines.iter().find(|line| line.employer == "Teleplus").unwrap();
     assert!(vendor.counts.overrides >= 3, "the agent asked three times: {vendor:?}");
     assert_eq!(report.total.overrides, 3 + 4, "three were asked for, and two signed two of them: {report:?}");

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use std::time::Duration;
 use uuid::Uuid;
 
-use super::{Db, TheStore, audit_statements as sql, ids};
+use super::{Db, TheStore, audit_statements as sql, ids, statements};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{reading, unavailable};
 use crate::adapters::storage::rows::approval::ApprovalRow;
@@ -19,6 +19,7 @@ use crate::adapters::storage::rows::log::read_evidence;
 use crate::adapters::storage::rows::overrides::{FreezeRow, OverrideRow};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::ChangeId;
+use crate::domain::time::Timestamp;
 use crate::ports::audit::{AuditStore, Cursor, CursorStore, SealedPage, SealedRow, SealedTable, StoredEntry};
 use crate::ports::store::StoreError;
 
@@ -84,6 +85,41 @@ impl AuditStore for TheStore {
             SealedTable::Erasures => page!(ErasureRow, sql::SEALED_ERASURES, "erasures", |_| SealedRow::Other),
         })
     }
+
+    async fn entries_before(&self, place: Option<i64>, limit: u32) -> Result<Vec<StoredEntry>, StoreError> {
+        let query = sqlx::query_as::<Db, StoredEntryRow>(sql::ENTRIES_BEFORE)
+            .bind(place.unwrap_or(i64::MAX))
+            .bind(i64::from(limit));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading(AUDIT))?;
+        rows.into_iter().map(StoredEntryRow::read).collect()
+    }
+
+    async fn stored_entry(&self, id: ChangeId) -> Result<Option<StoredEntry>, StoreError> {
+        let query = sqlx::query_as::<Db, StoredEntryRow>(sql::STORED_ENTRY).bind(id.uuid());
+        let row = query.fetch_optional(self.reads()).await.map_err(reading(AUDIT))?;
+        row.map(StoredEntryRow::read).transpose()
+    }
+
+    async fn place_before(&self, at: Timestamp) -> Result<Option<i64>, StoreError> {
+        let query = sqlx::query_scalar::<Db, i64>(sql::PLACE_BEFORE).bind(lowest(at));
+        query.fetch_optional(self.reads()).await.map_err(reading(AUDIT))
+    }
+
+    async fn place_from(&self, at: Timestamp) -> Result<Option<i64>, StoreError> {
+        let query = sqlx::query_scalar::<Db, i64>(sql::PLACE_FROM).bind(lowest(at));
+        query.fetch_optional(self.reads()).await.map_err(reading(AUDIT))
+    }
+
+    async fn leaf_index(&self, place: i64) -> Result<Option<u64>, StoreError> {
+        let query = sqlx::query_scalar::<Db, Option<i64>>(statements::LEAF_INDEX).bind(place).bind(i64::MIN);
+        let index = query.fetch_one(self.reads()).await.map_err(reading(AUDIT))?;
+        Ok(index.and_then(|index| u64::try_from(index).ok()))
+    }
+}
+
+/// The lowest id that a moment can make.
+fn lowest(at: Timestamp) -> Uuid {
+    ChangeId::new(at, [0; 10]).uuid()
 }
 
 #[async_trait]

@@ -248,6 +248,7 @@ crate::adapters::storage::statements! {
                       WHERE n.size = $2 ON CONFLICT DO NOTHING";
     PUT_TILE = "INSERT INTO log_tiles (level, number, hashes) VALUES ($1, $2, $3) \
                 ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes";
+    LEAF_INDEX = concat!("SELECT ", leaf_index!(), " FROM (SELECT CAST($1 AS bigint) AS place) u");
     ENTRY = concat!("SELECT u.place, u.id, u.at, u.kind, u.salt, u.canonical, u.leaf_hash, ", leaf_index!(),
                     " FROM audit u WHERE u.id = $1 AND u.canonical <> ''");
     APPROVE_ENTRY = concat!("SELECT u.place, u.id, u.at, u.kind, u.salt, u.canonical, u.leaf_hash, ", leaf_index!(),

@@ -8,16 +8,20 @@ pub enum Tab {
     Cases,
     Holders,
     Staff,
+    Audit,
+    Report,
 }
 
 impl Tab {
-    pub const ALL: [Self; 3] = [Self::Cases, Self::Holders, Self::Staff];
+    pub const ALL: [Self; 5] = [Self::Cases, Self::Holders, Self::Staff, Self::Audit, Self::Report];
 
     pub fn href(self) -> &'static str {
         match self {
             Self::Cases => "/",
             Self::Holders => "/holders",
             Self::Staff => "/staff",
+            Self::Audit => "/audit",
+            Self::Report => "/report",
         }
     }
 
@@ -26,6 +30,8 @@ impl Tab {
             Self::Cases => "Cases",
             Self::Holders => "Holders",
             Self::Staff => "Staff",
+            Self::Audit => "Audit",
+            Self::Report => "Third parties",
         }
     }
 }

@@ -87,7 +87,7 @@ impl HolderPage {
     /// What two others may be asked for.
     const KINDS: [(&'static str, &'static str); 3] = [
         ("unfreeze", "Unlock transfers"),
-        ("reset_devices", "Remove every device and let one be added"),
+        ("reset_devices", "Remove all devices, add a new one"),
         ("approve_for_holder", "Approve a transfer"),
     ];
 

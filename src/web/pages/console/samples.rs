@@ -1,5 +1,8 @@
 //! One rendered sample of every console page, for the checks of all pages.
 
+use super::audit::{
+    AskedValues, AuditPage, CheckpointCard, EntryPage, EntryRow, InLog, List, Object, Proven, ReportPage, Said,
+};
 use super::cases::{Acts, CasePage, CaseRow, Fact, Offer, Pace, Transfer, WayStep};
 use super::failure::{ErrorPage, Trouble};
 use super::frame::{Frame, Me, Tab};
@@ -10,6 +13,8 @@ use super::sign_in::{Code, JoinPage, JoinedPage, SignInPage};
 use super::staff::{
     ChangePage, ChangeRow, FormPage, FormValues, MaySign, PersonPage, PersonRow, Progress, Side, StaffPage, Standing,
 };
+use crate::domain::report::{Counts, Line, Range, Shares, ThirdParty};
+use crate::domain::time::Timestamp;
 use crate::web::pages::clocktext::{Moment, moment};
 use crate::web::pages::deal::{AccountKind, AmountText, Deal, MaskedDeal};
 use crate::web::pages::frame::Frame as Around;
@@ -35,6 +40,7 @@ pub fn samples(payee: &str, around: &Around) -> Pages {
     pages.extend(sampler.holders()?);
     pages.extend(sampler.staff()?);
     pages.extend(sampler.troubles()?);
+    pages.extend(sampler.audit()?);
     Ok(pages)
 }
 
@@ -282,6 +288,103 @@ impl Sampler<'_> {
             ("23-change", form(Some("stf_1".into())).render()?),
             ("23-decide", decide(MaySign::Yes, None).render()?),
             ("23-proposed", decide(MaySign::No("you have signed".into()), Some("123456".into())).render()?),
+        ])
+    }
+
+    fn audit(&self) -> Pages {
+        let asked = || AskedValues {
+            about: CASE.into(),
+            by: String::new(),
+            what: vec![("everything", "Everything", true), ("looks", "Looks of staff", false)],
+            from: "2026-11-01".into(),
+            to: String::new(),
+        };
+        let row = |number: Option<&str>| EntryRow {
+            id: "chg_1".into(),
+            number: number.map(str::to_owned),
+            at: at(-2),
+            what: "Holder viewed".into(),
+            about: vec!["holder …0a1b2c".into(), "look …0a1b2d".into()],
+            who: format!("{NAME} (support, Teleplus)"),
+            leaf: "9ac4f1f6".into(),
+        };
+        let checkpoint = || CheckpointCard {
+            entries: "184,220".into(),
+            signed: at(-1),
+            root: "9ac4".repeat(16),
+            note: "approve.harbour.example/log\n184220\nq4Jm\n\n— approve.harbour.example/log q4Jm0Zt7\n".into(),
+        };
+        let list = |rows: Vec<EntryRow>, older: Option<&str>| List {
+            checkpoint: (!rows.is_empty()).then(checkpoint),
+            rows,
+            older: older.map(str::to_owned),
+            newest: older.map(|_| "/audit".to_owned()),
+            back_to: Some(at(-400)),
+        };
+        let page = |list: Option<List>, refused: Option<Refused>| AuditPage {
+            frame: self.frame(Tab::Audit),
+            asked: asked(),
+            list,
+            refused,
+        };
+        let wrong = |form: &str, field: &str| Refused {
+            form: form.into(),
+            typed: vec![(field.into(), NAME.into())],
+            wrong: Wrong::Field { name: field.into(), text: "Should be a day.".into() },
+        };
+        let entry = |said: Said, log: InLog| EntryPage {
+            frame: self.frame(Tab::Audit),
+            id: "chg_1".into(),
+            kind: "holder.viewed".into(),
+            what: "Holder viewed".into(),
+            at: at(-2),
+            who: format!("{NAME} (support, Teleplus)"),
+            by: Some("stf_1".into()),
+            about: vec![Object { id: CASE.into(), short: "override …0YHRC".into() }],
+            facts: vec![("reason".into(), NAME.into())],
+            leaf: "9ac4".repeat(16),
+            salt: (said != Said::Erased).then(|| "AAECAwQFBgcICQoLDA0ODw".to_owned()),
+            text: (said != Said::Erased).then(|| format!("{{\"said\":\"{NAME}\"}}")),
+            said,
+            log,
+        };
+        let proven = || {
+            InLog::Proven(Box::new(Proven {
+                number: "184,219".into(),
+                entries: "184,220".into(),
+                root: "9ac4".repeat(16),
+                signed: at(-1),
+                proof: "c2sp.org/tlog-proof@v1\nindex 184218\n".into(),
+            }))
+        };
+        let missing = InLog::Not { number: "184,219".into(), why: "the leaf isn’t in the tree".into() };
+        let counts = Counts { privileged_actions: 3, overrides: 1, reveals: 2, access_changes: 0 };
+        let shares = Shares { privileged_actions: 0.75, overrides: 1.0, reveals: 1.0, access_changes: 0.0 };
+        let range = Range { from: Timestamp::from_micros(NOW), to: Timestamp::from_micros(NOW + 1440 * MINUTE) };
+        let line = Line { employer: NAME.into(), people: 2, counts, shares };
+        let counted = |lines: Vec<Line>, erased| ThirdParty { range, lines, total: counts, erased };
+        let report = |report: Option<ThirdParty>, refused: Option<Refused>| ReportPage {
+            frame: self.frame(Tab::Report),
+            from: "2026-11-01".into(),
+            to: "2026-11-21".into(),
+            report,
+            refused,
+        };
+        Ok(vec![
+            (
+                "25-audit",
+                page(Some(list(vec![row(None), row(Some("184,220"))], Some("/audit?before=1"))), None).render()?,
+            ),
+            ("25-audit-empty", page(Some(list(vec![], None)), None).render()?),
+            ("25-audit-wrong", page(None, Some(wrong("audit", "from"))).render()?),
+            ("25-entry", entry(Said::Fits, proven()).render()?),
+            ("25-entry-waits", entry(Said::Fits, InLog::Waits).render()?),
+            ("25-entry-erased", entry(Said::Erased, proven()).render()?),
+            ("25-entry-changed", entry(Said::Changed, proven()).render()?),
+            ("25-entry-missing", entry(Said::Fits, missing).render()?),
+            ("26-report", report(Some(counted(vec![line], 1)), None).render()?),
+            ("26-report-empty", report(Some(counted(vec![], 0)), None).render()?),
+            ("26-report-wrong", report(None, Some(wrong("report", "to"))).render()?),
         ])
     }
 
