@@ -90,6 +90,7 @@ impl Problem {
             .with(Extra::RetryAfter(SOON)),
             Error::SignedOut => Self::new(Kind::SignedOut, "Sign in on the console."),
             Error::NotInRole(role) => Self::new(Kind::Forbidden, format!("This needs the role `{}`.", role.as_str())),
+            Error::OwnAccount => Self::new(Kind::Forbidden, "This holder is you. Somebody else has to do it."),
             Error::StaffChange(ChangeRefusal::Over | ChangeRefusal::Moved) => {
                 Self::new(Kind::Conflict, "The change is over, or the record has changed since. Look again.")
             }
@@ -224,6 +225,7 @@ fn log(error: &Error) {
         | Error::DeviceKey
         | Error::SignedOut
         | Error::NotInRole(_)
+        | Error::OwnAccount
         | Error::StaffChange(_)
         | Error::Invite(_)
         | Error::TooManyLooks
