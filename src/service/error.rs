@@ -103,6 +103,9 @@ pub enum Error {
     /// The staff member isn't in the role that this needs.
     #[error("the role {} is needed", .0.as_str())]
     NotInRole(Role),
+    /// The holder is the staff member themself.
+    #[error("nobody of staff looks at themself")]
+    OwnAccount,
     #[error("the change of staff isn't taken: {0}")]
     StaffChange(#[from] ChangeRefusal),
     #[error("the invite can't be used: {0}")]

@@ -99,6 +99,7 @@ impl Problem {
             Error::NotInRole(role) => {
                 Self::new(Kind::Forbidden, format!("This needs the role `{}`.", role.as_str())).with(Extra::Role(*role))
             }
+            Error::OwnAccount => Self::new(Kind::Forbidden, "This holder is you. Somebody else has to do it."),
             Error::StaffChange(ChangeRefusal::Over | ChangeRefusal::Moved) => {
                 Self::new(Kind::Conflict, "The change is over, or the record has changed since. Look again.")
             }
@@ -241,6 +242,7 @@ fn log(error: &Error) {
         | Error::DeviceKey
         | Error::SignedOut
         | Error::NotInRole(_)
+        | Error::OwnAccount
         | Error::StaffChange(_)
         | Error::Invite(_)
         | Error::TooManyLooks

@@ -172,11 +172,12 @@ impl OverrideRequest {
     /// # Errors
     /// [`Refusal::MayNotAsk`], [`Refusal::TooFewWords`], [`Refusal::NobodyToDraw`].
     pub fn ask(request: Request, by: &Staff, people: &[Staff], lot: Lot, now: Timestamp) -> Result<Step, Refusal> {
-        if by.id != request.requester || !(by.may(Role::Agent, now) || by.may(Role::Signer, now)) {
+        let may = by.may(Role::Agent, now) || by.may(Role::Signer, now);
+        if by.id != request.requester || !may || by.profile.is(request.holder) {
             return Err(Refusal::MayNotAsk);
         }
         enough(&request.reason)?;
-        let drawn = draw::draw(people, request.requester, None, &[], lot, now)?;
+        let drawn = draw::draw(&strangers(people, request.holder), request.requester, None, &[], lot, now)?;
         let expires_at = request.created_at + SIGN_WITHIN;
         let case =
             Self { version: 1, request, drawn, earlier: None, expires_at, state: State::Requested { first: None } };
@@ -207,10 +208,15 @@ impl OverrideRequest {
             return Err(Refusal::RedrawnAlready);
         }
         let without: Vec<StaffId> = self.drawn.into_iter().filter(|id| Some(*id) != keep).collect();
-        let drawn = draw::draw(people, self.request.requester, keep, &without, lot, now)?;
+        let drawn =
+            draw::draw(&strangers(people, self.request.holder), self.request.requester, keep, &without, lot, now)?;
         self.earlier = Some(std::mem::replace(&mut self.drawn, drawn));
         let state = self.state.clone();
         Ok(self.next(state, Event::Redrawn, Guard::default()))
+    }
+
+    fn eligible(&self, person: &Staff, now: Timestamp) -> Result<(), eligible::Ineligible> {
+        eligible::signer_about(person, self.request.requester, self.request.holder, now)
     }
 
     /// Whether this person could sign now, beside whom who signed before. Asked when the page is shown, when a prompt is
@@ -220,7 +226,7 @@ impl OverrideRequest {
     /// The first rule that is broken.
     pub fn may_sign(&self, person: &Staff, signers: &[Staff], now: Timestamp) -> Result<(), Refusal> {
         let first = self.requested(now)?;
-        eligible::signer(person, self.request.requester, now)?;
+        self.eligible(person, now)?;
         if first.is_some_and(|first| first.staff == person.id) {
             return Err(Refusal::SignedAlready);
         }
@@ -286,7 +292,7 @@ impl OverrideRequest {
     /// Whether a signature still counts: its person may sign today, in the group and for the employer of that day.
     fn stands(&self, signature: &Signature, people: &[Staff], now: Timestamp) -> bool {
         people.iter().find(|person| person.id == signature.staff).is_some_and(|person| {
-            eligible::signer(person, self.request.requester, now).is_ok()
+            self.eligible(person, now).is_ok()
                 && person.profile.group == signature.group
                 && person.profile.employer == signature.employer
         })
@@ -303,7 +309,7 @@ impl OverrideRequest {
     /// [`Refusal::NotDrawn`], and as for signing.
     pub fn refuse(self, person: &Staff, why: Words, now: Timestamp) -> Result<Step, Refusal> {
         self.requested(now)?;
-        eligible::signer(person, self.request.requester, now)?;
+        self.eligible(person, now)?;
         if !self.drawn.contains(&person.id) {
             return Err(Refusal::NotDrawn);
         }
@@ -380,6 +386,11 @@ impl OverrideRequest {
             _ => Due::Later,
         }
     }
+}
+
+/// Those who aren't the holder themself.
+fn strangers(people: &[Staff], holder: HolderId) -> Vec<Staff> {
+    people.iter().filter(|person| !person.profile.is(holder)).cloned().collect()
 }
 
 /// Whether somebody took the trouble to say what they mean.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Gone, Role, Staff};
-use crate::domain::ids::StaffId;
+use crate::domain::ids::{HolderId, StaffId};
 use crate::domain::time::Timestamp;
 
 /// A signer signs only after so long in the role (design section 3), so that nobody is made one for a case.
@@ -22,6 +22,8 @@ pub enum Ineligible {
     Requester,
     #[error("the person has been a signer for less than 7 days")]
     TooNew,
+    #[error("it is about the person's own account")]
+    Own,
 }
 
 impl Ineligible {
@@ -35,6 +37,7 @@ impl Ineligible {
             Self::NotSigner => "not_signer",
             Self::Requester => "requester",
             Self::TooNew => "too_new",
+            Self::Own => "own_account",
         }
     }
 }
@@ -58,4 +61,13 @@ pub fn signer(person: &Staff, requester: StaffId, now: Timestamp) -> Result<(), 
         Some(since) if now >= *since + SIGNER_AFTER => Ok(()),
         _ => Err(Ineligible::TooNew),
     }
+}
+
+/// Whether a person may sign what `requester` asks for about this holder.
+///
+/// # Errors
+/// As [`signer`], and [`Ineligible::Own`].
+pub fn signer_about(person: &Staff, requester: StaffId, holder: HolderId, now: Timestamp) -> Result<(), Ineligible> {
+    signer(person, requester, now)?;
+    if person.profile.is(holder) { Err(Ineligible::Own) } else { Ok(()) }
 }

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use super::approval::Actor;
 use super::audit::Facts;
-use super::ids::StaffId;
+use super::ids::{HolderId, StaffId};
 use super::text::{BadText, Line, Token};
 use super::time::Timestamp;
 pub use roles::{BadRoles, Role, Roles};
@@ -119,6 +119,19 @@ pub struct Profile {
     /// By which an identity provider knows the person, if one does.
     pub user_name: Option<UserName>,
     pub external_id: Option<ExternalId>,
+    /// Holders who are this person. They look at none of them, and do and decide nothing about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_holders: Vec<HolderId>,
+}
+
+/// More accounts than one person has.
+pub const MAX_OWN_HOLDERS: usize = 10;
+
+impl Profile {
+    /// Whether this holder is the person themself.
+    pub fn is(&self, holder: HolderId) -> bool {
+        self.own_holders.contains(&holder)
+    }
 }
 
 /// How far a person has come.

@@ -1,7 +1,7 @@
 //! The rules of staff, each with what it refuses.
 
 use super::change::{CHANGE_LIFE, ChangeRefusal, ChangeState, Proposal, StaffChange};
-use super::eligible::{Ineligible, SIGNER_AFTER, signer};
+use super::eligible::{Ineligible, SIGNER_AFTER, signer, signer_about};
 use super::invite::{HOST_WAIT, INVITE_LIFE, Invite, InviteRefusal, Origin};
 use super::session::{IDLE, LONGEST, Session};
 use super::*;
@@ -28,6 +28,7 @@ fn profile(roles: &[Role]) -> Profile {
         ends_at: START + YEAR,
         user_name: None,
         external_id: None,
+        own_holders: Vec::new(),
     }
 }
 
@@ -74,6 +75,19 @@ fn a_signer_signs_after_seven_days_in_the_role_and_not_before() {
     assert_eq!(signer(&ended, id(2), ready), Err(Ineligible::Gone(Gone::Ended)));
     let invited = Staff::new(id(4), profile(&[Role::Signer]), START);
     assert_eq!(signer(&invited, id(2), ready), Err(Ineligible::Gone(Gone::NotEnrolled)));
+}
+
+#[test]
+fn nobody_signs_about_themselves() {
+    let (own, other) = (HolderId::new(START, [5; 10]), HolderId::new(START, [6; 10]));
+    let mut person = active(1, &[Role::Signer]);
+    // A record from before there was such a thing says nothing of it, and keeps its text and its seal.
+    assert!(!serde_json::to_string(&person).unwrap().contains("own_holders"));
+    person.profile.own_holders = vec![own];
+    let ready = START + SIGNER_AFTER;
+    assert_eq!(signer_about(&person, id(2), own, ready), Err(Ineligible::Own));
+    assert_eq!(signer_about(&person, id(2), other, ready), Ok(()));
+    assert_eq!(signer_about(&person, id(1), other, ready), Err(Ineligible::Requester));
 }
 
 #[test]

@@ -52,6 +52,12 @@ pub async fn draft(cx: &Context, by: &SignedIn, draft: Draft, reason: Reason) ->
             Proposal::Change { staff: id, version: person.version, before: person.profile, after }
         }
     };
+    for holder in &proposal.after().own_holders {
+        // An id can't be guessed, so that nobody learns here who is a holder.
+        if cx.store.holder_by_id(*holder).await?.is_none() {
+            return Err(Error::invalid("own_holders", "names no holder"));
+        }
+    }
     if proposal.after().ends_at <= now {
         return Err(Error::invalid("ends", "must be later than now"));
     }

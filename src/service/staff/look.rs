@@ -45,7 +45,8 @@ pub struct Looked {
 ///
 /// # Errors
 /// [`Error::UnknownHolder`] for everything that isn't exactly one holder's subject, whatever is wrong with it;
-/// [`Error::TooManyLooks`] past the cap, [`Error::TooFast`] in too quick a row, [`Error::NotInRole`].
+/// [`Error::TooManyLooks`] past the cap, [`Error::TooFast`] in too quick a row, [`Error::NotInRole`];
+/// [`Error::OwnAccount`] for whoever is that holder.
 pub async fn up(cx: &Context, by: &SignedIn, backend: &str, subject: &str, reason: Reason) -> Result<View, Error> {
     by.needs(Role::Agent)?;
     if let Verdict::Wait(wait) = cx.limits.take(ATTEMPTS, &by.person.id.to_string()).await {
@@ -96,10 +97,10 @@ pub async fn again(cx: &Context, by: &SignedIn, id: ViewId) -> Result<Looked, Er
     })
 }
 
-/// One's own look, while it lasts.
+/// One's own look, while it lasts. Everything that is done from a look asks for it here.
 ///
 /// # Errors
-/// As [`again`].
+/// As [`again`]; [`Error::OwnAccount`] for whoever is that holder.
 pub async fn own(cx: &Context, by: &SignedIn, id: ViewId) -> Result<View, Error> {
     by.needs(Role::Agent)?;
     let view = cx.staff.view(id).await?.ok_or(Error::NotFound)?;
@@ -107,6 +108,7 @@ pub async fn own(cx: &Context, by: &SignedIn, id: ViewId) -> Result<View, Error>
         refused(cx, by, "anothers_look").await?;
         return Err(Error::NotFound);
     }
+    stranger(by, view.holder)?;
     if cx.now() < view.at + LOOK_LASTS { Ok(view) } else { Err(Error::NotFound) }
 }
 
@@ -160,7 +162,16 @@ pub async fn at_oneself(cx: &Context, browser: &Browser) -> Result<Vec<View>, Er
     Ok(cx.staff.views_of_holder(device.body.holder, SHOWN).await?)
 }
 
+/// Nobody looks at themself, or does anything about it.
+fn stranger(by: &SignedIn, holder: HolderId) -> Result<(), Error> {
+    if by.person.profile.is(holder) { Err(Error::OwnAccount) } else { Ok(()) }
+}
+
 async fn store(cx: &Context, by: &SignedIn, holder: HolderId, seen: Seen, reason: Reason) -> Result<View, Error> {
+    if let Err(oneself) = stranger(by, holder) {
+        refused(cx, by, "own_account").await?;
+        return Err(oneself);
+    }
     let acting = by.acting(if matches!(seen, Seen::Case { .. }) { Role::Signer } else { Role::Agent })?;
     let now = cx.now();
     let profile = &by.person.profile;

@@ -123,6 +123,7 @@ fn rule(refusal: Refusal) -> String {
         Refusal::Ineligible(Ineligible::Requester) => "you asked for this".to_owned(),
         Refusal::Ineligible(Ineligible::Admin) => "an admin doesn’t sign".to_owned(),
         Refusal::Ineligible(Ineligible::TooNew) => "you have been a signer for less than 7 days".to_owned(),
+        Refusal::Ineligible(Ineligible::Own) => "it is about your own account".to_owned(),
         Refusal::SignedAlready => "you have signed".to_owned(),
         Refusal::NotDrawn => "you weren’t drawn".to_owned(),
         other => other.to_string(),

@@ -7,9 +7,11 @@ use serde_json::json;
 use super::failure::PageError;
 use super::present;
 use super::signed_in::SignedIn;
-use crate::domain::ids::{StaffChangeId, StaffId};
+use crate::domain::ids::{HolderId, StaffChangeId, StaffId};
 use crate::domain::staff::change::{ChangeState, Proposal, StaffChange};
-use crate::domain::staff::{Employer, Group, Profile, Reason, Role, Roles, Staff, StaffName, UserName};
+use crate::domain::staff::{
+    Employer, Group, MAX_OWN_HOLDERS, Profile, Reason, Role, Roles, Staff, StaffName, UserName,
+};
 use crate::domain::text::Token;
 use crate::domain::time::Timestamp;
 use crate::service::staff::change::{self, Draft, Roster};
@@ -82,6 +84,7 @@ fn values(profile: &Profile) -> FormValues {
         roles: profile.roles.iter().map(|role| role.as_str()).collect(),
         ends: date(profile.ends_at),
         user_name: profile.user_name.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default(),
+        own_holders: profile.own_holders.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
     }
 }
 
@@ -117,6 +120,9 @@ pub struct Form {
     user_name: String,
     #[serde(default)]
     external_id: String,
+    /// Ids of holders, with spaces between them.
+    #[serde(default)]
+    own_holders: String,
     reason: String,
 }
 
@@ -144,13 +150,19 @@ impl Form {
         let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let user_name = given(&self.user_name).map(|name| faults.take("user_name", UserName::parse(&name)));
         let external_id = given(&self.external_id).map(|id| faults.take("external_id", Token::parse(&id)));
+        let own: Result<Vec<HolderId>, _> = self.own_holders.split_whitespace().map(str::parse).collect();
+        let own_holders = faults.take("own_holders", own).unwrap_or_default();
+        if own_holders.len() > MAX_OWN_HOLDERS {
+            faults.take::<(), _>("own_holders", Err("are too many"));
+        }
         let reason = faults.take("reason", Reason::parse(self.reason.trim()));
         match (name, group, employer, roles, ends_at, reason) {
             (Some(name), Some(group), Some(employer), Some(roles), Some(ends_at), Some(reason))
                 if faults.0.is_empty() =>
             {
                 let (user_name, external_id) = (user_name.flatten(), external_id.flatten());
-                Ok((Profile { name, group, employer, roles, ends_at, user_name, external_id }, reason))
+                let profile = Profile { name, group, employer, roles, ends_at, user_name, external_id, own_holders };
+                Ok((profile, reason))
             }
             _ => Err(Problem::invalid(faults.0)),
         }

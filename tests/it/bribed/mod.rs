@@ -6,4 +6,5 @@ mod channels;
 mod draws;
 mod holds;
 mod leaving;
+mod oneself;
 mod signing;

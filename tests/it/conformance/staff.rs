@@ -38,6 +38,7 @@ macro_rules! staff_conformance {
                 a_change_is_carried_out_with_its_last_signature,
                 a_change_moves_from_the_version_that_was_read,
                 looks_are_counted_and_capped,
+                nobody_looks_at_themself,
                 of_many_looks_at_once_no_more_than_the_cap_are_stored,
                 a_directory_key_is_revoked_once,
             }
@@ -223,5 +224,6 @@ pub fn profile(world: &World, roles: &[Role]) -> Profile {
         ends_at: world.now + 8760 * HOUR,
         user_name: Some(UserName::parse(&format!("mara-{serial}@harbour.example")).unwrap()),
         external_id: Some(Token::parse(&format!("00u-{serial}")).unwrap()),
+        own_holders: Vec::new(),
     }
 }

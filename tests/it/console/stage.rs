@@ -120,6 +120,7 @@ pub fn profile(name: &str, group: &str, employer: &str, roles: &[Role], ends_at:
         ends_at,
         user_name: None,
         external_id: None,
+        own_holders: Vec::new(),
     }
 }
 

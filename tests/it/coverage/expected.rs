@@ -44,6 +44,7 @@ const AGENTS: Gate = Only(&["agent", "another agent"]);
 const LOOKER: Gate = Only(&["agent"]);
 const CONCERNED: Gate = Only(&["agent", "drawn signer", "other drawn signer"]);
 const DRAWN: Gate = Only(&["drawn signer", "other drawn signer"]);
+const AUDITOR: Gate = Only(&["auditor"]);
 const ADMINS: Gate = Only(&["admin", "another admin"]);
 const STAFF: Gate = Only(&[
     "agent",
@@ -169,6 +170,11 @@ pub const EXPECTED: &[Expected] = &[
     ("console", "POST", "/staff/changes/{change}/refuse", ADMINS),
     ("console", "GET", "/staff/{staff}", ADMINS),
     ("console", "GET", "/staff/{staff}/change", ADMINS),
+    ("console", "GET", "/audit", AUDITOR),
+    ("console", "POST", "/audit", AUDITOR),
+    ("console", "GET", "/audit/{entry}", AUDITOR),
+    ("console", "GET", "/report", AUDITOR),
+    ("console", "POST", "/report", AUDITOR),
     ("console", "GET", "/scim/v2/ServiceProviderConfig", PROVIDER),
     ("console", "GET", "/scim/v2/Users", PROVIDER),
     // An identity provider adds nobody.
@@ -183,5 +189,6 @@ pub const EXPECTED: &[Expected] = &[
     ("public", "POST", "/l/{token}", Link(Kind::Lock)),
     ("console", "POST", "/looks/{view}/lock", LOOKER),
     ("public", "POST", "/lock", ANY_DEVICE),
+    ("public", "DELETE", "/v1/holders/{subject}", Only(&["key erase", "key of all"])),
     ("console", "POST", "/sign-out", STAFF),
 ];

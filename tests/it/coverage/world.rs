@@ -32,6 +32,8 @@ pub struct World {
     pub(super) spare: String,
     pub(super) leaver: String,
     pub(super) endpoint: String,
+    /// An entry of the log.
+    pub(super) entry: String,
     pub(super) delivery: String,
     /// The token of a link of each kind.
     pub(super) links: BTreeMap<Kind, String>,
@@ -116,6 +118,7 @@ impl World {
             (Kind::Enrol, enrol),
             (Kind::Invite, last(signed["link"].as_str().unwrap())),
         ]);
+        let entry = cast.stage.cx.store.audit_page(None, 1).await.unwrap()[0].1.id.to_string();
         let mut world = Self {
             http: client(&cast.stage.console_url, cast.stage.console),
             key: cast.stage.key.clone(),
@@ -130,6 +133,7 @@ impl World {
             spare: desks["spare"].id().to_string(),
             leaver: desks["leaver"].id().to_string(),
             endpoint: String::new(),
+            entry,
             delivery: String::new(),
             links,
             enrol_code,

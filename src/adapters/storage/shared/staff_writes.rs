@@ -281,7 +281,9 @@ async fn look(
     now: Timestamp,
 ) -> Result<(), Failure> {
     // The person's row is kept, so that two looks at once are counted one after the other.
-    acts(connection, by, seals, now).await?;
+    if acts(connection, by, seals, now).await?.profile.is(view.holder) {
+        return Err(Refused::Conflict.into());
+    }
     let since = At(now - DAY);
     let views = sqlx::query_scalar::<Db, i64>(sql::COUNT_VIEWS).bind(view.staff.uuid()).bind(since);
     if views.fetch_one(&mut *connection).await? >= i64::from(VIEWS_A_DAY) {

@@ -84,6 +84,7 @@ pub struct FormValues {
     pub roles: Vec<&'static str>,
     pub ends: String,
     pub user_name: String,
+    pub own_holders: String,
 }
 
 #[derive(Template)]
@@ -127,6 +128,7 @@ impl Side {
             line("Roles", |values| values.roles.join(", ")),
             line("Ends", |values| values.ends.clone()),
             line("Name at the identity provider", |values| values.user_name.clone()),
+            line("Is the holder", |values| values.own_holders.clone()),
         ]
     }
 

@@ -244,6 +244,13 @@ pub async fn looks_are_counted_and_capped(office: Office) {
     assert!(office.staff.views_of_holder(nobody, 10).await.unwrap().is_empty());
 }
 
+pub async fn nobody_looks_at_themself(office: Office) {
+    let mut person = office.person(&[Role::Agent]);
+    person.profile.own_holders = vec![office.world.holder.id];
+    let person = office.joined(person).await;
+    office.refuses(office.view(&person, Seen::Masked), Why::Conflict).await;
+}
+
 pub async fn of_many_looks_at_once_no_more_than_the_cap_are_stored(office: Office) {
     let agent = office.joined(office.person(&[Role::Agent])).await;
     let looks = (0..VIEWS_A_DAY + 15).map(|_| {

@@ -155,6 +155,7 @@ pub fn check(record: &StaffRecord, effect: &StaffEffect, now: Timestamp) -> Chec
         }
         StaffEffect::Look { view, by } => {
             record.acts(*by, now)?;
+            holds(record.people.get(&view.staff).is_some_and(|person| !person.profile.is(view.holder)))?;
             let of_day = || record.views.iter().filter(|other| other.staff == view.staff && other.at > now - DAY);
             let reveals = of_day().filter(|other| matches!(other.seen, Seen::Account { .. })).count();
             let one_too_many = matches!(view.seen, Seen::Account { .. }) && reveals >= REVEALS_A_DAY as usize;
