@@ -1,12 +1,17 @@
 //! Approvals as their backend sees them: created once, read, listed, cancelled, redeemed once.
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use countersign::domain::approval::{Actor, CancelReason, State};
 use countersign::domain::backend::Scope;
+use countersign::domain::log::{Note, Origin, SignatureType, VerifierKey};
+use countersign::domain::witness::quorum::Quorum;
+use countersign::domain::witness::{cosignature, cosigned_text};
+use countersign::ports::CosignatureStore as _;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::call::{Call, redacted};
-use super::stage::{HOUR, MINUTE, Stage};
+use super::stage::{HOUR, MINUTE, Setup, Stage};
 
 const ALL: &str = "/v1/approvals";
 const ONE: &str = "/v1/approvals/{id}";
@@ -180,6 +185,38 @@ async fn cancel_wins_until_it_is_too_late() {
     let expired = State::Expired { reason: countersign::domain::approval::ExpireReason::Unanswered, at };
     stage.put(&rejected, expired).await;
     assert_eq!(cancel(&rejected).await.expect_problem(409, "conflict")["state"], "expired");
+}
+
+#[tokio::test]
+async fn a_redeem_that_waits_for_witnesses_says_when_to_come_back_and_succeeds_under_its_key() {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[3; 32]).unwrap();
+    let public = pair.public_key().as_ref().try_into().unwrap();
+    let name = Origin::parse("witness.example").unwrap();
+    let key = VerifierKey { name, signs: SignatureType::Cosignature, public };
+    let quorum = Quorum::new(vec![key.clone()], 1).unwrap();
+    let stage = Stage::with(Setup { quorum, ..Setup::default() }).await;
+    let approval = stage.released().await;
+    let redeem = || {
+        let body = json!({"digest": approval["digest"]});
+        stage.send(Call::post(REDEEM).part("id", id(&approval)).json(&body).once("k-1"))
+    };
+    for _ in 0..2 {
+        let waits = redeem().await;
+        waits.expect_problem(503, "awaiting-witnesses");
+        assert_eq!(waits.header("retry-after"), Some("2"));
+        let read = stage.send(Call::get(ONE).part("id", id(&approval))).await.expect(200);
+        assert_eq!((&read["state"], &read["version"]), (&json!("released"), &approval["version"]));
+    }
+    // The witness signs the tree that has the decision.
+    let newest = stage.cx.log.store.newest().await.unwrap().unwrap();
+    let note: Note = newest.note.parse().unwrap();
+    let now = stage.cx.now();
+    let signature = pair.sign(cosigned_text(now, note.text()).as_bytes());
+    let line = cosignature(&key, now, signature.as_ref());
+    stage.memory.add_cosignature(newest.head.size, &line).await.unwrap();
+    let done = redeem().await;
+    assert_eq!(done.expect(200)["approval"]["state"], "redeemed");
+    assert_eq!(redeem().await.text, done.text);
 }
 
 #[tokio::test]

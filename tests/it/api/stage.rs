@@ -23,9 +23,10 @@ use countersign::domain::event::EventKind;
 use countersign::domain::link::{ENROL_LINK_LIFE, EnrolLink};
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::text::Line;
+use countersign::domain::witness::quorum::Quorum;
 use countersign::domain::{ApprovalId, BackendId, ChangeId, ChannelId, DeviceId, KeyId, LinkId, Timestamp};
 use countersign::ports::{Change, Effect, Entropy, LogStore, Secrets, StaffStore, Store};
-use countersign::service::log::{self, Log};
+use countersign::service::log::{self, Log, Witnesses};
 use countersign::service::{Context, Profile, Settings, backends};
 use countersign::web::device::push::PushKey;
 use countersign::web::extract::TrustedProxies;
@@ -52,6 +53,8 @@ pub struct Setup {
     pub tries_per_minute: u32,
     pub proxies: Vec<IpNet>,
     pub record: Record,
+    /// Whom a receipt waits for; what they sign is kept in memory.
+    pub quorum: Quorum,
 }
 
 /// Where the record is kept.
@@ -69,6 +72,7 @@ impl Default for Setup {
             tries_per_minute: 100_000,
             proxies: Vec::new(),
             record: Record::InMemory,
+            quorum: Quorum::default(),
         }
     }
 }
@@ -119,7 +123,9 @@ impl Stage {
             Some(sqlite) => Arc::clone(sqlite) as Arc<dyn StaffStore>,
             None => memory.clone(),
         };
-        let mut cx = context(&setup, &clock, store, log_at_once(log), secrets);
+        let mut log = log_at_once(log);
+        log.witnesses = Some(Arc::new(Witnesses::new(setup.quorum.clone(), memory.clone())));
+        let mut cx = context(&setup, &clock, store, log, secrets);
         cx.staff = staff;
         let new = backends::add(&cx, Line::parse("Harbour").unwrap(), Scopes::of(&Scope::ALL)).await.unwrap();
         let (at, server) = serve(cx.clone(), setup.proxies);
