@@ -7,6 +7,7 @@ mod changes;
 pub mod desk;
 mod ending;
 mod evidence;
+mod hiring;
 mod hosted;
 mod looking;
 mod refused;

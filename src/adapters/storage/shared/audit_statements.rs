@@ -28,9 +28,9 @@ crate::adapters::storage::statements! {
                     WHERE sink = $1 AND leased_until <= $2 RETURNING next_index, place, fence";
     MOVE_CURSOR = "UPDATE export_cursors SET next_index = $3, place = $4, leased_until = $5 \
                    WHERE sink = $1 AND fence = $2";
-    ENTRIES_BEFORE = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit \
+    ENTRIES_BEFORE = "SELECT place, id, at, kind, salt, canonical, leaf_hash, erased_by FROM audit \
                       WHERE place < $1 ORDER BY place DESC LIMIT $2";
-    STORED_ENTRY = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE id = $1";
+    STORED_ENTRY = "SELECT place, id, at, kind, salt, canonical, leaf_hash, erased_by FROM audit WHERE id = $1";
     PLACE_BEFORE = "SELECT place FROM audit WHERE id < $1 ORDER BY id DESC LIMIT 1";
     PLACE_FROM = "SELECT place FROM audit WHERE id >= $1 ORDER BY id LIMIT 1";
     LEAVE_CURSOR = "UPDATE export_cursors SET leased_until = $3 WHERE sink = $1 AND fence = $2";
