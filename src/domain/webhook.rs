@@ -112,9 +112,27 @@ pub fn message_id(approval: ApprovalId, version: u32) -> String {
     format!("msg_{}_{version}", approval.uuid().simple())
 }
 
+/// What a message of this `webhook-id` tells of, so that one that is sent again belongs to the same approval.
+pub fn cause_of(message_id: &str) -> Cause {
+    let read = || {
+        let (approval, version) = message_id.strip_prefix("msg_")?.split_once('_')?;
+        Some(Cause::Approval { id: format!("apr_{approval}").parse().ok()?, version: version.parse().ok()? })
+    };
+    read().unwrap_or(Cause::Test)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_belongs_to_what_its_id_names() {
+        let id = ApprovalId::new(Timestamp::EPOCH, [3; 10]);
+        assert_eq!(cause_of(&message_id(id, 4)), Cause::Approval { id, version: 4 });
+        for other in ["msg_test_0192aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "msg_", "apr_1_2", ""] {
+            assert_eq!(cause_of(other), Cause::Test, "{other}");
+        }
+    }
 
     #[test]
     fn the_schedule_is_the_standards_and_then_ends() {

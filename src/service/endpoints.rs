@@ -14,7 +14,7 @@ use crate::domain::backend::{Caller, IdempotencyKey, Remembered, Scope};
 use crate::domain::details::Digest;
 use crate::domain::ids::{DeliveryId, EndpointId};
 use crate::domain::time::Timestamp;
-use crate::domain::webhook::{Cause, Delivery, Endpoint, EndpointStatus, ROTATION_OVERLAP};
+use crate::domain::webhook::{Cause, Delivery, Endpoint, EndpointStatus, ROTATION_OVERLAP, cause_of};
 use crate::domain::webhook_secret::WebhookSecret;
 use crate::ports::secrets::BoxKey;
 use crate::ports::store::{CommitError, DeliveryView, Unique};
@@ -241,7 +241,7 @@ pub async fn redeliver(
     let again = Delivery {
         id: cx.id(DeliveryId::new, now),
         endpoint: id,
-        cause: Cause::Test,
+        cause: cause_of(&message_id),
         message_id,
         body,
         created_at: now,

@@ -12,7 +12,9 @@ use crate::support::app::{Options, config};
 use crate::support::servers::certificates::Certificates;
 
 fn client(authority: Option<&[u8]>) -> reqwest::Client {
-    let mut builder = reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy();
+    let loopback = ([127, 0, 0, 1], 0).into();
+    let mut builder =
+        reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy().resolve("other.example", loopback);
     if let Some(pem) = authority {
         builder = builder.tls_certs_only([reqwest::Certificate::from_pem(pem).unwrap()]);
     }
@@ -43,7 +45,8 @@ async fn the_service_ends_tls_itself() {
     assert_eq!(refused.status(), 401);
     assert_eq!(refused.headers()["content-type"], "application/problem+json");
     // Its name is looked at, and who issued it.
-    assert!(ours.get(format!("https://127.0.0.2:{port}/healthz")).send().await.is_err());
+    assert!(ours.get(format!("https://127.0.0.1:{port}/healthz")).send().await.unwrap().status().is_success());
+    assert!(ours.get(format!("https://other.example:{port}/healthz")).send().await.is_err());
     assert!(client(Some(&stranger)).get(url("https", "/healthz")).send().await.is_err());
     assert!(client(None).get(url("https", "/healthz")).send().await.is_err());
     // Without TLS nothing is answered.

@@ -78,7 +78,7 @@ fn what_is_wrong_with_the_settings_has_a_name() {
     assert!(matches!(Redis::open(plain).map(|_| ()), Err(RedisSettingsError::NotOverTls)));
     let garbage = RedisSettings { authorities_pem: Some(b"no PEM".to_vec()), ..over("rediss://localhost/0") };
     let garbage = Redis::open(garbage).map(|_| ());
-    assert!(matches!(garbage, Err(RedisSettingsError::Authorities(_))), "{garbage:?}");
+    assert!(matches!(garbage, Err(RedisSettingsError::Authorities)), "{garbage:?}");
     let cluster = RedisSettings {
         urls: vec!["rediss://localhost:7000".to_owned().into(), "rediss://localhost:7001".to_owned().into()],
         topology: Topology::Cluster,

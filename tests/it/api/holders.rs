@@ -147,7 +147,7 @@ async fn a_frozen_holder_is_not_erased() {
     let erase = Call::new("DELETE", ONE).part("subject", &subject);
     stage.send(erase.clone()).await.expect_problem(409, "holder-frozen");
     // It ends after a day, and then nothing stands in the way.
-    stage.clock.advance(24 * HOUR);
+    stage.clock.advance(25 * HOUR);
     freeze::turn(&stage.cx).await.unwrap();
     stage.send(erase).await.expect(200);
 }

@@ -162,6 +162,11 @@ pub async fn nothing_of_an_erased_holder_is_left_and_every_proof_stays(mut scene
     assert!(matches!(scene.erases().await, Err(Error::HolderBusy)), "it lives");
     let receipt = scene.redeemed(first).await;
     receipt_fits(&scene, &receipt);
+    // What was sent again is theirs as well.
+    let endpoint = scene.world.cx.store.endpoints(scene.world.caller.backend).await.unwrap()[0].id;
+    let sent = endpoints::log(&scene.world.cx, &scene.world.caller, endpoint, None, 100).await.unwrap().0;
+    let sent = sent.first().expect("a webhook").id.parse().unwrap();
+    endpoints::redeliver(&scene.world.cx, &scene.world.caller, endpoint, sent).await.unwrap();
     let second = scene.world.create(SUBJECT, "transfer-0077-b").await.unwrap().0;
     assert!(matches!(scene.erases().await, Err(Error::HolderBusy)), "another one is pending");
     scene.cancel(second).await;

@@ -8,7 +8,6 @@ macro_rules! erasure_columns {
 
 crate::adapters::storage::statements! {
     ERASURE = concat!("SELECT ", erasure_columns!(), " FROM erasures WHERE id = $1");
-    ERASURE_TO_CHANGE = concat!("SELECT ", erasure_columns!(), " FROM erasures WHERE id = $1", for_update!());
     ERASURE_OF = concat!("SELECT ", erasure_columns!(), " FROM erasures WHERE backend_id = $1 AND subject_tag = $2");
     ERASURES_OPEN = concat!("SELECT ", erasure_columns!(), " FROM erasures WHERE finished_at IS NULL \
                              ORDER BY begun_at, id LIMIT $1");
@@ -32,8 +31,11 @@ crate::adapters::storage::statements! {
     // The row stays: it counts in what that person may look at in a day.
     EMPTY_VIEWS = "UPDATE staff_views SET body = '' WHERE holder_id = $1 AND body <> ''";
     DROP_HOLDER = "DELETE FROM holders WHERE id = $1";
+    LINKS_SINCE = "SELECT id, created_at FROM enrol_links WHERE holder_id = $1 AND created_at > $2";
     // An answer is remembered under the moment of what it tells of, which leaves one row, or a few, to look into.
     FORGET_ANSWER = "DELETE FROM idempotency WHERE created_at = $1 AND backend_id = $2 AND answer LIKE $3";
+    // That to an enrolment is sealed, and so no JSON.
+    FORGET_SEALED = "DELETE FROM idempotency WHERE created_at = $1 AND backend_id = $2 AND answer NOT LIKE '{%'";
 
     // Entries.
     FOLLOWED = concat!("SELECT place FROM entries_followed", for_update!());

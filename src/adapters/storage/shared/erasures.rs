@@ -136,7 +136,7 @@ pub async fn step(
         Erase::Approvals(approvals) => drop_approvals(connection, erasure, approvals, now).await?,
         Erase::Finish => finish(connection, erasure.holder).await?,
     }
-    let row = sqlx::query_as::<Db, ErasureRow>(own::ERASURE_TO_CHANGE).bind(erasure.holder.uuid());
+    let row = sqlx::query_as::<Db, ErasureRow>(own::ERASURE).bind(erasure.holder.uuid());
     let row = row.fetch_optional(&mut *connection).await?.ok_or(Refused::Conflict)?;
     let tag = row.subject_tag.clone();
     row.read(seals)?;
@@ -168,6 +168,12 @@ async fn begin(
     override_writes::not_frozen(connection, erasure.holder).await?;
     override_writes::store_freeze(connection, freeze, None, seals, now).await?;
     forget(connection, holder.backend, holder.id, holder.created_at).await?;
+    let since = At(now - REMEMBERED);
+    let links = sqlx::query_as::<Db, (Uuid, At)>(own::LINKS_SINCE).bind(holder.id.uuid()).bind(since);
+    for (_, at) in links.fetch_all(&mut *connection).await? {
+        let query = sqlx::query::<Db>(own::FORGET_SEALED).bind(at).bind(holder.backend.uuid());
+        query.execute(&mut *connection).await?;
+    }
     drop_person(connection, holder.id).await?;
     let tag = seals.tombstone(holder.backend, &holder.subject).to_vec();
     let row = ErasureRow::of(erasure, tag, seals);
@@ -184,7 +190,7 @@ async fn begin(
     Ok(touched(added.execute(connection).await?.rows_affected())?)
 }
 
-/// Forgets the answer that told of something's making. That to an enrolment is sealed, and is forgotten in time.
+/// Forgets the answer that told of something's making.
 async fn forget(
     connection: &mut Connection,
     backend: BackendId,

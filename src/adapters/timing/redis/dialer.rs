@@ -7,6 +7,8 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisFuture, RedisResult,
     TlsCertificates, Value,
 };
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use secrecy::ExposeSecret;
 use std::time::Duration;
 
@@ -34,6 +36,12 @@ pub(super) enum Wire {
     Cluster(ClusterConnection),
 }
 
+/// The redis crate takes anything for a list of certificates, and then trusts nobody.
+fn are_certificates(pem: &[u8]) -> bool {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    read.is_ok_and(|certificates| !certificates.is_empty())
+}
+
 impl Dialer {
     pub fn new(settings: &RedisSettings) -> Result<Self, RedisSettingsError> {
         let addresses: Vec<ConnectionInfo> = settings
@@ -54,6 +62,7 @@ impl Dialer {
         let over_tls = addresses.iter().all(|address| matches!(address.addr(), ConnectionAddr::TcpTls { .. }));
         let certificates = match &settings.authorities_pem {
             Some(_) if !over_tls => return Err(RedisSettingsError::NotOverTls),
+            Some(pem) if !are_certificates(pem) => return Err(RedisSettingsError::Authorities),
             Some(pem) => Some(TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) }),
             None => None,
         };
@@ -84,7 +93,7 @@ impl Dialer {
         };
         let nodes = addresses.into_iter().map(|address| match &certificates {
             Some(certificates) => {
-                Client::build_with_tls(address, certificates.clone()).map_err(RedisSettingsError::Authorities)
+                Client::build_with_tls(address, certificates.clone()).map_err(RedisSettingsError::Address)
             }
             None => Client::open(address).map_err(RedisSettingsError::Address),
         });

@@ -74,7 +74,7 @@ pub enum RedisSettingsError {
     #[error("a single Redis has one address; several are those of a cluster")]
     ManyAddresses,
     #[error("the certificate authorities of Redis aren't certificates in PEM")]
-    Authorities(#[source] redis::RedisError),
+    Authorities,
     #[error("certificate authorities are for a Redis with TLS: its address must begin with rediss://")]
     NotOverTls,
     #[error("the address of Redis isn't usable")]

@@ -80,6 +80,10 @@ impl Record {
                 self.put_freeze(&freeze, now);
                 let named = holder.to_string();
                 self.remembered.retain(|_, answer| !answer.answer.contains(&named));
+                for link in self.links.values().filter(|link| link.holder == holder) {
+                    let sealed = |answer: &str| !answer.starts_with('{');
+                    self.remembered.retain(|_, r| !(r.created_at == link.created_at && sealed(&r.answer)));
+                }
                 self.drop_person(holder);
             }
             Erase::Entries(entries) => {
