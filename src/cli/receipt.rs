@@ -62,7 +62,8 @@ pub fn verify(given: &Verify) -> anyhow::Result<()> {
         if now.seconds() < receipt.exp { "not over" } else { "over" }
     );
     let checkpoint = receipt.verify_proof(&keys).context("the log doesn't prove it")?;
-    println!("ok  the entry is the approval of {} with this digest and challenge", receipt.jti);
+    let (jti, by) = (receipt.jti, if receipt.staff.is_some() { "two staff members" } else { "the holder's device" });
+    println!("ok  the entry is the decision on {jti} over this digest, signed by {by}");
     println!("ok  the log {} has the entry, in its signed tree of {} entries", checkpoint.origin, checkpoint.size);
     let network = receipt.network.as_deref().map(|network| format!(" on {network}")).unwrap_or_default();
     println!(

@@ -104,7 +104,12 @@ pub async fn prompt(cx: &Context, by: &SignedIn, id: StaffChangeId) -> Result<Pr
     prompt_for(cx, by, &change, &None::<StaffChange>).await
 }
 
-async fn prompt_for<T: Serialize>(cx: &Context, by: &SignedIn, change: &StaffChange, with: &T) -> Result<Prompt, Error> {
+async fn prompt_for<T: Serialize>(
+    cx: &Context,
+    by: &SignedIn,
+    change: &StaffChange,
+    with: &T,
+) -> Result<Prompt, Error> {
     if let Err(refusal) = change.may_sign(&by.person, cx.now()) {
         return Err(signing::refused(cx, by, Signs::Change, &change.id, refusal.into()).await);
     }

@@ -3,7 +3,7 @@
 
 mod conformance;
 mod independent;
-mod receipts;
+pub mod receipts;
 mod rollback;
 mod served;
 pub mod work;
