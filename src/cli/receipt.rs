@@ -71,7 +71,8 @@ pub fn verify(given: &Verify) -> anyhow::Result<()> {
         if now.seconds() < receipt.exp { "not over" } else { "over" }
     );
     let checkpoint = receipt.verify_proof(&keys).context("the log doesn't prove it")?;
-    println!("ok  the entry is the approval of {} with this digest and challenge", receipt.jti);
+    let (jti, by) = (receipt.jti, if receipt.staff.is_some() { "two staff members" } else { "the holder's device" });
+    println!("ok  the entry is the decision on {jti} over this digest, signed by {by}");
     println!("ok  the log {} has the entry, in its signed tree of {} entries", checkpoint.origin, checkpoint.size);
     for seen in receipt.verify_witnesses(&quorum).context("the log's witnesses don't bear it out")? {
         println!("ok  {} has seen that tree, at {}", seen.by.name, seen.at);

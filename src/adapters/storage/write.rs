@@ -181,3 +181,63 @@ pub fn choose<'a>(queued: impl IntoIterator<Item = &'a Write>) -> Vec<bool> {
     };
     queued.into_iter().map(fits).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::approval::Actor;
+    use crate::domain::audit::{AuditEvent, Facts};
+    use crate::domain::details::Salt;
+    use crate::domain::freeze::{Freeze, FreezeReason};
+    use crate::domain::ids::{ChangeId, FreezeId, HolderId, OverrideId, StaffId};
+    use crate::domain::override_request::transitions::{Event, Step};
+    use crate::domain::override_request::{Caps, Kind, OverrideRequest, Request, State, Words};
+    use crate::domain::time::Timestamp;
+    use crate::ports::overrides::{Also, OverrideWrite};
+
+    const NOW: Timestamp = Timestamp::EPOCH;
+
+    fn write(effect: Effect) -> Write {
+        let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
+        let entry = AuditEntry::new(ChangeId::new(NOW, [1; 10]), NOW, [0; 16], &event).unwrap();
+        let effect = Prepared::Rare(Box::new(effect));
+        Write { entry, effect, notices: Vec::new(), deliveries: Vec::new(), evidence: None, born: Born::Free }
+    }
+
+    #[test]
+    fn a_freeze_goes_before_others_and_its_end_does_not() {
+        let holder = HolderId::new(NOW, [2; 10]);
+        let begun = Freeze::begin(FreezeId::new(NOW, [3; 10]), holder, FreezeReason::Link, Actor::Link, NOW);
+        let over = NOW + crate::domain::freeze::LINK_FREEZE;
+        let ended = begun.freeze.clone().fall_due(over).unwrap();
+        assert!(write(Effect::Freeze { step: Box::new(begun), proof: None }).tightens());
+        assert!(!write(Effect::Freeze { step: Box::new(ended), proof: None }).tightens());
+    }
+
+    #[test]
+    fn what_ends_an_override_goes_before_others_and_nothing_else_of_it_does() {
+        let staff = |number| StaffId::new(NOW, [number; 10]);
+        let request = Request {
+            id: OverrideId::new(NOW, [4; 10]),
+            holder: HolderId::new(NOW, [2; 10]),
+            requester: staff(5),
+            kind: Kind::ResetDevices,
+            reason: Words::parse("lost the telephone on the train").unwrap(),
+            disputed: Vec::new(),
+            created_at: NOW,
+            nonce: Salt([0; 16]),
+        };
+        let state = State::Stopped { by: Actor::Link, at: NOW };
+        let drawn = [staff(6), staff(7)];
+        let case = OverrideRequest { version: 2, request, drawn, earlier: None, expires_at: NOW, state };
+        let first: Vec<Event> = Event::ALL
+            .into_iter()
+            .filter(|event| {
+                let step = Step { case: case.clone(), from: Some(1), guard: Guard::default(), event: *event };
+                let stored = OverrideWrite { step, caps: Caps::DEFAULT, proof: None, also: Also::Nothing };
+                write(Effect::Override(Box::new(stored))).tightens()
+            })
+            .collect();
+        assert_eq!(first, [Event::Refused, Event::Expired, Event::Stopped, Event::Unreachable, Event::Void]);
+    }
+}

@@ -98,6 +98,17 @@ fn saying_it_again_stops_a_lift_and_the_stronger_way_wins() {
     assert_eq!(stronger.again(FreezeReason::Link, Actor::Link, at(3)), None, "a link weakens nothing");
 }
 
+#[test]
+fn only_what_begins_or_repeats_a_freeze_goes_before_others() {
+    let begun = Freeze::begin(FreezeId::new(at(0), [4; 10]), holder(), FreezeReason::Link, Actor::Link, at(0));
+    assert!(begun.tightens());
+    assert!(frozen(FreezeReason::Link).again(FreezeReason::Link, Actor::Link, at(1)).unwrap().tightens());
+    assert!(frozen(FreezeReason::Link).again(FreezeReason::Staff, Actor::Link, at(1)).unwrap().tightens());
+    let lift = frozen(FreezeReason::Link).ask_lift(&device(Timestamp::EPOCH), challenge(), at(1)).unwrap();
+    assert!(!lift.tightens(), "a lift loosens");
+    assert!(!lift.freeze.fall_due(at(3)).unwrap().tightens(), "so does an end");
+}
+
 proptest! {
     /// Whatever is said, and whenever: nothing but a lift's hold or the day ends a link's freeze, and nothing but an
     /// override one that a device asked for.

@@ -260,14 +260,6 @@ impl Staff {
         next
     }
 
-    /// Whether a change takes with it what the person has signed: a signature counts for the group, the employer and
-    /// the role in which it was given.
-    pub fn voids_signatures(&self, next: &Self) -> bool {
-        self.profile.group != next.profile.group
-            || self.profile.employer != next.profile.employer
-            || self.profile.roles != next.profile.roles
-    }
-
     /// The person ended. `None` when they were ended before.
     pub fn ended(&self, by: Actor, why: EndReason, now: Timestamp) -> Option<Self> {
         let enrolled_at = match self.status {

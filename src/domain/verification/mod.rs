@@ -2,8 +2,10 @@
 //! the bytes that are kept and the public keys that a reader trusts.
 //!
 //! [`evidence`] recomputes both signatures of a ceremony, [`tree`] the root over the leaves, [`standing`] what became
-//! of each approval, [`overrides`] and [`freezes`] of each override and freeze, and [`run`] goes through an export line by line and names the first thing that is wrong. None of
-//! it uses the code that makes what it checks: a fault there would otherwise agree with itself. Written down in
+//! of each approval, [`overrides`] and [`freezes`] of each override and freeze, and [`run`] goes through an export line by line and names the first thing that is wrong. It
+//! doesn't use the code that makes what it checks: a fault there would otherwise agree with itself. The exceptions are
+//! signed notes and an export's inclusion proofs, which [`crate::domain::log`] reads, and the tests check that code
+//! against other people's. Written down in
 //! `docs/audit.md`, so that others can do the same. May import: the types of `domain`.
 
 pub mod evidence;

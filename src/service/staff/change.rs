@@ -83,8 +83,8 @@ pub async fn draft(cx: &Context, by: &SignedIn, draft: Draft, reason: Reason) ->
 pub async fn propose(cx: &Context, by: &SignedIn, sealed: &str, assertion: &Value) -> Result<StaffChange, Error> {
     by.needs(Role::Admin)?;
     match try_propose(cx, by, sealed, assertion).await {
-        // It has no name in the record yet.
-        Err(error) => Err(signing::refused(cx, by, Signs::Change, &"proposal", error).await),
+        // The change has no name in the record yet; only whose attempt it was is known.
+        Err(error) => Err(signing::refused(cx, by, Signs::Change, &by.person.id, error).await),
         stored => stored,
     }
 }

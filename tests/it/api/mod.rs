@@ -11,6 +11,7 @@ mod hostile;
 mod hostile_bodies;
 mod logs;
 mod outage;
+mod pages;
 mod problems;
 mod rates;
 mod requests;

@@ -3,19 +3,27 @@
 
 use std::sync::Arc;
 
-use countersign::domain::approval::{Decider, Decision, State, Told};
-use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
+use countersign::adapters::receipts::{Freshness, verify_offline};
+use countersign::domain::approval::transitions::{Guard, Transition};
+use countersign::domain::approval::{Approval, Decider, Decision, Distinct, State, Told};
 use countersign::domain::backend::{Caller, IdempotencyKey, Scope, Scopes};
 use countersign::domain::details::{Digest, Subject};
+use countersign::domain::event::EventKind;
 use countersign::domain::override_request::StateName;
+use countersign::domain::policy::Assurance;
+use countersign::domain::receipt::{Receipt, ReceiptStaff};
 use countersign::domain::staff::Role;
-use countersign::domain::{ApprovalId, ChangeId};
+use countersign::domain::{ApprovalId, ChangeId, HolderId};
 use countersign::ports::{Change, Effect};
 use countersign::service::{Error, backends, freeze, links, log, redeem, release};
 use countersign::workers::{ClockGate, overrides};
+use tokio::sync::Notify;
 
 use super::cast::{Cast, opened, veteran};
 use crate::console::stage::{self, DAY, HOUR, MINUTE, Stage};
+use crate::log::receipts::run_documented;
+use crate::support::approved;
+use crate::support::eventually::eventually;
 
 async fn sign_both(cast: &mut Cast, id: countersign::domain::OverrideId) {
     let (one, other, _) = cast.drawn(id).await;
@@ -56,6 +64,47 @@ async fn a_transfer_that_staff_approved_is_released_a_day_after_the_first_notice
     cast.stage.clock.advance(MINUTE);
     look_at(&cast.stage, approval).await;
     assert_eq!(cast.state(approval).await.0, "released");
+}
+
+/// The receipt names the two and their request, and anybody can check it: with our tool's code, and with the program that
+/// docs/audit.md prints.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_receipt_of_what_staff_approved_verifies_with_and_without_our_tool() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    let (approval, id) = cast.asked().await;
+    sign_both(&mut cast, id).await;
+    cast.stage.clock.advance(MINUTE);
+    cast.deliver().await;
+    look_at(&cast.stage, approval).await;
+    cast.stage.clock.advance(DAY);
+    look_at(&cast.stage, approval).await;
+    let cx = &cast.stage.cx;
+    let caller = backends::authenticate(cx, &cast.stage.key).await.unwrap();
+    let digest = cx.store.approval(approval).await.unwrap().unwrap().digest();
+    let key = IdempotencyKey::parse("redeem-0123456789").unwrap();
+    let taken = redeem::redeem(cx, &caller, approval, digest, key).await.unwrap();
+    let receipt = verify_offline(&cx.signer.key_set(), &taken.receipt, None, None, Freshness::WhenIssued).unwrap();
+    let keys = cx.log.signer.keys();
+    receipt.verify_proof(keys).unwrap();
+    let key = &keys.keys[0].key;
+    let good = run_documented(&receipt, key);
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    let staff = receipt.staff.clone().unwrap();
+    assert_eq!(staff.override_request, id);
+    let forge = |forge: fn(&mut ReceiptStaff)| {
+        let mut forged = staff.clone();
+        forge(&mut forged);
+        Receipt { staff: Some(forged), ..receipt.clone() }
+    };
+    for (what, forged) in [
+        ("another request", forge(|staff| staff.digest = Digest::of(b"another"))),
+        ("another transfer", Receipt { digest: Digest::of(b"another"), ..receipt.clone() }),
+        ("nobody", Receipt { staff: None, ..receipt.clone() }),
+    ] {
+        assert!(forged.verify_proof(keys).is_err(), "{what}");
+        assert!(!run_documented(&forged, key).status.success(), "{what}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -141,65 +190,82 @@ async fn four_hours_of_silence_end_it() {
     assert_eq!(cast.case(id).await.state.name(), StateName::Expired);
 }
 
-/// Puts a waiting transfer into `released`, by the shortest way: what leads there is tested elsewhere.
-async fn released(stage: &Stage, cast: &Cast) -> ApprovalId {
-    let id: ApprovalId = stage.transfer("u-1").await.parse().unwrap();
+/// Puts a waiting transfer into `released`, by the shortest way: what leads there is tested elsewhere. Its decision and
+/// evidence stand in the record as the service writes them, so that the log can prove them to a redeem.
+async fn released(stage: &Stage, subject: &str, holder: HolderId) -> ApprovalId {
+    let id: ApprovalId = stage.transfer(subject).await.parse().unwrap();
     let cx = &stage.cx;
     let from = cx.store.approval(id).await.unwrap().unwrap();
     let now = cx.now();
     let by = Decider::Device {
-        device: cx.store.devices(cast.holder).await.unwrap()[0].body.id,
+        device: cx.store.devices(holder).await.unwrap()[0].body.id,
         device_enrolled_at: now - 48 * HOUR,
-        assurance: countersign::domain::policy::Assurance::DeviceBound,
-        distinct: countersign::domain::approval::Distinct::Observed,
+        assurance: Assurance::DeviceBound,
+        distinct: Distinct::Observed,
     };
     let decision = Decision { by, approved_at: now, hold: HOUR, challenge: Digest::of(b"challenge") };
-    let told = Told { channel: cast.settled, delivered_at: now };
-    let state = State::Released { decision, told, released_at: now, redeem_until: now + DAY };
-    let transition = countersign::domain::approval::transitions::Transition {
-        approval: countersign::domain::approval::Approval { version: from.version + 1, state, ..from.clone() },
-        from: from.version,
-        event: countersign::domain::event::EventKind::Released,
-        guard: countersign::domain::approval::transitions::Guard::default(),
-    };
-    let event = AuditEvent {
-        kind: "test",
-        actor: countersign::domain::approval::Actor::Service,
-        object: Vec::new(),
-        facts: Facts::new(),
-    };
-    let entry = AuditEntry::new(cx.id(ChangeId::new, now), now, cx.random(), &event).unwrap();
+    let told = Told { channel: cx.store.channels(holder).await.unwrap()[0].id, delivered_at: now };
+    let state = State::Released { decision: decision.clone(), told, released_at: now, redeem_until: now + DAY };
+    let next = Approval { version: from.version + 1, state, ..from.clone() };
+    let transition =
+        Transition { approval: next.clone(), from: from.version, event: EventKind::Released, guard: Guard::default() };
+    let entry = approved::entry(cx.id(ChangeId::new, now), now, &next, &decision);
     let effect = Effect::Transition { transition: Box::new(transition), proof: None, receipt: None };
-    cx.store.commit(Change::new(entry, effect)).await.unwrap();
+    let mut change = Change::new(entry, effect);
+    change.evidence = Some(approved::evidence(&next, &decision));
+    cx.store.commit(change).await.unwrap();
     id
 }
 
-/// Many redeems against one freeze: whatever was redeemed was so before the freeze was answered, and nothing after.
-async fn no_redeem_follows_an_answered_freeze(stage: Stage) {
-    let cast = Arc::new(Cast::new(stage).await);
-    let cx = cast.stage.cx.clone();
-    let new = backends::add_key(&cx, cast.stage.backend, Scopes::of(&[Scope::Redeem])).await.unwrap();
-    let caller: Caller = backends::authenticate(&cx, new.secret.reveal()).await.unwrap();
-    let lock = links::lock_page(&cx, cast.holder).unwrap();
+/// What became of the redeems of a round: how many were taken before the freeze was answered, and how many lost.
+#[derive(Default)]
+struct Tally {
+    taken: usize,
+    lost: usize,
+}
+
+/// Redeems of twenty transfers of one holder against a freeze, which begins when the first of them was answered. Half of
+/// them begin together with it. Whatever was redeemed was so before the freeze was answered, and nothing after.
+async fn redeems_against_a_freeze(stage: &Stage, caller: Caller, round: usize) -> Tally {
+    let cx = &stage.cx;
+    let subject = format!("racer-{round}");
+    let (holder, _) = stage.holder(&subject).await;
+    let lock = links::lock_page(cx, holder).unwrap();
     let token = lock.path_segments().unwrap().next_back().unwrap().to_owned();
     let mut ids = Vec::new();
     for _ in 0..20 {
-        ids.push(released(&cast.stage, &cast).await);
+        ids.push(released(stage, &subject, holder).await);
     }
-    let mut redeems = tokio::task::JoinSet::new();
-    for (number, id) in ids.iter().copied().enumerate() {
-        let (cx, caller) = (cx.clone(), caller);
-        redeems.spawn(async move {
-            let digest = cx.store.approval(id).await.unwrap().unwrap().digest();
-            let key = IdempotencyKey::parse(&format!("redeem-{number}-0123456789")).unwrap();
-            let answered = redeem::redeem(&cx, &caller, id, digest, key).await;
-            (id, answered.is_ok())
-        });
-        if number == 10 {
-            tokio::task::yield_now().await;
+    // A redeem's receipt needs the checkpoint with its decision.
+    eventually("a place for every decision", async || {
+        while log::turn(cx).await.unwrap() > 0 {}
+        for id in &ids {
+            cx.log.store.approve_leaf(*id).await.unwrap()?.index?;
         }
+        Some(())
+    })
+    .await;
+    let first = Arc::new(Notify::new());
+    let mut redeems = tokio::task::JoinSet::new();
+    let redeem = |number: usize, id: ApprovalId| {
+        let (cx, first) = (cx.clone(), first.clone());
+        async move {
+            let digest = cx.store.approval(id).await.unwrap().unwrap().digest();
+            let key = IdempotencyKey::parse(&format!("redeem-{round}-{number}-0123456789")).unwrap();
+            let answered = redeem::redeem(&cx, &caller, id, digest, key).await;
+            first.notify_one();
+            (id, answered)
+        }
+    };
+    let (early, late) = ids.split_at(10);
+    for (number, id) in early.iter().enumerate() {
+        redeems.spawn(redeem(number, *id));
     }
-    freeze::by_lock_link(&cx, &token).await.unwrap();
+    first.notified().await;
+    for (number, id) in late.iter().enumerate() {
+        redeems.spawn(redeem(10 + number, *id));
+    }
+    freeze::by_lock_link(cx, &token).await.unwrap();
     // What the answer of the freeze says is settled: nothing is released any more, and nothing will be redeemed.
     let mut settled = Vec::new();
     for id in &ids {
@@ -207,16 +273,40 @@ async fn no_redeem_follows_an_answered_freeze(stage: Stage) {
         assert!(["redeemed", "cancelled"].contains(&state), "{state} after the freeze was answered");
         settled.push((*id, state));
     }
+    let mut tally = Tally::default();
     while let Some(done) = redeems.join_next().await {
-        let (id, taken) = done.unwrap();
+        let (id, answered) = done.unwrap();
         let state = settled.iter().find(|(known, _)| *known == id).unwrap().1;
-        assert_eq!(taken, state == "redeemed", "a redeem came after the freeze was answered");
+        assert_eq!(answered.is_ok(), state == "redeemed", "a redeem came after the freeze was answered: {answered:?}");
+        match answered {
+            Ok(_) => tally.taken += 1,
+            // It lost to the freeze or to the cancel; anything else would be a race that wasn't run.
+            Err(Error::Refused(_) | Error::HolderFrozen | Error::Conflict) => tally.lost += 1,
+            Err(other) => panic!("a redeem failed for another reason: {other:?}"),
+        }
     }
-    let subject = Subject::parse("u-1").unwrap();
+    let parsed = Subject::parse(&subject).unwrap();
     let key = IdempotencyKey::parse("late-0123456789ab").unwrap();
-    assert!(cx.store.opening(cast.stage.backend, &subject, &key).await.unwrap().freezes == 1);
-    let late = redeem::redeem(&cx, &caller, ids[0], Digest::of(b"other"), key).await;
+    assert_eq!(cx.store.opening(stage.backend, &parsed, &key).await.unwrap().freezes, 1);
+    let digest = cx.store.approval(ids[19]).await.unwrap().unwrap().digest();
+    let late = redeem::redeem(cx, &caller, ids[19], digest, key).await;
     assert!(matches!(late, Err(Error::Refused(_))), "{late:?}");
+    tally
+}
+
+/// Rounds of the race, until some redeems have won it and some have lost it.
+async fn no_redeem_follows_an_answered_freeze(stage: Stage) {
+    let new = backends::add_key(&stage.cx, stage.backend, Scopes::of(&[Scope::Redeem])).await.unwrap();
+    let caller: Caller = backends::authenticate(&stage.cx, new.secret.reveal()).await.unwrap();
+    let mut all = Tally::default();
+    for round in 0..20 {
+        let tally = redeems_against_a_freeze(&stage, caller, round).await;
+        all = Tally { taken: all.taken + tally.taken, lost: all.lost + tally.lost };
+        if round >= 2 && all.taken > 0 && all.lost > 0 {
+            return;
+        }
+    }
+    panic!("in twenty rounds {} redeems won and {} lost: nothing was raced", all.taken, all.lost);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

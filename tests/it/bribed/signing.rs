@@ -15,9 +15,11 @@ on_both! {
     a_signature_is_worth_nothing_on_another_case,
     of_two_signatures_at_once_each_counts_as_what_it_saw,
     one_refusal_ends_it,
+    a_failed_ceremony_leaves_a_trace,
 }
 
 mod cases {
+    use countersign::authenticator::{Flags, Tamper};
     use countersign::domain::override_request::StateName;
     use countersign::domain::staff::Role;
     use serde_json::json;
@@ -139,8 +141,9 @@ mod cases {
         let gone = cast.signers[one].id();
         assert_eq!(admin.form(&format!("/staff/{gone}/end"), &[]).await.status, 303);
         let signed = cast.sign(other, id).await;
-        assert!(signed.status == 200 || signed.status == 409, "{}", signed.text);
-        assert_ne!(cast.case(id).await.state.name(), StateName::CarriedOut);
+        assert_eq!(signed.expect(200)["state"], "void", "their own signature is taken, and ends it");
+        assert_eq!(cast.case(id).await.state.name(), StateName::Void);
+        assert_eq!(cast.stage.entries("override.void").await.len(), 1);
         assert_eq!(cast.state(approval).await, ("pending", None));
     }
 
@@ -159,8 +162,9 @@ mod cases {
         cast.sign(1, id).await.expect(200);
         cast.stage.clock.advance(2 * MINUTE);
         let signed = cast.sign(0, id).await;
-        assert!(signed.status == 200 || signed.status == 409, "{}", signed.text);
-        assert_ne!(cast.case(id).await.state.name(), StateName::CarriedOut);
+        assert_eq!(signed.expect(200)["state"], "void", "their own signature is taken, and ends it");
+        assert_eq!(cast.case(id).await.state.name(), StateName::Void);
+        assert_eq!(cast.stage.entries("override.void").await.len(), 1);
         assert_eq!(cast.state(approval).await, ("pending", None));
     }
 
@@ -182,6 +186,7 @@ mod cases {
         body["sealed"] = json!(format!("{other}{}", &sealed[1..]));
         let forged = desk.post(&store, &body).await;
         assert_eq!((forged.status, forged.slug().as_str()), (409, "prompt-stale"), "{}", forged.text);
+        assert_eq!(cast.refusals("prompt_stale").await, 1, "a forged box leaves a trace");
         let look = cast.look().await;
         let text = approval.to_string();
         for (kind, extra) in [("release", "x"), ("approve_for_holder", "signer")] {
@@ -197,18 +202,23 @@ mod cases {
         let mut cast = Cast::new(stage).await;
         let (approval, first) = cast.asked().await;
         let second = opened(&cast.ask_for("reset_devices", "", "").await);
-        let (one, ..) = cast.drawn(first).await;
-        let desk = &mut cast.signers[one];
-        let asked = desk.post(&format!("/cases/{second}/prompt"), &json!({"checked": CHECKED})).await;
-        if asked.status == 200 {
+        // Two of three were drawn, twice: one of them for both.
+        let drawn = cast.case(second).await.drawn;
+        let (one, other, _) = cast.drawn(first).await;
+        let both = [one, other].into_iter().find(|at| drawn.contains(&cast.signers[*at].id())).unwrap();
+        let desk = &mut cast.signers[both];
+        for (signed, shown) in [(second, first), (first, second)] {
+            let asked = desk.post(&format!("/cases/{signed}/prompt"), &json!({"checked": CHECKED})).await;
             let body = desk.answer(&asked.expect(200));
-            let replayed = desk.post(&format!("/cases/{first}/sign"), &body).await;
+            let replayed = desk.post(&format!("/cases/{shown}/sign"), &body).await;
             assert_eq!((replayed.status, replayed.slug().as_str()), (409, "prompt-stale"), "{}", replayed.text);
         }
-        let asked = desk.post(&format!("/cases/{first}/prompt"), &json!({"checked": CHECKED})).await.expect(200);
-        let body = desk.answer(&asked);
-        let replayed = desk.post(&format!("/cases/{second}/sign"), &body).await;
-        assert!([403, 409].contains(&replayed.status), "{}", replayed.text);
+        let entries = cast.stage.entries("override.refused").await;
+        for case in [first, second] {
+            let theirs = |entry: &&serde_json::Value| entry["object"][0] == case.to_string();
+            let why: Vec<_> = entries.iter().filter(theirs).map(|entry| &entry["facts"]["why"]).collect();
+            assert_eq!(why, ["prompt_stale"], "the attempt on {case} is written down");
+        }
         assert!(cast.case(second).await.state.signatures().is_empty());
         assert!(cast.case(first).await.state.signatures().is_empty());
         assert_eq!(cast.state(approval).await, ("pending", None));
@@ -232,6 +242,21 @@ mod cases {
         assert_eq!(statuses, [200, 409], "both signed the version without the other's: {} {}", first.text, second.text);
         assert_eq!(cast.case(id).await.state.signatures().len(), 1);
         assert_eq!(cast.state(approval).await, ("pending", None));
+    }
+
+    pub async fn a_failed_ceremony_leaves_a_trace(stage: Stage) {
+        let mut cast = Cast::new(stage).await;
+        let (_, id) = cast.asked().await;
+        let (one, ..) = cast.drawn(id).await;
+        let desk = &mut cast.signers[one];
+        let asked = desk.post(&format!("/cases/{id}/prompt"), &json!({"checked": CHECKED})).await.expect(200);
+        let tamper = Tamper { clear: Some(Flags::USER_VERIFIED), ..Tamper::default() };
+        let assertion = desk.authenticator.get_tampered(&asked["options"], &desk.origin, &tamper).unwrap();
+        let body = json!({"sealed": asked["sealed"], "assertion": assertion});
+        let refused = desk.post(&format!("/cases/{id}/sign"), &body).await;
+        assert_eq!(refused.slug(), "ceremony-failed", "{}", refused.text);
+        assert_eq!(cast.refusals("user_verification").await, 1);
+        assert!(cast.case(id).await.state.signatures().is_empty());
     }
 
     pub async fn one_refusal_ends_it(stage: Stage) {

@@ -28,6 +28,11 @@ mod cases {
         let elsewhere = other["location"].as_str().unwrap().to_owned();
         assert_eq!(two.post(&format!("{elsewhere}/sign"), &signed).await.slug(), "prompt-stale");
         assert_eq!(people().await, 2);
+        let refused = stage.entries("staff_change.sign_refused").await;
+        let why: Vec<_> = refused.iter().map(|entry| (&entry["actor"]["id"], &entry["facts"]["why"])).collect();
+        let (one_id, two_id) = (json!(one.id()), json!(two.id()));
+        let (already, stale) = (json!("signed_already"), json!("prompt_stale"));
+        assert_eq!(why, [(&one_id, &already), (&one_id, &stale), (&two_id, &stale)], "each attempt is written down");
 
         let done = two.post(&format!("{at}/sign"), &signed).await.expect(200);
         assert_eq!(people().await, 3);

@@ -5,6 +5,7 @@ super::on_both! {
     browsing_profiles_is_stopped_by_the_cap,
     a_signer_who_goes_straight_to_the_prompt_is_seen_by_the_holder,
     an_erased_holder_is_gone_from_the_console,
+    browsing_in_a_hurry_is_stopped_by_the_rate,
 }
 
 mod cases {
@@ -143,20 +144,36 @@ mod cases {
         stage.holder("u-1").await;
         let mut seen = 0;
         let mut slowed = 0;
-        for _ in 0..200 {
+        for number in 0..200 {
+            // As patient as the rate asks for: only the cap stops them.
+            stage.clock.advance(MINUTE);
             let fields = [("backend", backend.as_str()), ("subject", "u-1"), ("reason", "routine")];
             match agent.form("/holders", &fields).await.status {
                 303 => seen += 1,
                 429 => slowed += 1,
                 other => panic!("{other}"),
             }
-            // As patient as the rate asks for: only the cap stops them then.
-            stage.clock.advance(MINUTE / 12);
+            assert_eq!(seen, VIEWS_A_DAY.min(number + 1), "{seen} profiles after {slowed} refusals");
         }
-        assert!(seen <= VIEWS_A_DAY, "{seen} profiles");
-        assert!(slowed >= 160 && seen > 0, "{seen} seen, {slowed} stopped");
+        assert_eq!(slowed, 160);
         assert_eq!(stage.entries("holder.viewed").await.len(), seen as usize);
-        assert_eq!(stage.entries("holder.view_refused").await.len(), slowed);
+        let refused = stage.entries("holder.view_refused").await;
+        assert_eq!(refused.len(), slowed);
+        assert!(refused.iter().all(|entry| entry["facts"]["why"] == "cap"), "the rate stopped somebody");
+    }
+
+    pub async fn browsing_in_a_hurry_is_stopped_by_the_rate(stage: Stage) {
+        let mut admins = stage.founders().await;
+        let agent = stage.hire(&mut admins, "Cleo Park", "support", "Teleplus", &["agent"]).await;
+        let backend = stage.backend.to_string();
+        stage.holder("u-1").await;
+        let fields = [("backend", backend.as_str()), ("subject", "u-1"), ("reason", "routine")];
+        for number in 0..12 {
+            let answer = agent.form("/holders", &fields).await;
+            assert_eq!(answer.status, if number < 10 { 303 } else { 429 }, "look {number}");
+        }
+        let refused = stage.entries("holder.view_refused").await;
+        assert_eq!(refused.iter().map(|entry| &entry["facts"]["why"]).collect::<Vec<_>>(), ["rate", "rate"]);
     }
 }
 

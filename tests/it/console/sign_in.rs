@@ -148,6 +148,49 @@ async fn roles_open_their_own_pages_only() {
     assert_eq!(admins.0.get("/holders").await.status, 403, "an admin who isn't an agent looks nobody up");
     assert_eq!(agent.form(&format!("/staff/{}/end", signer.id()), &[]).await.status, 403);
     assert_eq!(agent.post("/staff/draft", &stage.form("X", "y", "z", &["admin"])).await.slug(), "forbidden");
+    let refused = stage.entries("staff.refused").await;
+    let of = |desk: &Desk, why: &str| {
+        let id = desk.id().to_string();
+        let theirs = |entry: &&serde_json::Value| entry["actor"]["id"] == id.as_str() && entry["facts"]["why"] == why;
+        refused.iter().filter(theirs).count()
+    };
+    assert_eq!(of(&agent, "not_in_role_admin"), 5);
+    assert_eq!((of(&signer, "not_in_role_admin"), of(&signer, "not_in_role_agent")), (3, 1));
+    assert_eq!((of(&admins.0, "not_in_role_agent"), refused.len()), (1, 10), "each attempt is written down");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_page_keeps_nobody_signed_in() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let (one, two) = stage.founders().await;
+    // Each minute the page looks whether it is still true, and loads itself again because it isn't.
+    for minute in 1..15 {
+        stage.clock.advance(stage::MINUTE);
+        for watched in ["/cases/status", "/staff/status", "/?live"] {
+            assert_eq!(one.get(watched).await.status, 200, "{watched} in minute {minute}");
+        }
+        assert_eq!(two.get("/").await.status, 200);
+    }
+    stage.clock.advance(stage::MINUTE);
+    for watched in ["/cases/status", "/staff/status", "/?live"] {
+        assert_eq!(one.get(watched).await.status, 303, "{watched}: a quarter of an hour without a person is over");
+    }
+    assert_eq!(two.get("/").await.status, 200, "somebody who is there goes on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passkey_that_is_not_made_as_asked_leaves_a_trace() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let invited = stage.invite("Ada Lind", &[Role::Admin]).await.unwrap();
+    let path = invited.url.path().to_owned();
+    let mut desk = Desk::new(&stage);
+    let making = desk.post(&format!("{path}/start"), &json!({"code": null})).await.expect(200);
+    let tamper = Tamper { origin: Some("https://elsewhere.example".to_owned()), ..Tamper::default() };
+    let made = desk.authenticator.create_tampered(&making["options"], &desk.origin, &tamper).unwrap();
+    let body = json!({"sealed": making["sealed"], "registration": made});
+    assert_eq!(desk.post(&format!("{path}/prove"), &body).await.slug(), "ceremony-failed");
+    let refused = stage.entries("staff.join_refused").await;
+    assert_eq!(refused.iter().map(|entry| &entry["facts"]["why"]).collect::<Vec<_>>(), ["origin"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

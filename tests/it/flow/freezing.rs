@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::authenticator::SoftAuthenticator;
+use countersign::authenticator::{Flags, SoftAuthenticator, Tamper};
 use countersign::domain::HolderId;
 use countersign::domain::approval::StateName;
 use countersign::domain::device::Thumbprint;
@@ -199,6 +199,32 @@ async fn a_lift_needs_the_passkey_and_the_device_key_over_this_freeze() {
     let signature = phone.soft.key.sign(DEVICE_KEY_LIFT, &challenge).unwrap().0;
     let refused = lift::ask(&world.cx, &phone.browser, Signed { sealed, assertion, thumbprint, signature }).await;
     assert!(matches!(refused, Err(Error::PromptStale)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn five_failed_lifts_in_a_row_lock_the_device() {
+    let world = World::new().await;
+    let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    world.create("u-1", "wd-1").await.unwrap();
+    world.settle().await;
+    freeze::by_cancel_link(&world.cx, &last_part(&world.newest("u-1"))).await.unwrap();
+    for number in 1..=5 {
+        let (options, sealed, challenge) = lift_prompt(&world, &phone).await.unwrap();
+        // Its own device key, and a passkey that saw nobody.
+        let tamper = Tamper { clear: Some(Flags::USER_VERIFIED), ..Tamper::default() };
+        let assertion = phone.soft.authenticator.get_tampered(&options, &phone.soft.origin, &tamper).unwrap();
+        let signature = phone.soft.key.sign(DEVICE_KEY_LIFT, &challenge).unwrap().0;
+        let thumbprint = phone.soft.key.thumbprint();
+        let refused = lift::ask(&world.cx, &phone.browser, Signed { sealed, assertion, thumbprint, signature }).await;
+        assert!(matches!(refused, Err(Error::Ceremony(_))), "try {number}: {refused:?}");
+    }
+    let refused = ask_lift(&world, &mut phone).await;
+    assert!(matches!(refused, Err(Error::Freeze(FreezeRefusal::DeviceDead))), "{refused:?}");
+    let audit = world.audit().await;
+    let count = |kind: &str| audit.iter().filter(|known| **known == kind).count();
+    assert_eq!((count("lift.failed"), count("device.locked")), (4, 1));
+    assert_eq!(count("lift.refused"), 1, "what the rules refuse is written down, too");
+    assert_eq!(count("freeze.lift_asked"), 0);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 mod conformance;
 mod independent;
 mod negatives;
-mod receipts;
+pub mod receipts;
 mod rollback;
 mod served;
 mod witness_process;

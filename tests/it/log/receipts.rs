@@ -185,22 +185,24 @@ async fn the_command_line_verifies_a_receipt_offline() {
     }
 }
 
-/// The program that docs/audit.md gives to people who don't want to trust our tool.
+/// Runs the program that docs/audit.md gives to people who don't want to trust our tool.
+pub fn run_documented(receipt: &Receipt, key: &VerifierKey) -> Output {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.md")).unwrap();
+    let (_, rest) = page.split_once("```python\n").unwrap();
+    let (program, _) = rest.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let claims = folder.path().join("claims.json");
+    std::fs::write(&claims, json!(receipt).to_string()).unwrap();
+    Command::new("/usr/bin/python3").args(["-c", program]).arg(&claims).arg(key.to_string()).output().unwrap()
+}
+
 #[tokio::test]
 async fn the_program_in_the_documentation_verifies_a_receipt() {
     let world = World::new().await;
     redeemed(&world, "u-0").await;
     let (_, receipt) = redeemed(&world, "u-1").await;
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.md")).unwrap();
-    let (_, rest) = page.split_once("```python\n").unwrap();
-    let (program, _) = rest.split_once("```").unwrap();
-    let folder = tempfile::tempdir().unwrap();
     let key = world.cx.log.signer.keys().keys[0].key.clone();
-    let run = |receipt: &Receipt, key: &VerifierKey| {
-        let claims = folder.path().join("claims.json");
-        std::fs::write(&claims, json!(receipt).to_string()).unwrap();
-        Command::new("/usr/bin/python3").args(["-c", program]).arg(&claims).arg(key.to_string()).output().unwrap()
-    };
+    let run = run_documented;
     let good = run(&receipt, &key);
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
     let mut other = receipt.clone();

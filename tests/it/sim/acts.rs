@@ -3,22 +3,23 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use countersign::domain::ApprovalId;
 use countersign::domain::approval::Approval;
 use countersign::domain::backend::IdempotencyKey;
 use countersign::domain::details::{
     Account, Digest, Initiator, Payee, PayeeName, SourceAccount, StartedOn, TransferId, TransferParts,
 };
+use countersign::domain::freeze::Freeze;
 use countersign::domain::linking::{DEVICE_KEY_APPROVE, DEVICE_KEY_PROMPT, DEVICE_KEY_WAIT};
 use countersign::domain::money::Currency;
 use countersign::domain::policy::Asked;
 use countersign::domain::text::{Line, Token};
+use countersign::domain::{ApprovalId, HolderId};
 use countersign::service::decide::Signed;
 use countersign::service::prompt::Prompt;
 use countersign::service::redeem::Redeemed;
 use countersign::service::request::{Answered, Request};
 use countersign::service::watch::{Mark, PresentedKey};
-use countersign::service::{Context, Error, cancel, decide, log, prompt, redeem, reject, request, watch};
+use countersign::service::{Context, Error, cancel, decide, freeze, log, prompt, redeem, reject, request, watch};
 use countersign::workers::{deliveries, notices, sweep, timers};
 
 use super::cast::Cast;
@@ -89,6 +90,15 @@ pub enum Act {
         digest: Digest,
         key: IdempotencyKey,
     },
+    /// "This wasn't me", from the link in a notice: of whoever's approval it is about.
+    FreezeByLink {
+        holder: HolderId,
+        token: String,
+    },
+    /// The same on a device.
+    FreezeOnDevice {
+        seat: usize,
+    },
     /// A worker's turn, and whether the node believed its clock when it began.
     Timers {
         trusts_its_clock: bool,
@@ -97,6 +107,8 @@ pub enum Act {
     Webhooks,
     Sweep,
     Sequence,
+    /// Ends freezes whose time is over, and cancels what a freeze left over.
+    Freezes,
 }
 
 /// What came of it.
@@ -107,6 +119,7 @@ pub enum Answer {
     Prompted(Prompt),
     Is(Box<Approval>),
     Redeemed(Box<Redeemed>),
+    Frozen(Box<Freeze>),
     Worked,
     Refused(Error),
 }
@@ -125,12 +138,20 @@ impl Act {
             | Self::StopByBackend { approval, .. }
             | Self::Redeem { approval, .. } => Some(*approval),
             Self::Request { .. }
+            | Self::FreezeByLink { .. }
+            | Self::FreezeOnDevice { .. }
             | Self::Timers { .. }
             | Self::Notices
             | Self::Webhooks
             | Self::Sweep
-            | Self::Sequence => None,
+            | Self::Sequence
+            | Self::Freezes => None,
         }
+    }
+
+    /// Whether it freezes a holder, which takes more than one commit.
+    pub const fn freezes(&self) -> bool {
+        matches!(self, Self::FreezeByLink { .. } | Self::FreezeOnDevice { .. })
     }
 
     /// Whether it is meant to end the approval.
@@ -217,7 +238,20 @@ pub fn begin(node: &Node, cast: &mut Cast, known: &Known, act: &Act) -> Doing {
                 answer(redeemed, |redeemed| Answer::Redeemed(Box::new(redeemed)))
             })
         }
-        Act::Timers { .. } | Act::Notices | Act::Webhooks | Act::Sweep | Act::Sequence => work(cx, node, act),
+        Act::FreezeByLink { token, .. } => Box::pin(async move {
+            let frozen = freeze::by_cancel_link(&cx, &token).await;
+            answer(frozen, |frozen| Answer::Frozen(Box::new(frozen)))
+        }),
+        Act::FreezeOnDevice { seat } => {
+            let browser = cast.browser(seat);
+            Box::pin(async move {
+                let frozen = freeze::by_device(&cx, &browser).await;
+                answer(frozen, |frozen| Answer::Frozen(Box::new(frozen)))
+            })
+        }
+        Act::Timers { .. } | Act::Notices | Act::Webhooks | Act::Sweep | Act::Sequence | Act::Freezes => {
+            work(cx, node, act)
+        }
     }
 }
 
@@ -239,6 +273,10 @@ fn work(cx: Context, node: &Node, act: &Act) -> Doing {
         }),
         Act::Sequence => Box::pin(async move {
             let _ = log::turn(&cx).await;
+            Answer::Worked
+        }),
+        Act::Freezes => Box::pin(async move {
+            let _ = freeze::turn(&cx).await;
             Answer::Worked
         }),
         _ => Box::pin(async move {

@@ -7,7 +7,7 @@ use countersign::domain::backend::IdempotencyKey;
 use countersign::domain::channel::NoticeStatus;
 use countersign::domain::details::Digest;
 use countersign::domain::webhook::DeliveryStatus;
-use countersign::domain::{NoticeId, Timestamp};
+use countersign::domain::{ApprovalId, NoticeId, Timestamp};
 use countersign::ports::Clock;
 
 use super::acts::{Act, Hand};
@@ -46,6 +46,7 @@ enum Kind {
     Reject,
     Stop,
     Redeem,
+    Freeze,
 }
 
 impl Run {
@@ -152,7 +153,8 @@ impl Run {
 
     fn work(&mut self) {
         let node = self.chance.below(self.nodes.len());
-        let act = match self.chance.below(13) {
+        let act = match self.chance.below(14) {
+            13 => Act::Freezes,
             0..=3 => Act::Timers { trusts_its_clock: self.nodes[node].gate.is_open() },
             4..=6 => Act::Notices,
             7 => Act::Webhooks,
@@ -188,9 +190,10 @@ impl Run {
                 (1, Kind::Reject),
                 (3, Kind::Stop),
                 (1, Kind::Redeem),
+                (1, Kind::Freeze),
             ]),
             Some(StateName::Released) => {
-                self.chance.weighted(&[(20, Kind::Redeem), (4, Kind::Stop), (1, Kind::Decide)])
+                self.chance.weighted(&[(20, Kind::Redeem), (4, Kind::Stop), (1, Kind::Decide), (2, Kind::Freeze)])
             }
             Some(StateName::Cooling) => self.chance.weighted(&[
                 (10, Kind::Request),
@@ -199,6 +202,7 @@ impl Run {
                 (3, Kind::Decide),
                 (1, Kind::Reject),
                 (1, Kind::Watch),
+                (1, Kind::Freeze),
             ]),
             Some(_) => self.chance.weighted(&[
                 (20, Kind::Request),
@@ -260,6 +264,7 @@ impl Run {
             }
             Kind::Reject => Act::Reject { seat: self.chance.below(GEAR + 1), approval },
             Kind::Stop => return self.stop(index),
+            Kind::Freeze => return self.freeze(index),
             Kind::Redeem => {
                 let caller = self.chance.weighted(&[(20, 0), (5, 1), (1, 2)]);
                 let digest = if self.chance.once_in(10) { Digest::of(b"another transfer") } else { digest };
@@ -276,15 +281,27 @@ impl Run {
             0 => Act::StopOnDevice { seat: self.chance.below(GEAR + 1), approval },
             1 => Act::StopByInitiator { seat: *self.chance.pick(&[2, GEAR]), approval, token },
             2 => Act::StopByBackend { caller: self.chance.below(3), approval },
-            _ => {
-                let token = self.post.look(|post| {
-                    let stop = post.iter().find(|accepted| accepted.message.approval == Some(approval))?;
-                    let url = stop.message.stop.as_ref()?;
-                    url.path().rsplit('/').next().map(str::to_owned)
-                })?;
-                Act::StopByLink { approval, token }
-            }
+            _ => Act::StopByLink { approval, token: self.link_about(approval)? },
         })
+    }
+
+    /// The token of the link in a notice about an approval, if one arrived.
+    fn link_about(&self, approval: ApprovalId) -> Option<String> {
+        self.post.look(|post| {
+            let stop = post.iter().find(|accepted| accepted.message.approval == Some(approval))?;
+            let url = stop.message.stop.as_ref()?;
+            url.path().rsplit('/').next().map(str::to_owned)
+        })
+    }
+
+    /// Mostly from a link, which freezes for a day: a device's own freeze holds to the end of the run.
+    fn freeze(&mut self, index: usize) -> Option<Act> {
+        if self.chance.once_in(6) {
+            return Some(Act::FreezeOnDevice { seat: self.chance.below(GEAR + 1) });
+        }
+        let known = &self.known.approvals[index];
+        let holder = self.cast.holders[known.holder].id;
+        Some(Act::FreezeByLink { holder, token: self.link_about(known.id)? })
     }
 
     fn request(&mut self) -> Act {
@@ -341,7 +358,7 @@ impl Run {
         for _ in 0..count {
             self.clock.advance(every);
             let timers = Act::Timers { trusts_its_clock: true };
-            for act in [Act::Sweep, Act::Sequence, timers, Act::Notices, Act::Webhooks] {
+            for act in [Act::Freezes, Act::Sweep, Act::Sequence, timers, Act::Notices, Act::Webhooks] {
                 self.finish(0, act)?;
             }
             self.finish(1, Act::Timers { trusts_its_clock: true })?;

@@ -1,7 +1,8 @@
 //! Clocks. The database's is the measure; every other one is off by as much as the run says.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign::domain::Timestamp;
 use countersign::ports::Clock;
@@ -14,20 +15,29 @@ pub struct Skewed {
     measure: Arc<ManualClock>,
     /// Microseconds ahead.
     ahead: AtomicI64,
+    /// Everything that it said.
+    given: Mutex<BTreeSet<Timestamp>>,
 }
 
 impl Skewed {
     pub const fn new(measure: Arc<ManualClock>) -> Self {
-        Self { measure, ahead: AtomicI64::new(0) }
+        Self { measure, ahead: AtomicI64::new(0), given: Mutex::new(BTreeSet::new()) }
     }
 
     pub fn set(&self, ahead: i64) {
         self.ahead.store(ahead, Ordering::Relaxed);
     }
+
+    /// Whether it ever said this.
+    pub fn gave(&self, at: Timestamp) -> bool {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).contains(&at)
+    }
 }
 
 impl Clock for Skewed {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.measure.now().micros() + self.ahead.load(Ordering::Relaxed))
+        let now = Timestamp::from_micros(self.measure.now().micros() + self.ahead.load(Ordering::Relaxed));
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).insert(now);
+        now
     }
 }

@@ -25,6 +25,8 @@ pub enum Plant {
     AnyPasskeyFits,
     /// Lost timers are never armed again.
     NoSweep,
+    /// A freeze finds nothing to stop.
+    FreezeSeesNothing,
 }
 
 /// Decides when a fault strikes. Switched off for the calm at the end of a run.

@@ -139,6 +139,11 @@ fn a_passkey_check_that_always_passes_is_found() {
 }
 
 #[test]
+fn a_freeze_that_stops_nothing_is_found() {
+    is_found(Plant::FreezeSeesNothing, &[checks::STOPPED]);
+}
+
+#[test]
 fn timers_that_nobody_arms_again_are_found() {
     is_found(Plant::NoSweep, &[checks::STUCK]);
 }

@@ -310,7 +310,7 @@ impl Run {
                 let Act::Watch { seat, .. } = act else { return };
                 self.cast.seats[*seat].mark = Some(mark);
             }
-            Answer::Is(_) | Answer::Redeemed(_) | Answer::Worked | Answer::Refused(_) => {}
+            Answer::Is(_) | Answer::Redeemed(_) | Answer::Frozen(_) | Answer::Worked | Answer::Refused(_) => {}
         }
     }
 }
@@ -321,6 +321,7 @@ fn shortly(answer: &Answer) -> String {
         Answer::Prompted(_) => "a prompt".to_owned(),
         Answer::Is(approval) => format!("{} version {}", approval.state.name().as_str(), approval.version),
         Answer::Redeemed(redeemed) => format!("the receipt of version {}", redeemed.approval.version),
+        Answer::Frozen(frozen) => format!("{} frozen, version {}", frozen.holder, frozen.version),
         Answer::Marked(_) | Answer::Worked => "done".to_owned(),
         Answer::Refused(error) => format!("no: {error}"),
     }

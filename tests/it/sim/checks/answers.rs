@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign::domain::approval::{Approval, State, StateName, Watcher};
-use countersign::domain::{ApprovalId, Timestamp};
+use countersign::domain::{ApprovalId, HolderId, Timestamp};
 use countersign::ports::Effect;
 use countersign::service::Error;
 use countersign::service::redeem::Redeemed;
@@ -27,6 +27,8 @@ impl Checks {
         match (&task.act, answer) {
             // Only an unknown outcome may have been stored.
             (_, Answer::Refused(Error::Unknown(_))) => Ok(()),
+            // Its freeze, or a cancel after it, may have been stored before the rest failed.
+            (act, Answer::Refused(_)) if act.freezes() => Ok(()),
             (act, Answer::Refused(error)) => {
                 must(stored == 0, LOST, || format!("{act:?} was refused, {error}, and stored all the same"))
             }
@@ -51,7 +53,11 @@ impl Checks {
             (Act::Prompt { .. }, Answer::Prompted(_)) => {
                 must(stored == 0, LOST, || "a prompt moved something".to_owned())
             }
-            (Act::Timers { .. } | Act::Notices | Act::Webhooks | Act::Sweep | Act::Sequence, Answer::Worked) => Ok(()),
+            (act, Answer::Frozen(frozen)) if act.freezes() => self.frozen(run.began[&task.id], frozen.holder),
+            (
+                Act::Timers { .. } | Act::Notices | Act::Webhooks | Act::Sweep | Act::Sequence | Act::Freezes,
+                Answer::Worked,
+            ) => Ok(()),
             (act, answer) => Err(Broken { rule: LOST, what: format!("{act:?} answered {answer:?}") }),
         }
     }
@@ -77,6 +83,21 @@ impl Checks {
             (*at, *first) = (created_at, created.body.clone());
         }
         must((stored == 1) == (created.repeat == Repeat::New), LOST, || format!("{stored} stored for {created:?}"))
+    }
+
+    /// A freeze was answered: nothing of the holder that was there when it was asked for lives, or will be redeemed.
+    fn frozen(&mut self, began: usize, holder: HolderId) -> Result<(), Broken> {
+        must(self.freezes.values().any(|freeze| freeze.holder == holder), LOST, || format!("{holder} was frozen"))?;
+        for (id, life) in &self.lives {
+            let state = life.approval.state.name();
+            if life.approval.holder == holder && life.opened_after <= began {
+                must(state.is_final(), STOPPED, || format!("{id} is {state:?} after its holder was frozen"))?;
+                if state != StateName::Redeemed {
+                    self.stopped.insert(*id);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn ended(&self, answered: &Approval, name: StateName) -> Result<(), Broken> {

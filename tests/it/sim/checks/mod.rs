@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use countersign::domain::approval::{Approval, StateName};
+use countersign::domain::freeze::{Freeze, FreezeStep};
 use countersign::domain::holder::PENDING_AT_ONCE;
-use countersign::domain::{ApprovalId, BackendId, DeviceId, Timestamp};
+use countersign::domain::{ApprovalId, BackendId, DeviceId, FreezeId, HolderId, Timestamp};
 use countersign::ports::Effect;
 
 use super::acts::Act;
@@ -59,6 +60,8 @@ pub fn must(condition: bool, rule: &'static str, what: impl FnOnce() -> String) 
 #[derive(Debug, Clone)]
 pub struct Life {
     pub approval: Approval,
+    /// How many changes had been stored when it was opened.
+    pub opened_after: usize,
     /// Who opened the waiting page first, and how many changes had been stored by then.
     pub watched_from: Option<usize>,
     pub watched_after: usize,
@@ -79,6 +82,8 @@ pub struct Checks {
     locked: BTreeSet<DeviceId>,
     /// Approvals whose stopping was answered with success.
     stopped: BTreeSet<ApprovalId>,
+    /// Every freeze as it was stored last.
+    freezes: BTreeMap<FreezeId, Freeze>,
     /// Answers to creates, by backend and idempotency key.
     created: BTreeMap<(BackendId, String), (Timestamp, String)>,
 }
@@ -106,6 +111,7 @@ impl Checks {
                     self.locked.insert(*device);
                 }
                 Effect::CountFailure { .. } | Effect::Noted => {}
+                Effect::Freeze { step, .. } => self.froze(run, act, stored, step)?,
                 other => return Err(Broken { rule: ENTITLED, what: format!("nobody asked for {other:?}") }),
             }
         }
@@ -124,6 +130,7 @@ impl Checks {
             && transfer.amount.as_str() == *amount
             && transfer.transfer_id.as_str() == format!("t-{number}");
         must(as_asked, ENTITLED, || format!("{act:?} opened {approval:?}"))?;
+        must(!self.is_frozen(approval.holder), STOPPED, || format!("{act:?} opened for a frozen holder"))?;
         must(approval.version == 1, ORDER, || "an approval begins at version 1".to_owned())?;
         let holds_name = |life: &&Life| {
             let name = life.approval.state.name();
@@ -137,6 +144,7 @@ impl Checks {
         must(told == channels, WHOLE, || format!("{told} notices for {channels} channels"))?;
         let life = Life {
             approval: approval.clone(),
+            opened_after: self.seen,
             watched_from: None,
             watched_after: 0,
             approved_at: None,
@@ -148,6 +156,37 @@ impl Checks {
             |life: &&Life| life.approval.holder == approval.holder && life.approval.state.name() == StateName::Pending;
         let waiting = self.lives.values().filter(pending).count();
         must(waiting <= PENDING_AT_ONCE as usize, ORDER, || format!("{waiting} wait at once"))
+    }
+
+    fn is_frozen(&self, holder: HolderId) -> bool {
+        self.freezes.values().any(|freeze| freeze.holder == holder && freeze.holds())
+    }
+
+    /// Judges a step of a freeze: begun or said again by whoever may, ended by nobody but time.
+    fn froze(&mut self, run: &Run, act: &Act, stored: &Stored, step: &FreezeStep) -> Result<(), Broken> {
+        let freeze = &step.freeze;
+        let known = self.freezes.get(&freeze.id);
+        let version = known.map_or(1, |known| known.version + 1);
+        must(freeze.version == version, ORDER, || format!("{} came after version {version}", freeze.version))?;
+        must(known.is_some() || !self.is_frozen(freeze.holder), ORDER, || "two freezes hold at once".to_owned())?;
+        must(known.is_none_or(Freeze::holds), FINAL, || format!("{freeze:?} had ended"))?;
+        if freeze.holds() {
+            let entitled = match act {
+                Act::FreezeByLink { holder, .. } => *holder == freeze.holder,
+                Act::FreezeOnDevice { seat } => {
+                    let gear = run.cast.seats[*seat].gear.map(|gear| &run.cast.gear[gear]);
+                    gear.is_some_and(|gear| run.cast.holders[gear.holder].id == freeze.holder)
+                }
+                _ => false,
+            };
+            must(entitled, ENTITLED, || format!("{act:?} froze {}", freeze.holder))?;
+        } else {
+            let due = known.and_then(Freeze::due_at);
+            let over = matches!(act, Act::Freezes) && due.is_some_and(|due| stored.by_database >= due);
+            must(over, EARLY, || format!("{act:?} ended a freeze that is due at {due:?}"))?;
+        }
+        self.freezes.insert(freeze.id, freeze.clone());
+        Ok(())
     }
 
     /// That the record is what the stored changes add up to, and nothing else.

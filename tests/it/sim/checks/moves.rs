@@ -50,6 +50,10 @@ impl Checks {
         let about = act.approval();
         must(about.is_none_or(|about| about == id), ENTITLED, || format!("{act:?} moved {id}"))?;
 
+        let loosens = matches!(after.state, State::Cooling { .. } | State::Released { .. } | State::Redeemed { .. });
+        let frozen = loosens && self.is_frozen(after.holder);
+        must(!frozen, STOPPED, || format!("{id} became {:?} while its holder was frozen", after.state))?;
+
         let mut life = life.clone();
         self.may(run, act, stored, &mut life, after)?;
         consequences(run, stored, transition, &mut life)?;
@@ -75,13 +79,19 @@ impl Checks {
                 life.approved_at = Some(now);
                 self.decided(run, act, stored, life, &before, decision)
             }
-            (State::Cooling { decision, cooling_until }, State::Released { decision: same, told, .. }) => {
+            (State::Cooling { decision, cooling_until }, State::Released { decision: same, told, released_at, .. }) => {
                 let Act::Timers { trusts_its_clock } = act else { return nobody(act, after) };
                 must(*trusts_its_clock, EARLY, || "a node released that doubts its clock".to_owned())?;
                 must(decision == same, EVIDENCE, || "another decision was released".to_owned())?;
                 must(now >= *cooling_until, EARLY, || format!("database {now}, hold until {cooling_until}"))?;
+                // The node's clock as it was when the node decided: it may have been turned before the commit.
                 let by_node = stored.by_node;
-                must(by_node >= *cooling_until, EARLY, || format!("node {by_node}, hold until {cooling_until}"))?;
+                must(*released_at >= *cooling_until, EARLY, || {
+                    format!("node {released_at}, at the commit {by_node}, hold until {cooling_until}")
+                })?;
+                let node = run.tasks.iter().find(|task| task.id == stored.task).map(|task| &run.nodes[task.node]);
+                let said = node.is_some_and(|node| node.clock.gave(*released_at));
+                must(said, EARLY, || format!("{released_at} isn't what the node's clock said"))?;
                 let waited = life.approved_at.map(|approved| now.since(approved)).unwrap_or_default();
                 must(waited + MAX_SKEW >= decision.hold, EARLY, || {
                     format!("{waited:?} passed between approve and release, and {:?} were signed", decision.hold)
@@ -115,8 +125,15 @@ impl Checks {
                             || run.began[&stored.task] < life.watched_after
                     }
                     Act::StopByLink { .. } => true,
+                    Act::FreezeByLink { holder, .. } => *holder == after.holder,
+                    Act::FreezeOnDevice { seat } => is_holders(run, *seat, &before),
+                    // A slow turn may come to it after the freeze has ended; that only tightens.
+                    Act::Freezes => self.freezes.values().any(|freeze| freeze.holder == after.holder),
                     _ => false,
                 };
+                let frozen = act.freezes() || matches!(act, Act::Freezes);
+                let why = after.state.reason() == Some(CancelReason::HolderFrozen.as_str());
+                must(frozen == why, ENTITLED, || format!("{act:?} says why: {:?}", after.state.reason()))?;
                 must(entitled, ENTITLED, || format!("{act:?} stopped it"))
             }
             (State::Pending, State::Expired { reason: ExpireReason::Unanswered, .. }) => {
