@@ -21,7 +21,7 @@ use countersign::domain::link::EnrolLink;
 use countersign::domain::override_request::OverrideRequest;
 use countersign::domain::webhook::Endpoint;
 use countersign::domain::{
-    ApprovalId, BackendId, DeliveryId, EndpointId, FreezeId, HolderId, KeyId, NoticeId, OverrideId, Timestamp,
+    ApprovalId, BackendId, DeliveryId, DeviceId, EndpointId, FreezeId, HolderId, KeyId, NoticeId, OverrideId, Timestamp,
 };
 use countersign::ports::store::{
     Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DueCase, Filter, NoticeJob, NoticeOutcome, NoticeView,
@@ -134,7 +134,7 @@ node_store! {
     fn approval(id: ApprovalId) -> Option<Approval>;
     fn case(id: ApprovalId) -> Option<Case>;
     fn approvals(backend: BackendId, filter: &Filter, limit: u32) -> Vec<Approval>;
-    fn approvals_of_holder(holder: HolderId, limit: u32) -> Vec<Approval>;
+    fn approvals_of_holder(holder: HolderId, limit: u32) -> Vec<Result<Approval, StoreError>>;
     fn notices(approval: ApprovalId) -> Vec<NoticeView>;
     fn evidence(approval: ApprovalId) -> Vec<Evidence>;
     fn claim_notices(max: u32, lease: Duration) -> Vec<NoticeJob>;
@@ -215,12 +215,13 @@ macro_rules! node_overrides {
 
 node_overrides! {
     fn freeze(holder: HolderId) -> Option<Freeze>;
-    fn freezes_due(before: Timestamp, limit: u32) -> Vec<Freeze>;
-    fn freezes_unsettled(limit: u32) -> Vec<Freeze>;
+    fn freezes_due(before: Timestamp, limit: u32) -> Vec<Result<Freeze, StoreError>>;
+    fn freezes_unsettled(limit: u32) -> Vec<Result<Freeze, StoreError>>;
     fn settle_freeze(id: FreezeId, at: Timestamp) -> ();
     fn override_request(id: OverrideId) -> Option<OverrideRequest>;
     fn overrides(limit: u32) -> Vec<OverrideRequest>;
-    fn overrides_of_holder(holder: HolderId, limit: u32) -> Vec<OverrideRequest>;
+    fn overrides_of_holder(holder: HolderId, limit: u32) -> Vec<Result<OverrideRequest, StoreError>>;
     fn overrides_due(before: Timestamp, limit: u32) -> Vec<Result<OverrideRequest, StoreError>>;
     fn override_told(id: OverrideId) -> Option<Told>;
+    fn lift_told(id: FreezeId, by: DeviceId, since: Timestamp) -> Option<Told>;
 }
