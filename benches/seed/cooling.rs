@@ -97,6 +97,7 @@ async fn one(
         redeem_within: 24 * HOUR,
         assurance: Assurance::Synced,
         unproved: Unproved::HoldFor(hold),
+        told_before: Duration::ZERO,
     };
     let id = cx.id(ApprovalId::new, now);
     let approval = Approval::open(id, cast.caller.backend, phone.device.body.holder, details, terms, now);

@@ -17,6 +17,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     match done {
         Ok(done) => {
             println!("{} approvals that lived were cancelled with the reason `recovered`", done.cancelled);
+            println!("{} override requests that lived were stopped", done.stopped);
             println!("the log goes on with {} entries, and the high-water mark was set anew", done.size);
             println!(
                 "it is called {} now; tell its witnesses and whoever checks it",

@@ -17,6 +17,8 @@ pub struct PolicySection {
     redeem_within_seconds: u64,
     assurance: Assurance,
     unproved_hold_seconds: Option<f64>,
+    /// From the first delivered notice to the release, at least; the shortest that the profile allows unless given.
+    told_before_seconds: Option<f64>,
     tiers: Vec<TierSection>,
 }
 
@@ -30,6 +32,7 @@ impl Default for PolicySection {
             redeem_within_seconds: 24 * 3600,
             assurance: Assurance::Synced,
             unproved_hold_seconds: None,
+            told_before_seconds: None,
             tiers: Vec::new(),
         }
     }
@@ -65,6 +68,8 @@ impl PolicySection {
             assurance: self.assurance,
             unproved: unproved(self.unproved_hold_seconds.map(|seconds| span("unproved_hold_seconds", seconds))),
         };
+        let told_before =
+            self.told_before_seconds.map_or(floors.told_before, |seconds| span("told_before_seconds", seconds));
         let mut tiers = Vec::new();
         for (at, section) in self.tiers.into_iter().enumerate() {
             match section.read(&base) {
@@ -77,7 +82,9 @@ impl PolicySection {
         }
         let cap = Duration::from_secs(self.hold_cap_seconds);
         let redeem_within = Duration::from_secs(self.redeem_within_seconds);
-        Policy::new(base, tiers, cap, redeem_within, floors).map_err(|error| vec![Fault(format!("policy: {error}"))])
+        Policy::new(base, tiers, cap, redeem_within, floors)
+            .and_then(|policy| policy.with_told_before(told_before, floors))
+            .map_err(|error| vec![Fault(format!("policy: {error}"))])
     }
 }
 

@@ -20,6 +20,9 @@ use super::time::Timestamp;
 pub const LINK_FREEZE: Duration = Duration::from_secs(24 * 3600);
 /// The hold of a lift that an enrolled device asked for (design section 3).
 pub const LIFT_HOLD: Duration = Duration::from_secs(3600);
+/// A link that says it again this soon changes nothing, unless it stops a lift: the freeze lasts a day as it is, and
+/// whoever holds an old link must not fill the log and the holder's mailbox.
+pub const SAID_JUST_NOW: Duration = Duration::from_secs(60);
 /// Holders that one staff member may freeze in a day (design section 3).
 pub const STAFF_FREEZES_A_DAY: u32 = 10;
 
@@ -184,11 +187,15 @@ impl Freeze {
     }
 
     /// Somebody says so again: a lift that was asked for is off, the time starts anew, and the stronger way wins. A
-    /// freeze until an override stays as it is, and then there is nothing to store.
+    /// freeze until an override stays as it is, and so does one that was begun or prolonged [`SAID_JUST_NOW`]; then there
+    /// is nothing to store.
     pub fn again(self, why: FreezeReason, by: Actor, now: Timestamp) -> Option<FreezeStep> {
         match &self.state {
-            FreezeState::Holds { until: Until::Time { .. } } => {
+            FreezeState::Holds { until: Until::Time { at, lift } } => {
                 let stronger = why > self.why;
+                if !stronger && lift.is_none() && now + LINK_FREEZE < *at + SAID_JUST_NOW {
+                    return None;
+                }
                 let (why, by) = if stronger { (why, by) } else { (self.why, self.by) };
                 let state = FreezeState::Holds { until: why.until(now) };
                 Some(Self { why, by, ..self }.next(state, Guard::default()))
@@ -258,14 +265,26 @@ impl Freeze {
         }
     }
 
-    /// What a worker has to do now; nothing while it holds on.
-    pub fn fall_due(self, now: Timestamp) -> Option<FreezeStep> {
-        let due = self.due_at().filter(|due| now >= *due)?;
-        let FreezeState::Holds { until: Until::Time { lift, .. } } = &self.state else { return None };
-        let how = match lift {
-            Some(lift) if lift.lifted_at <= due => FreezeEnd::Lifted(lift.device),
-            Some(_) | None => FreezeEnd::TimeOver,
+    /// The lift that was asked for, if one was.
+    pub const fn lift(&self) -> Option<&Lift> {
+        match &self.state {
+            FreezeState::Holds { until: Until::Time { lift: Some(lift), .. } } => Some(lift),
+            FreezeState::Holds { .. } | FreezeState::Ended { .. } => None,
+        }
+    }
+
+    /// What a worker has to do now; nothing while it holds on. `told` is when the first notice about the lift was
+    /// delivered: its hold counts from there, and a lift of which nobody was told lifts nothing.
+    pub fn fall_due(self, told: Option<Timestamp>, now: Timestamp) -> Option<FreezeStep> {
+        let FreezeState::Holds { until: Until::Time { at, lift } } = &self.state else { return None };
+        let lifted = lift.as_ref().zip(told).map(|(lift, told)| (lift.lifted_at.max(told + LIFT_HOLD), lift.device));
+        let (due, how) = match lifted {
+            Some((lifted_at, device)) if lifted_at <= *at => (lifted_at, FreezeEnd::Lifted(device)),
+            Some(_) | None => (*at, FreezeEnd::TimeOver),
         };
+        if now < due {
+            return None;
+        }
         let guard = Guard { not_before: Some(due), before: None };
         Some(self.next(FreezeState::Ended { at: now, how }, guard))
     }

@@ -12,6 +12,14 @@ pub const MIN_LIFE: Duration = Duration::from_secs(60);
 /// Longest life of an approval (Coinbase Vault: approvals within 24 h).
 pub const MAX_LIFE: Duration = Duration::from_secs(24 * 3600);
 
+/// Shortest time between the first delivered notice and a release outside demo and bench: long enough to read it and to
+/// stop the transfer.
+pub const TOLD_BEFORE: Duration = Duration::from_secs(10 * 60);
+
+const fn told_before() -> Duration {
+    TOLD_BEFORE
+}
+
 /// How strong a passkey must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,6 +53,10 @@ pub struct Terms {
     pub redeem_within: Duration,
     pub assurance: Assurance,
     pub unproved: Unproved,
+    /// The holder was told at least so long before a release, or as long as the hold where that is shorter. What was
+    /// stored before there was this rule keeps it too.
+    #[serde(with = "micros", default = "told_before")]
+    pub told_before: Duration,
 }
 
 /// One tier: what is needed from an amount up.
@@ -67,6 +79,7 @@ pub struct Policy {
     tiers: Vec<Tier>,
     hold_cap: Duration,
     redeem_within: Duration,
+    told_before: Duration,
 }
 
 /// Why a policy was refused.
@@ -82,20 +95,24 @@ pub enum BadPolicy {
     AmountWithoutUnit,
     #[error("the time to redeem must be more than zero")]
     RedeemWithin,
+    #[error("the holder must be told at least {0:?} before a release")]
+    ToldBefore(Duration),
 }
 
-/// The shortest hold and life that a profile allows.
+/// The shortest hold, life, and time between notice and release that a profile allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Floors {
     pub hold: Duration,
     pub life: Duration,
+    pub told_before: Duration,
 }
 
 impl Floors {
     /// Production: the design's defaults are also its floors (design section 8: a deployment may be stricter).
-    pub const PRODUCTION: Self = Self { hold: Duration::from_secs(15 * 60), life: MIN_LIFE };
+    pub const PRODUCTION: Self = Self { hold: Duration::from_secs(15 * 60), life: MIN_LIFE, told_before: TOLD_BEFORE };
     /// Demo and bench: seconds, so that a person or a load generator can watch.
-    pub const DEMO: Self = Self { hold: Duration::from_millis(1), life: Duration::from_millis(1) };
+    pub const DEMO: Self =
+        Self { hold: Duration::from_millis(1), life: Duration::from_millis(1), told_before: Duration::ZERO };
 }
 
 impl Policy {
@@ -131,7 +148,18 @@ impl Policy {
         if redeem_within.is_zero() {
             return Err(BadPolicy::RedeemWithin);
         }
-        Ok(Self { base, tiers, hold_cap, redeem_within })
+        Ok(Self { base, tiers, hold_cap, redeem_within, told_before: floors.told_before })
+    }
+
+    /// The same with another time between the first delivered notice and a release.
+    ///
+    /// # Errors
+    /// [`BadPolicy::ToldBefore`] when it is shorter than the profile allows.
+    pub fn with_told_before(self, told_before: Duration, floors: Floors) -> Result<Self, BadPolicy> {
+        if told_before < floors.told_before {
+            return Err(BadPolicy::ToldBefore(floors.told_before));
+        }
+        Ok(Self { told_before, ..self })
     }
 
     /// The strictest of every tier that matches, part by part, and of what the backend asked for. A request can only
@@ -145,6 +173,7 @@ impl Policy {
             redeem_within: self.redeem_within,
             assurance: self.base.assurance,
             unproved: self.base.unproved,
+            told_before: self.told_before,
         };
         let matching = self.tiers.iter().filter(|tier| tier.matches(unit.as_ref(), &transfer.amount));
         let mut terms = matching.fold(start, |terms, tier| Terms {
@@ -270,6 +299,9 @@ pub(crate) mod tests {
         assert!(Policy::new(short, vec![], 72 * 60 * MIN, MIN, Floors::DEMO).is_ok());
         assert_eq!(new(Tier { hold: 100 * 60 * MIN, ..base() }), Err(BadPolicy::HoldOverCap));
         assert!(matches!(new(Tier { life: 25 * 60 * MIN, ..base() }), Err(BadPolicy::Life(_))));
+        let hasty = policy().with_told_before(MIN, Floors::PRODUCTION);
+        assert_eq!(hasty, Err(BadPolicy::ToldBefore(TOLD_BEFORE)));
+        assert!(policy().with_told_before(MIN, Floors::DEMO).is_ok());
         let loose = Tier { unproved: Unproved::HoldFor(MIN), ..base() };
         assert!(matches!(new(loose), Err(BadPolicy::HoldTooShort(_))));
     }

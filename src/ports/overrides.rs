@@ -4,11 +4,11 @@
 use async_trait::async_trait;
 
 use super::staff::PasskeyProof;
-use super::store::StoreError;
+use super::store::{Read, StoreError};
 use crate::domain::approval::Told;
 use crate::domain::approval::transitions::Transition;
 use crate::domain::freeze::{Freeze, FreezeStep};
-use crate::domain::ids::{FreezeId, HolderId, OverrideId};
+use crate::domain::ids::{DeviceId, FreezeId, HolderId, OverrideId};
 use crate::domain::override_request::transitions::{Carry, Step};
 use crate::domain::override_request::{Caps, OverrideRequest};
 use crate::domain::time::Timestamp;
@@ -42,18 +42,23 @@ pub enum Also {
 pub trait OverrideStore: Send + Sync {
     /// The freeze that holds, if one does.
     async fn freeze(&self, holder: HolderId) -> Result<Option<Freeze>, StoreError>;
-    /// Freezes whose time has come, oldest first.
-    async fn freezes_due(&self, before: Timestamp, limit: u32) -> Result<Vec<Freeze>, StoreError>;
-    /// Freezes that hold and of whose holders something may still live, oldest first.
-    async fn freezes_unsettled(&self, limit: u32) -> Result<Vec<Freeze>, StoreError>;
+    /// Freezes whose time has come, oldest first. A forged or corrupt row doesn't hide its neighbours.
+    async fn freezes_due(&self, before: Timestamp, limit: u32) -> Result<Vec<Read<Freeze>>, StoreError>;
+    /// Freezes that hold and of whose holders something may still live, oldest first; as [`OverrideStore::freezes_due`].
+    async fn freezes_unsettled(&self, limit: u32) -> Result<Vec<Read<Freeze>>, StoreError>;
     /// Nothing of this holder lives any more, and nothing can come: it need not be looked at again.
     async fn settle_freeze(&self, id: FreezeId, at: Timestamp) -> Result<(), StoreError>;
+
+    /// The first notice about a lift of this freeze that counts: delivered at or after `since`, not on the device that
+    /// asked for it.
+    async fn lift_told(&self, id: FreezeId, by: DeviceId, since: Timestamp) -> Result<Option<Told>, StoreError>;
 
     async fn override_request(&self, id: OverrideId) -> Result<Option<OverrideRequest>, StoreError>;
     /// Those that live, newest first, and then the newest that ended; `limit` of each.
     async fn overrides(&self, limit: u32) -> Result<Vec<OverrideRequest>, StoreError>;
-    /// Those of one holder, newest first.
-    async fn overrides_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<OverrideRequest>, StoreError>;
+    /// Those of one holder, newest first. A forged or corrupt row doesn't hide its neighbours.
+    async fn overrides_of_holder(&self, holder: HolderId, limit: u32)
+    -> Result<Vec<Read<OverrideRequest>>, StoreError>;
     /// Those whose time has come, oldest first. A forged or corrupt row doesn't hide its neighbours.
     async fn overrides_due(
         &self,

@@ -39,6 +39,9 @@ pub enum StoreError {
     Forged { table: &'static str, id: String },
 }
 
+/// One row of many. What tightens goes on with those that can be believed, and raises the others; what loosens refuses.
+pub type Read<T> = Result<T, StoreError>;
+
 /// What stood in the way of a unique insert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unique {
@@ -177,6 +180,8 @@ pub enum NoticeOutcome {
         at: Timestamp,
     },
     RetryAt(Timestamp),
+    /// Its turn comes later, and it wasn't tried.
+    DeferredTo(Timestamp),
     /// No further try; the next channel in the row has its turn, at once.
     Failed {
         at: Timestamp,
@@ -274,6 +279,11 @@ pub trait Store: super::overrides::OverrideStore + super::erasure::ErasureStore 
     async fn holder(&self, backend: BackendId, subject: &Subject) -> Result<Option<Holder>, StoreError>;
     async fn holder_by_id(&self, id: HolderId) -> Result<Option<Holder>, StoreError>;
     async fn channels(&self, holder: HolderId) -> Result<Vec<Channel>, StoreError>;
+    /// The same, where a forged or corrupt row doesn't hide its neighbours: for what must not wait for it. A store whose
+    /// rows nobody else can write reads them as they are.
+    async fn channels_one_by_one(&self, holder: HolderId) -> Result<Vec<Read<Channel>>, StoreError> {
+        Ok(self.channels(holder).await?.into_iter().map(Ok).collect())
+    }
     async fn devices(&self, holder: HolderId) -> Result<Vec<Device>, StoreError>;
     /// The device whose cookie hashes to this; removed and locked ones too.
     async fn device_by_cookie(&self, hash: &Digest) -> Result<Option<Device>, StoreError>;
@@ -288,8 +298,9 @@ pub trait Store: super::overrides::OverrideStore + super::erasure::ErasureStore 
     async fn device_case(&self, cookie: &Digest, id: ApprovalId) -> Result<Option<DeviceCase>, StoreError>;
     /// Approvals of one backend, newest first, `limit` at most.
     async fn approvals(&self, backend: BackendId, filter: &Filter, limit: u32) -> Result<Vec<Approval>, StoreError>;
-    /// Approvals of one holder that live, and the newest ended ones, `limit` in all.
-    async fn approvals_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<Approval>, StoreError>;
+    /// Approvals of one holder that live, and the newest ended ones, `limit` in all. A forged or corrupt row doesn't hide
+    /// its neighbours.
+    async fn approvals_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<Read<Approval>>, StoreError>;
     async fn notices(&self, approval: ApprovalId) -> Result<Vec<NoticeView>, StoreError>;
     async fn evidence(&self, approval: ApprovalId) -> Result<Vec<Evidence>, StoreError>;
 

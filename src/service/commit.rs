@@ -13,7 +13,7 @@ use crate::domain::ids::EndpointId;
 use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
 use crate::ports::change::DeviceProof;
-use crate::ports::store::CommitError;
+use crate::ports::store::{CommitError, Read};
 use crate::ports::{Change, Effect};
 
 /// How often a tightening is tried again when the record moved under it.
@@ -140,6 +140,18 @@ pub async fn after(cx: &Context, approvals: &[Approval]) {
         tracing::debug!(error = %error, "timers not removed; they will find nothing to do");
     }
     cx.live.publish(&news).await;
+}
+
+/// The rows of a list that can be believed, for what tightens and must not wait for the others. Those are raised.
+pub async fn believed<T>(cx: &Context, rows: Vec<Read<T>>) -> Vec<T> {
+    let mut good = Vec::with_capacity(rows.len());
+    for row in rows {
+        match row {
+            Ok(row) => good.push(row),
+            Err(error) => super::release::raise(cx, &error).await,
+        }
+    }
+    good
 }
 
 /// Writes down a refused attempt. That it can't be written must not hide the refusal, so a failure is only logged.

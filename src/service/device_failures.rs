@@ -40,7 +40,8 @@ pub async fn count(
         let entry = cx.entry(kind, Actor::Device(device.body.id), &[tried.about, &device.body.id], facts, now)?;
         let mut change = Change::new(entry, Effect::CountFailure { device: device.body.id, failures, lock_at });
         if lock_at.is_some() {
-            let channels = cx.store.channels(device.body.holder).await?;
+            let channels = cx.store.channels_one_by_one(device.body.holder).await?;
+            let channels = commit::believed(cx, channels).await;
             change.notices = notify::device(cx, &device.body, Purpose::DeviceLocked, &channels, now);
         }
         match cx.store.commit(change).await {

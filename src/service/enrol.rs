@@ -8,7 +8,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Context, Error, commit, links, notify};
+use super::{Context, Error, commit, links, log, notify};
 use crate::domain::approval::Actor;
 use crate::domain::audit::Facts;
 use crate::domain::channel::Purpose;
@@ -173,7 +173,7 @@ pub async fn prove(cx: &Context, token: &str, sealed: &str, registration: &Value
 /// Checks both signatures and stores the device. It approves nothing until its hold is over.
 ///
 /// # Errors
-/// [`Error::DeviceKey`], [`Error::Ceremony`], [`Error::Link`], [`Error::AlreadyEnrolled`].
+/// [`Error::DeviceKey`], [`Error::Ceremony`], [`Error::Link`], [`Error::AlreadyEnrolled`], [`Error::RolledBack`].
 pub async fn finish(
     cx: &Context,
     token: &str,
@@ -182,6 +182,7 @@ pub async fn finish(
     signature: &[u8],
 ) -> Result<Enrolled, Error> {
     let Open { link, holder } = under_way(cx, token).await?;
+    log::ensure_whole(cx).await?;
     let made: Made = open(cx, &link, b"made", sealed)?;
     let challenge = made.preimage.challenge();
     let now = cx.now();

@@ -1,5 +1,5 @@
-//! "This wasn't me": freezes a holder, and cancels everything of theirs that isn't final. From a link in a notice, on an
-//! enrolled device, or by staff. Next: [`super::lift`], or an override `unfreeze`.
+//! "This wasn't me": freezes a holder, cancels everything of theirs that isn't final, and stops what staff began for
+//! them. From a link in a notice, on an enrolled device, or by staff. Next: [`super::lift`], or an override `unfreeze`.
 //!
 //! It takes two steps, so that nothing can slip by. The freeze is committed first; from then on no statement that begins
 //! opens, approves, enrols, releases or redeems anything of this holder. Then whatever lives is read and cancelled, one
@@ -9,8 +9,9 @@
 
 use std::time::Duration;
 
+use super::override_request::stop;
 use super::staff::{SignedIn, look};
-use super::{Browser, Context, Error, commit, links, notify};
+use super::{Browser, Context, Error, commit, links, log, notify};
 use crate::domain::approval::{Actor, Approval, CancelReason};
 use crate::domain::audit::Facts;
 use crate::domain::channel::Purpose;
@@ -18,11 +19,13 @@ use crate::domain::freeze::{Freeze, FreezeReason, FreezeState, FreezeStep};
 use crate::domain::ids::{FreezeId, HolderId, ViewId};
 use crate::domain::staff::Reason;
 use crate::domain::time::Timestamp;
-use crate::ports::store::CommitError;
+use crate::ports::store::{CommitError, Read, StoreError};
 use crate::ports::{Change, Effect};
 
 /// Approvals of one holder that are read at once.
 const PAGE: u32 = 100;
+/// As many are read when rows that aren't believed fill a page.
+const MOST: u32 = 50_000;
 /// Rows that a worker looks at in one turn.
 const BATCH: u32 = 100;
 /// No statement takes longer than this: what was being opened when the freeze was committed is to be seen by then.
@@ -70,9 +73,16 @@ pub async fn by_staff(cx: &Context, by: &SignedIn, view: ViewId, reason: &Reason
 }
 
 async fn freeze(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, facts: Facts) -> Result<Freeze, Error> {
-    let frozen = begin(cx, holder, why, by, facts).await?;
-    stop_everything(cx, &frozen).await?;
-    Ok(frozen)
+    for _ in 0..commit::ATTEMPTS {
+        let frozen = begin(cx, holder, why, by, facts.clone()).await?;
+        stop_everything(cx, &frozen).await?;
+        stop::of_frozen(cx, &frozen, by, None).await?;
+        // What was to unfreeze may have been carried out just before it could be stopped.
+        if cx.store.freeze(holder).await?.is_some() {
+            return Ok(frozen);
+        }
+    }
+    Err(Error::Conflict)
 }
 
 async fn begin(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, facts: Facts) -> Result<Freeze, Error> {
@@ -85,7 +95,8 @@ async fn begin(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, fac
                 None => return Ok(known),
             },
         };
-        let channels = cx.store.channels(holder).await?;
+        // Nobody's brake waits for a row that somebody spoilt.
+        let channels = commit::believed(cx, cx.store.channels_one_by_one(holder).await?).await;
         let mut facts = facts.clone();
         // An alert: whoever watches the log is to be woken.
         facts.insert("severity", "high".to_owned());
@@ -112,12 +123,21 @@ async fn begin(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, fac
     Err(Error::Conflict)
 }
 
-/// Cancels whatever of the holder isn't final. Done when a reading finds nothing.
+/// Cancels whatever of the holder isn't final. Done when a reading finds nothing. A row that isn't believed is left out,
+/// and pushes no other one out of what is read.
 async fn stop_everything(cx: &Context, frozen: &Freeze) -> Result<(), Error> {
+    let mut page = PAGE;
     loop {
-        let all = cx.store.approvals_of_holder(frozen.holder, PAGE).await?;
-        let live: Vec<Approval> = all.into_iter().filter(|approval| !approval.state.name().is_final()).collect();
+        let (all, bad): (Vec<_>, Vec<_>) =
+            cx.store.approvals_of_holder(frozen.holder, page).await?.into_iter().partition(Result::is_ok);
+        let full = all.len() + bad.len() >= page as usize;
+        let live: Vec<Approval> = all.into_iter().flatten().filter(|one| !one.state.name().is_final()).collect();
+        if live.is_empty() && full && !bad.is_empty() && page < MOST {
+            page = page.saturating_mul(8);
+            continue;
+        }
         if live.is_empty() {
+            commit::believed(cx, bad).await;
             return Ok(());
         }
         for approval in live {
@@ -152,20 +172,38 @@ async fn stop_one(cx: &Context, frozen: &Freeze, approval: Approval) -> Result<(
 pub async fn turn(cx: &Context) -> Result<usize, Error> {
     let mut moved = 0;
     let now = cx.store.now().await?;
-    for frozen in cx.store.freezes_due(now, BATCH).await? {
-        if let Some(step) = frozen.fall_due(cx.now()) {
+    // What tightens comes first, and needs no whole log.
+    for frozen in sound(cx.store.freezes_unsettled(BATCH).await?) {
+        settle(cx, &frozen, now).await?;
+    }
+    let due = sound(cx.store.freezes_due(now, BATCH).await?);
+    if due.is_empty() || log::loosens_nothing(cx).await? {
+        return Ok(moved);
+    }
+    for frozen in due {
+        let told = match frozen.lift() {
+            Some(lift) => cx.store.lift_told(frozen.id, lift.device, lift.asked_at).await?,
+            None => None,
+        };
+        if let Some(step) = frozen.fall_due(told.map(|told| told.delivered_at), cx.now()) {
             moved += usize::from(end(cx, step).await?);
         }
     }
-    for frozen in cx.store.freezes_unsettled(BATCH).await? {
-        settle(cx, &frozen, now).await?;
-    }
     Ok(moved)
+}
+
+/// A freeze that isn't believed never ends, and holds up no other. It is met again every few seconds, so it isn't written
+/// down each time.
+fn sound(rows: Vec<Read<Freeze>>) -> Vec<Freeze> {
+    let refused = |error: &StoreError| tracing::error!(error = %error, "a stored freeze was refused");
+    rows.into_iter().filter_map(|row| row.inspect_err(refused).ok()).collect()
 }
 
 /// Cancels what came to light after a freeze, and after a while takes it off the list.
 async fn settle(cx: &Context, frozen: &Freeze, now: Timestamp) -> Result<(), Error> {
     stop_everything(cx, frozen).await?;
+    // What was asked for since is how it ends.
+    stop::of_frozen(cx, frozen, frozen.by, Some(frozen.at)).await?;
     if now >= frozen.at + SETTLED_AFTER {
         cx.store.settle_freeze(frozen.id, now).await?;
     }

@@ -4,6 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
+use super::override_request::read::disputed_at_reset;
 use super::request::{Answered, Repeat, caller_has, repeat};
 use super::{Context, Error, links, notify};
 use crate::domain::approval::Actor;
@@ -31,7 +32,8 @@ pub struct EnrolmentView {
 /// Makes a link for the first device. Every further device needs an enrolled one's approval, so a backend can't.
 ///
 /// # Errors
-/// [`Error::UnknownHolder`], [`Error::AlreadyEnrolled`], [`Error::NoChannel`].
+/// [`Error::UnknownHolder`], [`Error::AlreadyEnrolled`]; [`Error::NoChannel`], also when every channel was disputed as the
+/// holder's devices were reset.
 pub async fn invite(
     cx: &Context,
     caller: &Caller,
@@ -51,7 +53,9 @@ pub async fn invite(
     if cx.store.freeze(holder.id).await?.is_some() {
         return Err(Error::HolderFrozen);
     }
-    let channels = cx.store.channels(holder.id).await?;
+    let mut channels = cx.store.channels(holder.id).await?;
+    let disputed = disputed_at_reset(cx, holder.id).await?;
+    channels.retain(|channel| !disputed.contains(&channel.id));
     let now = cx.now();
     let secret: [u8; 16] = cx.random();
     let url = links::enrol_page(cx, &secret)?;

@@ -6,7 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use super::decide::Signed;
 use super::device_failures::{self, Tried};
 use super::prompt::{Prompt, check_page_token};
-use super::{Browser, Context, Error, commit, notify};
+use super::{Browser, Context, Error, commit, log, notify};
 use crate::domain::approval::Actor;
 use crate::domain::audit::Facts;
 use crate::domain::channel::Purpose;
@@ -82,9 +82,10 @@ pub async fn prompt(
 /// Asks for the lift. Its hold begins.
 ///
 /// # Errors
-/// As [`prompt`], and [`Error::Ceremony`].
+/// As [`prompt`], and [`Error::Ceremony`], [`Error::RolledBack`].
 pub async fn ask(cx: &Context, browser: &Browser, signed: Signed) -> Result<Freeze, Error> {
     let device = browser.device(cx).await?;
+    log::ensure_whole(cx).await?;
     let now = cx.now();
     let freeze = cx.store.freeze(device.body.holder).await?.ok_or(FreezeRefusal::NotFrozen)?;
     if let Err(refusal) = freeze.may_lift(&device) {

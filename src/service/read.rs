@@ -10,7 +10,7 @@ use crate::domain::approval::{Approval, Version};
 use crate::domain::backend::{Caller, Scope};
 use crate::domain::device::Device;
 use crate::domain::ids::ApprovalId;
-use crate::ports::store::Filter;
+use crate::ports::store::{Filter, Read};
 
 /// Most rows of one page.
 pub const MAX_LIMIT: u32 = 100;
@@ -106,8 +106,15 @@ pub struct Home {
 /// [`Error::UnknownDevice`].
 pub async fn home(cx: &Context, browser: &Browser) -> Result<Home, Error> {
     let device = browser.device(cx).await?;
-    let approvals = cx.store.approvals_of_holder(device.body.holder, 30).await?;
+    let approvals = readable(cx.store.approvals_of_holder(device.body.holder, 30).await?).collect();
     Ok(Home { device, approvals })
+}
+
+/// The rows that a page can show. One that isn't believed must not take the page away, because Stop stands on it.
+pub fn readable<T>(rows: Vec<Read<T>>) -> impl Iterator<Item = T> {
+    rows.into_iter().filter_map(|row| {
+        row.inspect_err(|error| tracing::error!(error = %error, "a page leaves out a row that isn't believed")).ok()
+    })
 }
 
 /// The approval that a cancel link names. Shown masked; reading changes nothing.

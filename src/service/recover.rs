@@ -1,4 +1,4 @@
-//! After the database was restored to an earlier moment: everything that lives is cancelled, because nobody knows what
+//! After the database was restored to an earlier moment: everything that lives is cancelled or stopped, because nobody knows what
 //! became of it since, and the log goes on from where the database stands, with an entry that says so.
 //!
 //! What was signed since is lost, and others may have seen it. To them the log that goes on is a fork, which no witness
@@ -6,6 +6,7 @@
 //! entry commits to the last checkpoint that was signed under the old one.
 
 use super::log::RolledBack;
+use super::override_request::stop;
 use super::{Context, Error, commit, log};
 use crate::domain::approval::{Actor, CancelReason};
 use crate::domain::audit::Facts;
@@ -22,6 +23,8 @@ const FAR: Timestamp = Timestamp::from_micros(253_402_214_400_000_000);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
     pub cancelled: u64,
+    /// Override requests that were stopped.
+    pub stopped: u64,
     /// Leaves of the log that goes on.
     pub size: u64,
 }
@@ -52,10 +55,12 @@ pub async fn recover(cx: &Context) -> Result<Recovered, Error> {
         }
         after = Some((at, id));
     }
+    let stopped = stop::all(cx, FAR, PAGE).await?;
     let before = cx.log.store.newest().await?;
     let size = before.as_ref().map_or(0, |signed| signed.head.size);
     let mut facts = Facts::from([
         ("cancelled", cancelled.to_string()),
+        ("overrides_stopped", stopped.to_string()),
         ("found", lost.to_string()),
         ("mark", mark.size().to_string()),
         ("origin", name.to_string()),
@@ -75,7 +80,7 @@ pub async fn recover(cx: &Context) -> Result<Recovered, Error> {
     }
     while log::turn(cx).await? > 0 {}
     let size = cx.log.store.newest().await?.map_or(0, |signed| signed.head.size);
-    Ok(Recovered { cancelled, size })
+    Ok(Recovered { cancelled, stopped, size })
 }
 
 /// Cancels one approval if it still lives, and gives how many were cancelled.

@@ -1,10 +1,11 @@
 //! The backend takes a released transfer, once, naming the digest it is about to execute, and gets the receipt. The end
 //! of the way.
 
+use super::override_request::carry_out::{Under, under};
 use super::request::{Repeat, caller_has};
 use super::{Context, Error, commit, log};
 use crate::domain::approval::transitions::Refusal;
-use crate::domain::approval::{Actor, Approval, State};
+use crate::domain::approval::{Actor, Approval, CancelReason, State};
 use crate::domain::backend::{Caller, IdempotencyKey, Scope};
 use crate::domain::details::Digest;
 use crate::domain::ids::ApprovalId;
@@ -49,6 +50,22 @@ pub async fn redeem(
         }
         let now = cx.now();
         let by = Actor::Backend(caller.key);
+        // Released isn't permission: a signer who left or was moved since takes the signature along.
+        if matches!(case.approval.state, State::Released { .. })
+            && matches!(under(cx, &case.approval).await?, Under::Void)
+        {
+            let transition = case.approval.cancel(CancelReason::SignatureVoid, Actor::Service, now)?;
+            let with = commit::With { endpoints: &case.endpoints, ..commit::With::default() };
+            match commit::transition(cx, transition, Actor::Service, with, now).await {
+                Ok(cancelled) => {
+                    let why = CancelReason::SignatureVoid.as_str();
+                    commit::refused(cx, "redeem.refused", by, &[&id], why, now).await;
+                    return Err(Refusal::State(cancelled.state.name()).into());
+                }
+                Err(error) if error.is_conflict() => continue,
+                Err(error) => return Err(error.into()),
+            }
+        }
         let transition = match case.approval.redeem(digest, caller.key, key.clone(), now) {
             Ok(transition) => transition,
             Err(refusal) => {

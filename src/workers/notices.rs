@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::at;
+use crate::domain::approval::StateName;
 use crate::domain::channel::{About, Address, ChannelKind, NOTICE_RETRIES, Purpose};
-use crate::domain::ids::{ApprovalId, HolderId};
+use crate::domain::ids::ApprovalId;
 use crate::ports::ChannelSender;
 use crate::ports::outward::SendError;
 use crate::ports::secrets::BoxKey;
@@ -26,6 +27,8 @@ const LEASE: Duration = Duration::from_secs(60);
 /// Longest a channel may take. With the time that a notice may wait to be taken it stays within its first lease.
 const SEND: Duration = Duration::from_secs(15);
 const PERIOD: Duration = Duration::from_secs(1);
+/// A notice that is older than this had to wait.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// The channels of this deployment.
 pub type Senders = Arc<HashMap<ChannelKind, Arc<dyn ChannelSender>>>;
@@ -129,6 +132,7 @@ async fn send(cx: Context, senders: Senders, job: NoticeJob) -> Sent {
     let word = match &outcome {
         NoticeOutcome::Delivered { .. } => "delivered",
         NoticeOutcome::RetryAt(_) => "retry",
+        NoticeOutcome::DeferredTo(_) => "deferred",
         NoticeOutcome::Failed { .. } => "failed",
         NoticeOutcome::Dropped => "dropped",
     };
@@ -194,8 +198,12 @@ async fn attempt(cx: &Context, senders: &Senders, job: &NoticeJob) -> NoticeOutc
     if now >= job.useless_after {
         return NoticeOutcome::Dropped;
     }
-    if let Verdict::Wait(wait) = within_rate(cx, job.holder).await {
-        return NoticeOutcome::RetryAt(now + wait);
+    let is_late = now >= job.created_at + AT_ONCE;
+    if is_late && is_moot(cx, job).await {
+        return NoticeOutcome::Dropped;
+    }
+    if let Verdict::Wait(wait) = within_rate(cx, job).await {
+        return if is_moot(cx, job).await { NoticeOutcome::Dropped } else { NoticeOutcome::DeferredTo(now + wait) };
     }
     let plain = match cx.secrets.open(BoxKey::Address, job.channel.bytes(), &job.sealed_address) {
         Ok(plain) => plain,
@@ -233,8 +241,30 @@ fn retry(job: &NoticeJob, what: &'static str, now: crate::domain::Timestamp) -> 
     }
 }
 
-async fn within_rate(cx: &Context, holder: HolderId) -> Verdict {
-    let per_minute = cx.settings.notices_per_minute;
-    let quota = Quota { name: "notice", burst: per_minute, per: Duration::from_secs(60) };
-    cx.limits.take(quota, &holder.to_string()).await
+/// What somebody else can cause at will is rated, each for itself. What tells the holder that they can still stop
+/// something never waits for it.
+async fn within_rate(cx: &Context, job: &NoticeJob) -> Verdict {
+    let name = match job.purpose {
+        Purpose::Asked => "notice",
+        Purpose::EnrolCode => "notice-code",
+        Purpose::Cooling
+        | Purpose::DeviceAdded
+        | Purpose::DeviceLocked
+        | Purpose::Frozen
+        | Purpose::LiftAsked
+        | Purpose::OverrideCooling
+        | Purpose::OverrideOnNew
+        | Purpose::OverrideOnDisputed => return Verdict::Allowed,
+    };
+    let quota = Quota { name, burst: cx.settings.notices_per_minute, per: Duration::from_secs(60) };
+    cx.limits.take(quota, &job.holder.to_string()).await
+}
+
+/// Whether nobody is to be asked any more. Looked up only for what couldn't go out at once.
+async fn is_moot(cx: &Context, job: &NoticeJob) -> bool {
+    let (Purpose::Asked, About::Approval(id)) = (job.purpose, job.about) else { return false };
+    match cx.store.approval(id).await {
+        Ok(approval) => approval.is_none_or(|approval| approval.state.name() != StateName::Pending),
+        Err(_) => false,
+    }
 }

@@ -26,6 +26,7 @@ impl SettledNotice {
         let (status, tries, next_at, delivered_at) = match outcome {
             NoticeOutcome::Delivered { at } => (NoticeStatus::Delivered, 1, None, Some(At(*at))),
             NoticeOutcome::RetryAt(at) => (NoticeStatus::Queued, 1, Some(At(*at)), None),
+            NoticeOutcome::DeferredTo(at) => (NoticeStatus::Queued, 0, Some(At(*at)), None),
             NoticeOutcome::Dropped => (NoticeStatus::Dropped, 0, None, None),
             NoticeOutcome::Failed { .. } => return None,
         };

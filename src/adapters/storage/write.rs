@@ -209,7 +209,7 @@ mod tests {
         let holder = HolderId::new(NOW, [2; 10]);
         let begun = Freeze::begin(FreezeId::new(NOW, [3; 10]), holder, FreezeReason::Link, Actor::Link, NOW);
         let over = NOW + crate::domain::freeze::LINK_FREEZE;
-        let ended = begun.freeze.clone().fall_due(over).unwrap();
+        let ended = begun.freeze.clone().fall_due(None, over).unwrap();
         assert!(write(Effect::Freeze { step: Box::new(begun), proof: None }).tightens());
         assert!(!write(Effect::Freeze { step: Box::new(ended), proof: None }).tightens());
     }

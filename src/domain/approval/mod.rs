@@ -150,6 +150,8 @@ pub enum CancelReason {
     HolderFrozen,
     /// Two staff members had approved it, and the signature of one stopped counting.
     SignatureVoid,
+    /// The device that approved was removed, by an override that resets the holder's devices.
+    DeviceRemoved,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,6 +257,7 @@ impl CancelReason {
             Self::Recovered => "recovered",
             Self::HolderFrozen => "holder_frozen",
             Self::SignatureVoid => "signature_void",
+            Self::DeviceRemoved => "device_removed",
         }
     }
 }

@@ -30,6 +30,7 @@ fn terms() -> Terms {
         redeem_within: 24 * HOUR,
         assurance: Assurance::Synced,
         unproved: Unproved::HoldFor(4 * HOUR),
+        told_before: 10 * MINUTE,
     }
 }
 

@@ -253,7 +253,8 @@ impl Approval {
     }
 
     /// What a timer has to do now. `told` is a notice that reached the holder after the approval, on a way other than
-    /// the device that approved. `logged` is whether the log has signed the decision: a release waits for that.
+    /// the device that approved: a release comes `terms.told_before` after it at the soonest, and a hold that would end
+    /// before that gets longer. `logged` is whether the log has signed the decision: a release waits for that.
     pub fn fall_due(self, told: Option<Told>, logged: Logged, now: Timestamp) -> Due {
         match &self.state {
             State::Pending if now >= self.expires_at => {
@@ -267,7 +268,16 @@ impl Approval {
             }
             State::Cooling { decision, cooling_until } if now >= *cooling_until => {
                 let given_up_at = decision.approved_at + self.terms.hold_cap;
-                match told.filter(|told| told.delivered_at >= decision.approved_at) {
+                // The holder has had the time to stop it; told too late for that before the cap is not told.
+                let time = decision.hold.min(self.terms.told_before);
+                let in_time =
+                    |told: &Told| told.delivered_at >= decision.approved_at && told.delivered_at + time <= given_up_at;
+                match told.filter(in_time) {
+                    Some(told) if told.delivered_at + time > *cooling_until => {
+                        let cooling_until = told.delivered_at + time;
+                        let state = State::Cooling { decision: decision.clone(), cooling_until };
+                        Due::Now(Box::new(self.next(state, EventKind::Extended, Guard::default())))
+                    }
                     Some(_) if logged == Logged::NotYet => Due::Later(now + LOG_WAIT),
                     Some(told) => {
                         let guard = Guard { not_before: Some(*cooling_until), before: None };

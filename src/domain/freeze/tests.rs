@@ -46,8 +46,8 @@ fn challenge() -> Digest {
 fn a_link_freezes_for_a_day_and_not_a_moment_less() {
     let freeze = frozen(FreezeReason::Link);
     assert_eq!(freeze.due_at(), Some(at(24)));
-    assert_eq!(freeze.clone().fall_due(at(24) - Duration::from_micros(1)), None);
-    let step = freeze.fall_due(at(24)).unwrap();
+    assert_eq!(freeze.clone().fall_due(None, at(24) - Duration::from_micros(1)), None);
+    let step = freeze.fall_due(None, at(24)).unwrap();
     assert_eq!(step.freeze.state, FreezeState::Ended { at: at(24), how: FreezeEnd::TimeOver });
     assert_eq!(step.guard.not_before, Some(at(24)), "the database's clock is asked too");
 }
@@ -57,7 +57,7 @@ fn a_device_or_staff_freezes_until_an_override() {
     for why in [FreezeReason::Device, FreezeReason::Staff] {
         let freeze = frozen(why);
         assert_eq!(freeze.due_at(), None);
-        assert_eq!(freeze.clone().fall_due(at(10_000)), None);
+        assert_eq!(freeze.clone().fall_due(None, at(10_000)), None);
         assert_eq!(freeze.may_lift(&device(Timestamp::EPOCH)), Err(FreezeRefusal::NeedsOverride));
     }
 }
@@ -68,10 +68,39 @@ fn a_device_lifts_a_links_freeze_after_an_hour() {
     let asked = frozen(FreezeReason::Link).ask_lift(&phone, challenge(), at(2)).unwrap();
     assert!(asked.freeze.holds(), "asking lifts nothing");
     assert_eq!(asked.freeze.clone().ask_lift(&phone, challenge(), at(2)), Err(FreezeRefusal::LiftAsked));
-    assert_eq!(asked.freeze.clone().fall_due(at(3) - Duration::from_micros(1)), None);
-    let step = asked.freeze.fall_due(at(3)).unwrap();
+    let told = Some(at(2));
+    assert_eq!(asked.freeze.clone().fall_due(told, at(3) - Duration::from_micros(1)), None);
+    let step = asked.freeze.fall_due(told, at(3)).unwrap();
     assert_eq!(step.freeze.state, FreezeState::Ended { at: at(3), how: FreezeEnd::Lifted(phone.body.id) });
     assert_eq!(step.guard.not_before, Some(at(3)));
+}
+
+#[test]
+fn a_lift_counts_from_its_first_delivered_notice() {
+    let phone = device(Timestamp::EPOCH);
+    let asked = frozen(FreezeReason::Link).ask_lift(&phone, challenge(), at(2)).unwrap().freeze;
+    assert_eq!(asked.clone().fall_due(None, at(24) - HOUR), None, "nobody was told");
+    assert_eq!(asked.clone().fall_due(Some(at(5)), at(6) - Duration::from_micros(1)), None);
+    let step = asked.clone().fall_due(Some(at(5)), at(6)).unwrap();
+    assert_eq!(step.guard.not_before, Some(at(6)), "the database's clock is asked too");
+    // Too late to come before the day's end.
+    for told in [None, Some(at(24) - Duration::from_secs(1))] {
+        let step = asked.clone().fall_due(told, at(24)).unwrap();
+        assert_eq!(step.freeze.state, FreezeState::Ended { at: at(24), how: FreezeEnd::TimeOver });
+    }
+}
+
+#[test]
+fn a_link_said_again_at_once_changes_nothing_but_a_lift() {
+    let freeze = frozen(FreezeReason::Link);
+    let soon = at(0) + SAID_JUST_NOW - Duration::from_micros(1);
+    assert_eq!(freeze.clone().again(FreezeReason::Link, Actor::Link, soon), None);
+    let later = freeze.clone().again(FreezeReason::Link, Actor::Link, at(0) + SAID_JUST_NOW).unwrap().freeze;
+    assert_eq!(later.due_at(), Some(at(24) + SAID_JUST_NOW));
+    let phone = device(Timestamp::EPOCH);
+    let lifting = freeze.clone().ask_lift(&phone, challenge(), soon).unwrap().freeze;
+    assert!(lifting.again(FreezeReason::Link, Actor::Link, soon).is_some(), "a lift is off at once");
+    assert!(freeze.again(FreezeReason::Staff, Actor::Link, soon).is_some(), "the stronger way wins at once");
 }
 
 #[test]
@@ -106,7 +135,7 @@ fn only_what_begins_or_repeats_a_freeze_goes_before_others() {
     assert!(frozen(FreezeReason::Link).again(FreezeReason::Staff, Actor::Link, at(1)).unwrap().tightens());
     let lift = frozen(FreezeReason::Link).ask_lift(&device(Timestamp::EPOCH), challenge(), at(1)).unwrap();
     assert!(!lift.tightens(), "a lift loosens");
-    assert!(!lift.freeze.fall_due(at(3)).unwrap().tightens(), "so does an end");
+    assert!(!lift.freeze.fall_due(Some(at(1)), at(3)).unwrap().tightens(), "so does an end");
 }
 
 proptest! {
@@ -133,7 +162,7 @@ proptest! {
                     freeze = step.freeze;
                     asked = Some(now);
                 },
-                _ => if freeze.clone().fall_due(now).is_some() {
+                _ => if freeze.clone().fall_due(asked, now).is_some() {
                     prop_assert!(!strong, "only an override ends it");
                     let over = now >= last_said + LINK_FREEZE;
                     let lifted = asked.is_some_and(|asked| now >= asked + LIFT_HOLD);

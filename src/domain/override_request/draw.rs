@@ -7,10 +7,57 @@ use crate::domain::staff::Staff;
 use crate::domain::staff::eligible;
 use crate::domain::time::Timestamp;
 
-use super::Refusal;
+use std::time::Duration;
+
+use super::{OverrideRequest, Refusal, Request, SIGN_WITHIN, State};
 
 /// Randomness of one draw.
 pub type Lot = [u8; 16];
+
+/// So long a draw stands for every request of the same kind about the same holder, and so long after a refusal none may
+/// be asked for: whoever could stop and ask again would draw until a friend comes up.
+pub const DRAW_STANDS: Duration = Duration::from_secs(24 * 3600);
+/// A request that is younger than this may have been refused within [`DRAW_STANDS`].
+pub const LOOKS_BACK: Duration = Duration::from_secs(24 * 3600 + SIGN_WITHIN.as_secs());
+
+/// Who was drawn for an earlier request, which goes for the next one too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stands {
+    pub drawn: [StaffId; 2],
+    pub earlier: Option<[StaffId; 2]>,
+}
+
+fn of_the_same<'a>(others: &'a [OverrideRequest], request: &Request) -> impl Iterator<Item = &'a OverrideRequest> {
+    let (id, holder, kind) = (request.id, request.holder, request.kind.name());
+    others
+        .iter()
+        .filter(move |other| other.id() != id && other.request.holder == holder && other.request.kind.name() == kind)
+}
+
+fn recent(other: &OverrideRequest, now: Timestamp) -> bool {
+    other.request.created_at + DRAW_STANDS > now
+}
+
+/// The draw that stands for a new request, whoever asked before and whatever became of it: one draw and one redraw in a
+/// day for each holder and kind. By kind and not by transfer, because a transfer is easily created anew.
+///
+/// # Errors
+/// [`Refusal::RefusedBefore`] when a signer refused within the last day.
+pub fn standing(others: &[OverrideRequest], request: &Request, now: Timestamp) -> Result<Option<Stands>, Refusal> {
+    let refused = |other: &OverrideRequest| matches!(other.state, State::Refused { at, .. } if at + DRAW_STANDS > now);
+    if of_the_same(others, request).any(refused) {
+        return Err(Refusal::RefusedBefore);
+    }
+    let stands = of_the_same(others, request).filter(|other| recent(other, now));
+    // What was redrawn once is the last draw there is.
+    let last = stands.max_by_key(|other| (other.earlier.is_some(), other.request.created_at, other.id()));
+    Ok(last.map(|other| Stands { drawn: other.drawn, earlier: other.earlier }))
+}
+
+/// Whether the one redraw of the day was used up by another request of the same kind about the same holder.
+pub fn redrawn_elsewhere(others: &[OverrideRequest], request: &Request, now: Timestamp) -> bool {
+    of_the_same(others, request).any(|other| other.earlier.is_some() && recent(other, now))
+}
 
 /// Whether two people may sign together, whatever else they may.
 ///

@@ -209,6 +209,8 @@ pub enum Refusal {
     NobodyToDraw,
     #[error("it was redrawn before")]
     RedrawnAlready,
+    #[error("a signer refused the same within the last day")]
+    RefusedBefore,
     #[error("who asks needs the role of an agent or a signer")]
     MayNotAsk,
     #[error("the reason is too short")]
@@ -341,6 +343,7 @@ impl Refusal {
             Self::NobodyInHouse => "nobody_in_house",
             Self::NobodyToDraw => "nobody_to_draw",
             Self::RedrawnAlready => "redrawn_already",
+            Self::RefusedBefore => "refused_before",
             Self::MayNotAsk => "may_not_ask",
             Self::TooFewWords => "too_few_words",
             Self::UnknownChannel => "unknown_channel",
@@ -351,6 +354,11 @@ impl Refusal {
 impl OverrideRequest {
     pub const fn id(&self) -> OverrideId {
         self.request.id
+    }
+
+    /// Who was drawn for it, and before.
+    pub const fn draw(&self) -> draw::Stands {
+        draw::Stands { drawn: self.drawn, earlier: self.earlier }
     }
 
     /// When a worker should look at it next. `None` for a final one.

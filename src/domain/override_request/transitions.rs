@@ -103,6 +103,18 @@ impl Event {
     }
 }
 
+impl Step {
+    /// A new request with the draw that stands, if one does, instead of its own.
+    #[must_use]
+    pub fn with_draw(mut self, stands: Option<draw::Stands>) -> Self {
+        if let Some(draw::Stands { drawn, earlier }) = stands {
+            self.case.drawn = drawn;
+            self.case.earlier = earlier;
+        }
+        self
+    }
+}
+
 impl Carry {
     pub const fn id(&self) -> OverrideId {
         self.request.id

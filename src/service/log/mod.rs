@@ -75,6 +75,21 @@ pub async fn ensure_whole(cx: &Context) -> Result<Option<Signed>, Error> {
     Ok(newest)
 }
 
+/// Whether a worker has to leave alone what loosens, because the log isn't the one that was signed. Said each time.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn loosens_nothing(cx: &Context) -> Result<bool, Error> {
+    match ensure_whole(cx).await {
+        Ok(_) => Ok(false),
+        Err(Error::RolledBack(lost)) => {
+            tracing::error!(error = %lost, "the log isn't the one that was signed: nothing ends, is lifted or carried out");
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The head of a tree that may have no checkpoint yet.
 fn head_of(newest: Option<&Signed>) -> Head {
     newest.map_or_else(|| Head { size: 0, root: crate::domain::log::tree::empty_root() }, |signed| signed.head)

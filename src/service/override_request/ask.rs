@@ -1,7 +1,7 @@
 //! An agent who looks at a holder asks two others to decide instead of them. The signers are drawn here, and nobody has
 //! a say in it.
 
-use super::{change, failed};
+use super::{change, failed, of_the_day};
 use crate::domain::approval::State as ApprovalState;
 use crate::domain::approval::transitions::Refusal as NotPending;
 use crate::domain::details::Salt;
@@ -78,15 +78,25 @@ pub async fn ask(cx: &Context, by: &SignedIn, ask: Ask) -> Result<OverrideReques
         nonce: Salt(cx.random()),
     };
     let id = request.id;
+    // The day's draw stands, whoever asked for it and whatever became of it. The record asks again, behind its gate.
+    let others = of_the_day(cx, holder).await?;
+    let stands = match draw::standing(&others, &request, now) {
+        Ok(stands) => stands,
+        Err(refusal) => return Err(super::refused(cx, by, id, refusal, now).await),
+    };
     let lot = draw::lot(cx.random(), &request.digest().map_err(Error::internal)?);
     let everybody = cx.staff.everybody().await?;
     let step = match OverrideRequest::ask(request, &by.person, &everybody, lot, now) {
-        Ok(step) => step,
+        Ok(step) => step.with_draw(stands),
         Err(refusal) => return Err(super::refused(cx, by, id, refusal, now).await),
     };
     let case = step.case.clone();
     let [first, second] = case.drawn;
     let mut facts = by.facts([("drawn", format!("{first} {second}"))]);
+    if stands.is_some() {
+        // Who asks again and again is to be seen.
+        facts.insert("severity", "high".to_owned());
+    }
     if let Some((transition, _)) = &also {
         // Its end moved with this entry, and no other entry tells of that version.
         facts.insert("approval_version", transition.approval.version.to_string());

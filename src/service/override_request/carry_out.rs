@@ -2,16 +2,19 @@
 //! end of the hold carries it out, in one commit with what it does, guarded by the database's clock.
 
 use super::{change, signers};
-use crate::domain::approval::{Actor, Approval};
+use crate::domain::approval::{Actor, Approval, CancelReason, Decision};
 use crate::domain::audit::Facts;
+use crate::domain::ids::HolderId;
 use crate::domain::override_request::transitions::{Carry, Due};
 use crate::domain::override_request::{Kind, OverrideRequest, VoidReason};
 use crate::ports::overrides::Also;
 use crate::ports::store::CommitError;
-use crate::service::{Context, Error};
+use crate::service::{Context, Error, commit, log};
 
 /// Rows that a worker looks at in one turn.
 const BATCH: u32 = 100;
+/// Approvals of one holder that are read at once, those that live first.
+const LIVING: u32 = 1000;
 
 /// Looks at what is due. Gives how many moved.
 ///
@@ -36,6 +39,10 @@ async fn one(cx: &Context, case: OverrideRequest) -> Result<bool, Error> {
     let now = cx.now();
     let (id, holder) = (case.id(), case.request.holder);
     let Due::Now(mut step, carry) = case.clone().fall_due(&people, told, now) else { return Ok(false) };
+    // What looks unstopped in a restored record may have been stopped since.
+    if carry.is_some() && log::loosens_nothing(cx).await? {
+        return Ok(false);
+    }
     let also = match carry {
         None => Also::Nothing,
         Some(carry) => match what(cx, &carry).await? {
@@ -47,9 +54,17 @@ async fn one(cx: &Context, case: OverrideRequest) -> Result<bool, Error> {
         },
     };
     let event = step.event;
+    let resets = matches!(also, Also::ResetDevices(_));
+    if resets {
+        // Before, so that nothing that such a device decided outlives a crash; and once more, for what it decided since.
+        stop_decided(cx, holder).await?;
+    }
     let change = change(cx, *step, also, Actor::Service, Facts::new(), now)?;
     match cx.store.commit(change).await {
         Ok(()) => {
+            if resets {
+                stop_decided(cx, holder).await?;
+            }
             tracing::info!(override.id = %id, holder.id = %holder, event = event.as_str(), "an override went on");
             metrics::counter!("countersign_overrides_total", "event" => event.as_str()).increment(1);
             Ok(true)
@@ -58,6 +73,29 @@ async fn one(cx: &Context, case: OverrideRequest) -> Result<bool, Error> {
         Err(CommitError::Conflict) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Cancels what the holder's devices approved and nobody redeemed: they are removed because they are lost.
+async fn stop_decided(cx: &Context, holder: HolderId) -> Result<(), Error> {
+    let rows = cx.store.approvals_of_holder(holder, LIVING).await?;
+    for approval in commit::believed(cx, rows).await {
+        let lives = !approval.state.name().is_final();
+        if !lives || approval.state.decision().and_then(Decision::device).is_none() {
+            continue;
+        }
+        for _ in 0..commit::ATTEMPTS {
+            let Some(case) = cx.store.case(approval.id).await? else { break };
+            let now = cx.now();
+            let Ok(transition) = case.approval.cancel(CancelReason::DeviceRemoved, Actor::Service, now) else { break };
+            let with = commit::With { endpoints: &case.endpoints, ..commit::With::default() };
+            match commit::transition(cx, transition, Actor::Service, with, now).await {
+                Ok(_) => break,
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What carrying it out does; nothing when what was signed about is gone.

@@ -1,7 +1,7 @@
 //! Draws the signers once more, because one of them can't or won't. Once: whoever could draw again and again would
 //! choose.
 
-use super::{case, change, failed, refused};
+use super::{case, change, failed, of_the_day, refused};
 use crate::domain::ids::OverrideId;
 use crate::domain::override_request::{OverrideRequest, Refusal, draw};
 use crate::ports::overrides::Also;
@@ -19,6 +19,9 @@ pub async fn redraw(cx: &Context, by: &SignedIn, id: OverrideId) -> Result<Overr
         return Err(Error::NotFound);
     }
     let now = cx.now();
+    if draw::redrawn_elsewhere(&of_the_day(cx, case.request.holder).await?, &case.request, now) {
+        return Err(refused(cx, by, id, Refusal::RedrawnAlready, now).await);
+    }
     let everybody = cx.staff.everybody().await?;
     let lot = draw::lot(cx.random(), &case.request.digest().map_err(Error::internal)?);
     let step = match case.redraw(&everybody, lot, now) {

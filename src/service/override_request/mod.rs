@@ -19,7 +19,7 @@ use super::staff::SignedIn;
 use super::{Context, Error, commit};
 use crate::domain::approval::Actor;
 use crate::domain::audit::Facts;
-use crate::domain::ids::{OverrideId, StaffId};
+use crate::domain::ids::{HolderId, OverrideId, StaffId};
 use crate::domain::override_request::transitions::Step;
 use crate::domain::override_request::{OverrideRequest, Refusal};
 use crate::domain::staff::Staff;
@@ -49,6 +49,12 @@ fn change(cx: &Context, step: Step, also: Also, by: Actor, mut facts: Facts, now
 
 async fn case(cx: &Context, id: OverrideId) -> Result<OverrideRequest, Error> {
     cx.store.override_request(id).await?.ok_or(Error::NotFound)
+}
+
+/// Requests about one holder that may have been asked for lately.
+async fn of_the_day(cx: &Context, holder: HolderId) -> Result<Vec<OverrideRequest>, Error> {
+    // A row that isn't believed could be the one whose draw stands.
+    Ok(cx.store.overrides_of_holder(holder, read::PAGE).await?.into_iter().collect::<Result<_, _>>()?)
 }
 
 /// People as they are now.

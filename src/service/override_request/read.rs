@@ -4,14 +4,15 @@ use super::{case, people, signers};
 use crate::domain::approval::Approval;
 use crate::domain::channel::Channel;
 use crate::domain::freeze::Freeze;
-use crate::domain::ids::{HolderId, OverrideId};
-use crate::domain::override_request::{OverrideRequest, Refusal};
+use crate::domain::ids::{ChannelId, HolderId, OverrideId};
+use crate::domain::override_request::{Kind, OverrideRequest, Refusal, StateName};
 use crate::domain::staff::Staff;
+use crate::service::read::readable;
 use crate::service::staff::SignedIn;
 use crate::service::{Context, Error};
 
 /// Cases that are read at once.
-const PAGE: u32 = 200;
+pub(super) const PAGE: u32 = 200;
 
 /// One case with everything to decide on.
 #[derive(Debug, Clone)]
@@ -85,7 +86,18 @@ fn concerns(case: &OverrideRequest, by: &SignedIn) -> bool {
 /// # Errors
 /// [`Error::Store`].
 pub async fn of_holder(cx: &Context, holder: HolderId) -> Result<Vec<OverrideRequest>, Error> {
-    let mut all = cx.store.overrides_of_holder(holder, PAGE).await?;
-    all.retain(|case| case.due_at().is_some());
-    Ok(all)
+    let all = readable(cx.store.overrides_of_holder(holder, PAGE).await?);
+    Ok(all.filter(|case| case.due_at().is_some()).collect())
+}
+
+/// Channels that were said to be in wrong hands when the holder's devices were last reset. No enrolment code goes there.
+///
+/// # Errors
+/// [`Error::Store`], also when a row isn't believed: it could be the one that says so.
+pub async fn disputed_at_reset(cx: &Context, holder: HolderId) -> Result<Vec<ChannelId>, Error> {
+    let all: Vec<OverrideRequest> =
+        cx.store.overrides_of_holder(holder, PAGE).await?.into_iter().collect::<Result<_, _>>()?;
+    let carried_out =
+        |case: &&OverrideRequest| case.request.kind == Kind::ResetDevices && case.state.name() == StateName::CarriedOut;
+    Ok(all.iter().find(carried_out).map(|case| case.request.disputed.clone()).unwrap_or_default())
 }

@@ -17,12 +17,12 @@ use crate::ports::overrides::Also;
 use crate::ports::{Change, Effect};
 use crate::service::staff::SignedIn;
 use crate::service::staff::signing::{self, Object};
-use crate::service::{Context, Error, commit, notify};
+use crate::service::{Context, Error, commit, log, notify};
 
 /// Stores a signature.
 ///
 /// # Errors
-/// [`Error::PromptStale`] when the case has moved since the prompt, or it is another case's; [`Error::Ceremony`];
+/// [`Error::RolledBack`]; [`Error::PromptStale`] when the case has moved since the prompt, or it is another case's; [`Error::Ceremony`];
 /// [`Error::Override`] by the rules; [`Error::DailyCap`]; [`Error::Conflict`] when somebody else was faster or a signer
 /// left meanwhile.
 pub async fn sign(
@@ -33,6 +33,7 @@ pub async fn sign(
     assertion: &Value,
 ) -> Result<OverrideRequest, Error> {
     let case = case(cx, id).await?;
+    log::ensure_whole(cx).await?;
     let now = cx.now();
     let people = signers(cx, &case).await?;
     if let Err(refusal) = case.may_sign(&by.person, &people, now) {

@@ -1,11 +1,13 @@
 //! The veto: the holder stops an override with one tap, from the link in a notice or on a device; the requester may take
 //! it back. Where the override approved a transfer, the transfer itself is stopped, as any other.
 
-use super::{case, change};
-use crate::domain::approval::Actor;
+use super::{case, change, read};
+use crate::domain::approval::{Actor, CancelReason};
 use crate::domain::audit::Facts;
+use crate::domain::freeze::Freeze;
 use crate::domain::ids::OverrideId;
-use crate::domain::override_request::{OverrideRequest, StateName};
+use crate::domain::override_request::{OverrideRequest, Refusal, StateName};
+use crate::domain::time::Timestamp;
 use crate::ports::overrides::Also;
 use crate::ports::store::CommitError;
 use crate::service::staff::SignedIn;
@@ -41,6 +43,53 @@ pub async fn by_staff(cx: &Context, by: &SignedIn, id: OverrideId) -> Result<Ove
         return Err(Error::NotFound);
     }
     stop(cx, id, by.actor(), by.facts([])).await
+}
+
+/// The holder was frozen: what staff asked for is stopped, as everything else is. With `before` only what was asked for
+/// earlier than that, because what is asked for later is how a freeze ends. A link may have come from the very channel that a request says
+/// is in wrong hands, so those requests are stopped by a device, by staff, or by their own link on another channel.
+///
+/// # Errors
+/// [`Error::Store`]; [`Error::Conflict`] when it can't be done now.
+pub async fn of_frozen(cx: &Context, frozen: &Freeze, by: Actor, before: Option<Timestamp>) -> Result<(), Error> {
+    let rows = cx.store.overrides_of_holder(frozen.holder, read::PAGE).await?;
+    for case in commit::believed(cx, rows).await {
+        let asked = before.is_none_or(|before| case.request.created_at < before);
+        let lives = case.due_at().is_some() && asked;
+        if !lives || (by == Actor::Link && !case.request.disputed.is_empty()) {
+            continue;
+        }
+        match stop(cx, case.id(), by, Facts::from([("freeze", frozen.id.to_string())])).await {
+            // It came to its end by itself meanwhile.
+            Ok(_) | Err(Error::Override(Refusal::State(_))) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The record was restored: nobody knows whether the holder stopped it since. Gives how many were stopped.
+///
+/// # Errors
+/// As [`of_frozen`].
+pub async fn all(cx: &Context, before: Timestamp, page: u32) -> Result<u64, Error> {
+    let mut stopped = 0;
+    loop {
+        let rows = cx.store.overrides_due(before, page).await?;
+        let live: Vec<OverrideId> = rows.iter().flatten().map(OverrideRequest::id).collect();
+        if live.is_empty() {
+            commit::believed(cx, rows).await;
+            return Ok(stopped);
+        }
+        for id in live {
+            let facts = Facts::from([("reason", CancelReason::Recovered.as_str().to_owned())]);
+            match stop(cx, id, Actor::Operator, facts).await {
+                Ok(_) => stopped += 1,
+                Err(Error::Override(Refusal::State(_))) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
 }
 
 async fn stop(cx: &Context, id: OverrideId, by: Actor, facts: Facts) -> Result<OverrideRequest, Error> {

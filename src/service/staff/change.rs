@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::staff::{Outcome, StaffEffect};
 use crate::ports::store::CommitError;
 use crate::ports::{Change, Effect};
-use crate::service::{Context, Error, commit};
+use crate::service::{Context, Error, commit, log};
 
 /// What an admin wants.
 #[derive(Debug, Clone)]
@@ -79,7 +79,8 @@ pub async fn draft(cx: &Context, by: &SignedIn, draft: Draft, reason: Reason) ->
 /// Stores the proposal with its first signature.
 ///
 /// # Errors
-/// [`Error::Ceremony`], [`Error::PromptStale`], [`Error::StaffChange`]; [`Error::Conflict`] when it was stored before.
+/// [`Error::Ceremony`], [`Error::PromptStale`], [`Error::StaffChange`], [`Error::RolledBack`]; [`Error::Conflict`] when it
+/// was stored before.
 pub async fn propose(cx: &Context, by: &SignedIn, sealed: &str, assertion: &Value) -> Result<StaffChange, Error> {
     by.needs(Role::Admin)?;
     match try_propose(cx, by, sealed, assertion).await {
@@ -90,6 +91,7 @@ pub async fn propose(cx: &Context, by: &SignedIn, sealed: &str, assertion: &Valu
 }
 
 async fn try_propose(cx: &Context, by: &SignedIn, sealed: &str, assertion: &Value) -> Result<StaffChange, Error> {
+    log::ensure_whole(cx).await?;
     let signed: Signed<Option<StaffChange>> = signing::check(cx, by, Signs::Change, sealed, assertion).await?;
     let change = signed.with.clone().ok_or(Error::PromptStale)?;
     let canonical = covered(&signed, &change)?;
@@ -149,6 +151,7 @@ async fn try_sign(
     sealed: &str,
     assertion: &Value,
 ) -> Result<Stored, Error> {
+    log::ensure_whole(cx).await?;
     let signed: Signed<Option<StaffChange>> = signing::check(cx, by, Signs::Change, sealed, assertion).await?;
     let change = cx.staff.change(id).await?.ok_or(Error::NotFound)?;
     let canonical = covered(&signed, &change)?;

@@ -23,7 +23,7 @@ use crate::ports::secrets::BoxKey;
 use crate::ports::staff::StaffEffect;
 use crate::ports::store::{CommitError, Unique};
 use crate::ports::{Change, Effect};
-use crate::service::{Context, Error, commit};
+use crate::service::{Context, Error, commit, log};
 
 /// An invite that can be used, with whom it is for.
 #[derive(Debug, Clone)]
@@ -167,9 +167,10 @@ pub async fn prove(cx: &Context, token: &str, sealed: &str, registration: &Value
 /// Checks the signature and stores the passkey: the person is of staff now.
 ///
 /// # Errors
-/// [`Error::Ceremony`], [`Error::PromptStale`], [`Error::Invite`].
+/// [`Error::Ceremony`], [`Error::PromptStale`], [`Error::Invite`], [`Error::RolledBack`].
 pub async fn finish(cx: &Context, token: &str, sealed: &str, assertion: &Value) -> Result<Staff, Error> {
     let Open { invite, person } = under_way(cx, token).await?;
+    log::ensure_whole(cx).await?;
     let made: Made = open(cx, invite.id, b"made", sealed)?;
     let now = cx.now();
     let signed = canonical(&person, invite.id)?;

@@ -18,6 +18,7 @@ use crate::ports::staff::StaffEffect;
 use crate::ports::store::CommitError;
 use crate::ports::timing::{Quota, Verdict};
 use crate::ports::{Change, Effect};
+use crate::service::read::readable;
 use crate::service::{Browser, Context, Error};
 
 /// How long a look may be gone back to.
@@ -87,10 +88,10 @@ pub async fn again(cx: &Context, by: &SignedIn, id: ViewId) -> Result<Looked, Er
     let view = own(cx, by, id).await?;
     let holder = cx.store.holder_by_id(view.holder).await?.ok_or(Error::NotFound)?;
     Ok(Looked {
-        approvals: cx.store.approvals_of_holder(holder.id, SHOWN).await?,
+        approvals: readable(cx.store.approvals_of_holder(holder.id, SHOWN).await?).collect(),
         devices: cx.store.devices(holder.id).await?,
-        channels: cx.store.channels(holder.id).await?,
-        cases: cx.store.overrides_of_holder(holder.id, SHOWN).await?,
+        channels: readable(cx.store.channels_one_by_one(holder.id).await?).collect(),
+        cases: readable(cx.store.overrides_of_holder(holder.id, SHOWN).await?).collect(),
         views: cx.staff.views_of_holder(holder.id, SHOWN).await?,
         view,
         holder,

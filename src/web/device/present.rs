@@ -142,7 +142,7 @@ impl Viewer<'_> {
                     (CancelReason::Unreachable, _) => Stopper::Unreachable,
                     (CancelReason::Recovered, _) => Stopper::Service,
                     (CancelReason::HolderFrozen, _) => Stopper::Frozen,
-                    (CancelReason::SignatureVoid, _) => Stopper::Service,
+                    (CancelReason::SignatureVoid | CancelReason::DeviceRemoved, _) => Stopper::Service,
                 },
                 approved: None,
             },

@@ -357,7 +357,7 @@ fn no_script_turns_text_into_markup_or_code() -> std::io::Result<()> {
 #[test]
 fn the_style_sheet_knows_no_left_and_right() -> std::io::Result<()> {
     let read = |file: &str| std::fs::read_to_string(in_repository("static").join(file));
-    let sheet = read("app.css")? + &read("console.css")?;
+    let sheet = [read("app.css")?, read("console.css")?].concat();
     let sides = ["margin", "padding", "border"].map(|of| [format!("{of}-left"), format!("{of}-right")]);
     for physical in
         sides.iter().flatten().map(String::as_str).chain([" left:", " right:", "float:", "align: left", "align: right"])

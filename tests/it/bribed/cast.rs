@@ -4,20 +4,24 @@
 
 use std::time::Duration;
 
+use countersign::domain::approval::Actor;
+use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
 use countersign::domain::channel::{Address, Channel};
-use countersign::domain::details::Digest;
-use countersign::domain::override_request::OverrideRequest;
+use countersign::domain::details::{Digest, Salt};
+use countersign::domain::override_request::{Kind, OverrideRequest, Request, Words};
 use countersign::domain::staff::invite::{INVITE_LIFE, Invite, Origin};
 use countersign::domain::staff::passkey::{Passkey, PasskeyBody};
 use countersign::domain::staff::{Role, Staff};
 use countersign::domain::{
-    ApprovalId, ChannelId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId, Timestamp,
+    ApprovalId, ChangeId, ChannelId, DeviceId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId,
+    Timestamp,
 };
-use countersign::ports::Effect;
 use countersign::ports::change::NewChannel;
+use countersign::ports::overrides::{Also, OverrideWrite};
 use countersign::ports::secrets::BoxKey;
 use countersign::ports::staff::StaffEffect;
 use countersign::ports::store::NoticeOutcome;
+use countersign::ports::{Change, Effect};
 use serde_json::json;
 
 use crate::console::desk::{Desk, Reply};
@@ -33,6 +37,14 @@ pub struct Cast {
     pub holder: HolderId,
     /// A channel that has been there for a month.
     pub settled: ChannelId,
+}
+
+fn entered(stage: &Stage, effect: Effect) -> Change {
+    let cx = &stage.cx;
+    let now = cx.now();
+    let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
+    let entry = AuditEntry::new(cx.id(ChangeId::new, now), now, cx.random(), &event).unwrap();
+    Change::new(entry, effect)
 }
 
 /// Somebody who made their passkey so long ago, signed in.
@@ -143,16 +155,28 @@ impl Cast {
 
     /// A mailbox of the holder that was registered so long ago.
     pub async fn channel(&self, ago: Duration) -> ChannelId {
+        self.channel_on(None, ago).await
+    }
+
+    /// A channel that was registered so long ago, and where it is said a push to this device.
+    pub async fn channel_on(&self, device: Option<DeviceId>, ago: Duration) -> ChannelId {
         let cx = &self.stage.cx;
         let now = cx.now();
         let id = cx.id(ChannelId::new, now);
-        let address = Address::email("marta@example.org").unwrap();
+        let address = match device {
+            None => Address::email("marta@example.org").unwrap(),
+            Some(_) => {
+                let point = data_encoding::BASE64URL_NOPAD.encode(&[4; 65]);
+                let auth = data_encoding::BASE64URL_NOPAD.encode(&[1; 16]);
+                Address::web_push("https://push.example/x", &point, &auth).unwrap()
+            }
+        };
         let plain = serde_json::to_vec(&address).unwrap();
         let channel = Channel {
             id,
             holder: self.holder,
             kind: address.kind(),
-            device: None,
+            device,
             masked: address.masked(),
             created_at: now - ago,
             counts_from: now - ago,
@@ -190,6 +214,33 @@ impl Cast {
 
     pub async fn case(&self, id: OverrideId) -> OverrideRequest {
         self.stage.cx.store.override_request(id).await.unwrap().unwrap()
+    }
+
+    /// A request about a further transfer as it would be written by a node that read the record just now, by this lot.
+    pub async fn asked_for_later(&self, lot: u8) -> OverrideWrite {
+        let approval: ApprovalId = self.stage.transfer("u-1").await.parse().unwrap();
+        let cx = &self.stage.cx;
+        let approval = cx.store.approval(approval).await.unwrap().unwrap();
+        let now = cx.now();
+        let request = Request {
+            id: cx.id(OverrideId::new, now),
+            holder: self.holder,
+            requester: self.agent.id(),
+            kind: Kind::ApproveForHolder { approval: approval.id, digest: approval.digest() },
+            reason: Words::parse(REASON).unwrap(),
+            disputed: Vec::new(),
+            created_at: now,
+            nonce: Salt(cx.random()),
+        };
+        let by = cx.staff.person(self.agent.id()).await.unwrap().unwrap();
+        let everybody = cx.staff.everybody().await.unwrap();
+        let step = OverrideRequest::ask(request, &by, &everybody, [lot; 16], now).unwrap();
+        OverrideWrite { step, caps: cx.settings.override_caps, proof: None, also: Also::Nothing }
+    }
+
+    /// A change that writes it.
+    pub fn change(&self, write: OverrideWrite) -> Change {
+        entered(&self.stage, Effect::Override(Box::new(write)))
     }
 
     /// The places of the two who were drawn, and of one who wasn't.

@@ -15,7 +15,7 @@ use countersign::domain::receipt::{Receipt, ReceiptStaff};
 use countersign::domain::staff::Role;
 use countersign::domain::{ApprovalId, ChangeId, HolderId};
 use countersign::ports::{Change, Effect};
-use countersign::service::{Error, backends, freeze, links, log, redeem, release};
+use countersign::service::{Error, backends, freeze, invite, links, log, redeem, release};
 use countersign::workers::{ClockGate, overrides};
 use tokio::sync::Notify;
 
@@ -178,6 +178,41 @@ async fn a_reset_removes_every_device_and_lets_one_enrol_again() {
     assert!(cast.stage.cx.store.devices(cast.holder).await.unwrap().iter().all(|device| !device.is_live()));
     let holder = cast.stage.cx.store.holder_by_id(cast.holder).await.unwrap().unwrap();
     assert_eq!(holder.enrolled_at, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reset_takes_away_what_the_old_devices_could_do() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    let device = cast.stage.cx.store.devices(cast.holder).await.unwrap()[0].body.id;
+    cast.channel_on(Some(device), 30 * DAY).await;
+    // The oldest mailbox is the one in wrong hands.
+    let disputed = cast.channel(60 * DAY).await;
+    let decided = released(&cast.stage, "u-1", cast.holder).await;
+    let waiting: ApprovalId = cast.stage.transfer("u-1").await.parse().unwrap();
+    let id = opened(&cast.ask_for("reset_devices", "", &disputed.to_string()).await);
+    sign_both(&mut cast, id).await;
+    cast.stage.clock.advance(MINUTE);
+    cast.deliver().await;
+    turn(&cast.stage).await;
+    assert_eq!(cast.state(decided).await.0, "released", "while it cools off nothing is taken away");
+    cast.stage.clock.advance(3 * DAY + MINUTE);
+    turn(&cast.stage).await;
+    assert_eq!(cast.case(id).await.state.name(), StateName::CarriedOut);
+    assert_eq!(cast.state(decided).await, ("cancelled", Some("device_removed")));
+    assert_eq!(cast.state(waiting).await.0, "pending", "nobody decided that, and nobody who is left can");
+    let cx = &cast.stage.cx;
+    let channels = cx.store.channels(cast.holder).await.unwrap();
+    assert!(channels.iter().all(|channel| channel.device.is_none()), "{channels:?}");
+    assert!(channels.iter().any(|channel| channel.id == disputed), "it is still told of things");
+
+    let new = backends::add_key(cx, cast.stage.backend, Scopes::of(&[Scope::Enrol])).await.unwrap();
+    let caller = backends::authenticate(cx, new.secret.reveal()).await.unwrap();
+    let (subject, key) = (Subject::parse("u-1").unwrap(), IdempotencyKey::parse("invite-0123456789ab").unwrap());
+    cast.deliver().await;
+    invite::invite(cx, &caller, &subject, key, Digest::of(b"body"), |_| String::new()).await.unwrap();
+    let codes = cast.deliver().await;
+    assert_eq!(codes, [(cast.settled, countersign::domain::channel::Purpose::EnrolCode)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,7 +19,8 @@ use countersign::domain::text::Line;
 use countersign::domain::{HolderId, Timestamp};
 use countersign::ports::overrides::{Also, OverrideWrite};
 use countersign::ports::staff::{PasskeyProof, StaffEffect};
-use countersign::ports::{Effect, StaffStore, Store};
+use countersign::ports::store::Read;
+use countersign::ports::{Effect, StaffStore, Store, StoreError};
 
 use super::staff::{Office, profile};
 use super::world::{HOUR, Why, World, why};
@@ -269,4 +270,9 @@ fn write(step: Step, also: Also) -> Effect {
 
 fn freeze_of(step: FreezeStep) -> Effect {
     Effect::Freeze { step: Box::new(step), proof: None }
+}
+
+/// Every row of a list, each of them believed.
+fn all<T>(rows: Result<Vec<Read<T>>, StoreError>) -> Vec<T> {
+    rows.unwrap().into_iter().collect::<Result<_, _>>().unwrap()
 }

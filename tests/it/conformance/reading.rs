@@ -97,6 +97,7 @@ pub async fn a_holder_sees_the_living_and_the_newest_ended(store: Arc<dyn Store>
 
     for (limit, of_ended) in [(3, 0), (5, 2), (7, 4), (100, 4)] {
         let found = world.store.approvals_of_holder(world.holder.id, limit).await.unwrap();
+        let found: Vec<_> = found.into_iter().map(Result::unwrap).collect();
         let (mut done, mut live): (Vec<_>, Vec<_>) = found.into_iter().partition(|a| a.state.name().is_final());
         live.sort_by_key(|approval| approval.id);
         assert_eq!(live.iter().map(|approval| approval.id).collect::<Vec<_>>(), living, "limit {limit}");

@@ -32,6 +32,7 @@ impl World {
             redeem_within: 24 * HOUR,
             assurance: Assurance::Synced,
             unproved: Unproved::HoldFor(15 * MINUTE),
+            told_before: 10 * MINUTE,
         }
     }
 

@@ -31,7 +31,7 @@ async fn reads_back(world: &World, approval: &Approval) {
     let cases = world.store.due_cases(&[id]).await.unwrap();
     assert_eq!(&cases[0].as_ref().unwrap().approval, approval);
     let listed = world.store.approvals_of_holder(approval.holder, 100).await.unwrap();
-    assert!(listed.contains(approval));
+    assert!(listed.iter().flatten().any(|other| other == approval));
 }
 
 fn due(approval: &Approval, world: &World) -> Transition {

@@ -14,7 +14,7 @@ use countersign::service::{Browser, Error, freeze, lift, redeem};
 use countersign::workers::overrides;
 use serde_json::Value;
 
-use super::world::{HOLD, Phone, World, key};
+use super::world::{HOLD, Phone, SendErrorKind, World, key};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -72,6 +72,7 @@ async fn a_links_freeze_stops_all_that_lives_and_tells_every_channel() {
 
     let (released, _) = world.create("u-1", "wd-1").await.unwrap();
     world.approve(&mut phone, released).await.unwrap();
+    world.settle().await;
     world.later(4 * HOLD + HOUR).await;
     world.is(released, StateName::Released, None).await;
     let (cooling, _) = world.create("u-1", "wd-2").await.unwrap();
@@ -160,6 +161,8 @@ async fn a_device_lifts_a_links_freeze_after_an_hour_and_any_link_locks_again() 
     assert_eq!(world.frozen(&phone).await, Some(FreezeReason::Link), "the lift was off");
 
     ask_lift(&world, &mut phone).await.unwrap();
+    // Its hold counts from the first delivered notice.
+    world.settle().await;
     world.clock.advance(HOUR - Duration::from_secs(1));
     world.freezes_look().await;
     assert_eq!(world.frozen(&phone).await, Some(FreezeReason::Link));
@@ -167,6 +170,51 @@ async fn a_device_lifts_a_links_freeze_after_an_hour_and_any_link_locks_again() 
     world.freezes_look().await;
     assert_eq!(world.frozen(&phone).await, None);
     assert!(world.audit().await.contains(&"freeze.lift_asked"));
+}
+
+#[tokio::test]
+async fn a_lift_of_which_nobody_was_told_lifts_nothing() {
+    let world = World::new().await;
+    let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    world.create("u-1", "wd-1").await.unwrap();
+    world.settle().await;
+    freeze::by_cancel_link(&world.cx, &last_part(&world.newest("u-1"))).await.unwrap();
+    world.later(Duration::from_secs(61)).await;
+    ask_lift(&world, &mut phone).await.unwrap();
+    // The alarm is stuck somewhere.
+    world.fails("u-1", Some(SendErrorKind::Again));
+    world.settle().await;
+    world.clock.advance(2 * HOUR);
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&phone).await, Some(FreezeReason::Link), "nobody was told");
+    world.fails("u-1", None);
+    world.later(Duration::from_secs(61)).await;
+    assert!(world.newest("u-1").title.contains("unlock"));
+    world.clock.advance(HOUR - Duration::from_secs(120));
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&phone).await, Some(FreezeReason::Link), "its hold counts from the notice");
+    world.clock.advance(Duration::from_secs(180));
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&phone).await, None);
+}
+
+#[tokio::test]
+async fn a_link_that_is_used_a_hundred_times_is_written_down_once() {
+    let world = World::new().await;
+    let phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    world.create("u-1", "wd-1").await.unwrap();
+    world.settle().await;
+    let link = last_part(&world.newest("u-1"));
+    for _ in 0..100 {
+        freeze::by_cancel_link(&world.cx, &link).await.unwrap();
+    }
+    let entries = |kinds: Vec<&'static str>| kinds.into_iter().filter(|kind| *kind == "holder.frozen").count();
+    assert_eq!(entries(world.audit().await), 1);
+    assert_eq!(world.frozen(&phone).await, Some(FreezeReason::Link));
+    // A minute later it prolongs.
+    world.later(Duration::from_secs(61)).await;
+    freeze::by_cancel_link(&world.cx, &link).await.unwrap();
+    assert_eq!(entries(world.audit().await), 2);
 }
 
 #[tokio::test]
@@ -194,6 +242,7 @@ async fn a_lift_needs_the_passkey_and_the_device_key_over_this_freeze() {
     let refused = lift::ask(&world.cx, &phone.browser, signed).await;
     assert!(matches!(refused, Err(Error::DeviceKey)), "{refused:?}");
     // Right, but the freeze was said again meanwhile: what was signed is about an older version.
+    world.clock.advance(Duration::from_secs(61));
     let lock = countersign::service::links::lock_page(&world.cx, world.holder_of(&phone).await).unwrap();
     freeze::by_lock_link(&world.cx, lock.path_segments().unwrap().next_back().unwrap()).await.unwrap();
     let signature = phone.soft.key.sign(DEVICE_KEY_LIFT, &challenge).unwrap().0;

@@ -7,6 +7,7 @@ use countersign::authenticator::SoftAuthenticator;
 use countersign::domain::approval::StateName;
 use countersign::domain::approval::transitions::Refusal;
 use countersign::domain::details::Digest;
+use countersign::domain::policy::TOLD_BEFORE;
 use countersign::service::request::Repeat;
 use countersign::service::{Browser, Error, cancel, links, redeem, reject, release};
 use countersign::workers::sweep;
@@ -187,7 +188,7 @@ async fn an_untold_holder_is_unreachable_at_the_cap() {
 }
 
 #[tokio::test]
-async fn a_notice_that_comes_through_late_releases_at_once() {
+async fn a_notice_that_comes_through_late_leaves_ten_minutes_to_stop_it() {
     let world = World::new().await;
     let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
     let (id, waiting) = world.create("u-1", "wd-1").await.unwrap();
@@ -203,5 +204,9 @@ async fn a_notice_that_comes_through_late_releases_at_once() {
     world.settle().await;
     world.fails("u-1", None);
     world.later(Duration::from_secs(200)).await;
+    world.is(id, StateName::Cooling, None).await;
+    world.later(TOLD_BEFORE - Duration::from_micros(1)).await;
+    world.is(id, StateName::Cooling, None).await;
+    world.later(Duration::from_micros(1)).await;
     world.is(id, StateName::Released, None).await;
 }

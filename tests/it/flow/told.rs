@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use countersign::authenticator::SoftAuthenticator;
+use countersign::domain::approval::StateName;
 use countersign::domain::channel::{Address, NoticeStatus, Purpose};
-use countersign::service::subscribe;
+use countersign::domain::policy::TOLD_BEFORE;
+use countersign::service::{cancel, subscribe};
 
-use super::world::{SendErrorKind, World};
+use super::world::{SendErrorKind, UNPROVED_HOLD, World};
 
 async fn world_with_two_inboxes() -> (World, super::world::Phone) {
     let world = World::new().await;
@@ -114,4 +116,81 @@ async fn a_holder_gets_at_most_five_notices_a_minute_and_none_is_lost() {
     assert_eq!(count(&world, "first", "is waiting"), 5);
     world.later(Duration::from_secs(60)).await;
     assert_eq!(count(&world, "first", "is waiting"), 6);
+}
+
+#[tokio::test]
+async fn a_flood_of_questions_does_not_hold_up_what_can_still_be_stopped() {
+    let (world, mut phone) = world_with_two_inboxes().await;
+    for at in 0..50 {
+        let (id, _) = world.create("u-1", &format!("flood-{at}")).await.unwrap();
+        cancel::by_backend(&world.cx, &world.caller, id).await.unwrap();
+    }
+    let (id, _) = world.create("u-1", "wd-1").await.unwrap();
+    world.approve(&mut phone, id).await.unwrap();
+    world.settle().await;
+    for inbox in ["first", "second"] {
+        assert_eq!(count(&world, inbox, "was approved"), 1, "{inbox}");
+    }
+    assert!(count(&world, "first", "is waiting") <= 5);
+    // Nobody is asked any more about what was cancelled.
+    world.later(Duration::from_secs(600)).await;
+    assert!(count(&world, "first", "is waiting") <= 5);
+    assert_eq!(world.cx.store.backlog().await.unwrap().notices, 0);
+}
+
+#[tokio::test]
+async fn waiting_for_its_turn_is_no_try() {
+    let (world, phone) = world_with_two_inboxes().await;
+    let mut last = None;
+    for at in 0..8 {
+        if let Some(id) = last.take() {
+            world.settle().await;
+            if at < 6 {
+                countersign::service::reject::reject(&world.cx, &phone.browser, id).await.unwrap();
+            }
+        }
+        last = Some(world.create("u-1", &format!("wd-{at}")).await.unwrap().0);
+    }
+    let id = last.unwrap();
+    for _ in 0..3 {
+        world.later(Duration::from_secs(1)).await;
+    }
+    let waits = world.cx.store.notices(id).await.unwrap();
+    assert!(waits.iter().all(|notice| notice.attempts == 0), "{waits:?}");
+    // One hiccup of its channel isn't the end of it.
+    world.fails("first", Some(SendErrorKind::Again));
+    world.later(Duration::from_secs(60)).await;
+    world.fails("first", None);
+    world.later(Duration::from_secs(60)).await;
+    let sent = world.cx.store.notices(id).await.unwrap();
+    assert!(sent.iter().any(|notice| notice.status == NoticeStatus::Delivered), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_holder_who_is_told_late_can_still_stop_it() {
+    let (world, mut phone) = world_with_two_inboxes().await;
+    for inbox in ["first", "second"] {
+        world.fails(inbox, Some(SendErrorKind::Again));
+    }
+    let (id, _) = world.create("u-1", "wd-1").await.unwrap();
+    world.approve(&mut phone, id).await.unwrap();
+    world.settle().await;
+    for _ in 0..2 {
+        world.later(Duration::from_secs(45)).await;
+    }
+    // Past the whole hold, which is an hour on a page that nobody watched.
+    world.clock.advance(UNPROVED_HOLD);
+    for inbox in ["first", "second"] {
+        world.fails(inbox, None);
+    }
+    world.settle().await;
+    assert_eq!(count(&world, "second", "was approved"), 1);
+    world.is(id, StateName::Cooling, None).await;
+    world.later(TOLD_BEFORE - Duration::from_secs(1)).await;
+    world.is(id, StateName::Cooling, None).await;
+    let stop = world.channel.inbox.messages("second").into_iter().find(|m| m.title.contains("approved")).unwrap();
+    let stop = stop.stop.unwrap();
+    cancel::by_link(&world.cx, stop.path_segments().unwrap().next_back().unwrap()).await.unwrap();
+    world.later(Duration::from_secs(2)).await;
+    world.is(id, StateName::Cancelled, Some("link_stopped")).await;
 }

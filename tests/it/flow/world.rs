@@ -16,7 +16,7 @@ use countersign::domain::backend::{Caller, IdempotencyKey, Scope, Scopes};
 use countersign::domain::channel::{Address, ChannelKind};
 use countersign::domain::details::{Digest, Subject};
 use countersign::domain::device::{Blob, DeviceKey, DeviceName, Thumbprint};
-use countersign::domain::policy::{Asked, Assurance, Floors, Policy, Tier, Unproved};
+use countersign::domain::policy::{Asked, Assurance, Floors, Policy, TOLD_BEFORE, Tier, Unproved};
 use countersign::domain::text::Line;
 use countersign::domain::{ApprovalId, Timestamp};
 use countersign::ports::outward::{Message, SendError};
@@ -118,6 +118,7 @@ impl World {
         let secrets: Arc<dyn Secrets> = Arc::new(MasterSecrets::new(&[7; 32], entropy.clone()).unwrap());
         let base = Tier { unit: None, from: None, hold: HOLD, life: LIFE, assurance, unproved };
         let policy = Policy::new(base, vec![], HOLD_CAP, Duration::from_secs(24 * 3600), Floors::DEMO).unwrap();
+        let policy = policy.with_told_before(TOLD_BEFORE, Floors::DEMO).unwrap();
         let settings = Settings {
             profile: Profile::Demo,
             operator: "Harbour".into(),

@@ -16,7 +16,7 @@ use countersign::domain::approval::{Approval, Decider, Decision, Distinct, State
 use countersign::domain::details::Digest;
 use countersign::domain::event::EventKind;
 use countersign::domain::log::{Checkpoint, LogKeys, Note, Origin, TileAt, tree};
-use countersign::domain::policy::{Assurance, Unproved};
+use countersign::domain::policy::{Assurance, Terms, Unproved};
 use countersign::domain::witness::quorum::Quorum;
 use countersign::domain::witness::{AddCheckpoint, Refusal};
 use countersign::domain::{ApprovalId, ChangeId, ChannelId, DeviceId};
@@ -67,7 +67,9 @@ async fn put(world: &World, id: ApprovalId, state: impl FnOnce(Decision, Told) -
         challenge: Digest::of(b"challenge"),
     };
     let told = Told { channel: world.cx.id(ChannelId::new, approved_at), delivered_at: approved_at };
-    let next = Approval { version: from.version + 1, state: state(decision.clone(), told), ..from.clone() };
+    // As in the demo: the notice of these cases is delivered a moment before the release.
+    let terms = Terms { told_before: Duration::ZERO, ..from.terms.clone() };
+    let next = Approval { version: from.version + 1, state: state(decision.clone(), told), terms, ..from.clone() };
     let transition =
         Transition { approval: next.clone(), from: from.version, event: EventKind::Cooling, guard: Guard::default() };
     let effect = Effect::Transition { transition: Box::new(transition), proof: None, receipt: None };

@@ -23,12 +23,13 @@ use countersign::domain::link::EnrolLink;
 use countersign::domain::override_request::OverrideRequest;
 use countersign::domain::webhook::Endpoint;
 use countersign::domain::{
-    ApprovalId, BackendId, ChangeId, DeliveryId, EndpointId, FreezeId, HolderId, KeyId, NoticeId, OverrideId, Timestamp,
+    ApprovalId, BackendId, ChangeId, DeliveryId, DeviceId, EndpointId, FreezeId, HolderId, KeyId, NoticeId, OverrideId,
+    Timestamp,
 };
 use countersign::ports::erasure::{ErasureStore, Followed};
 use countersign::ports::store::{
     Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob, NoticeOutcome,
-    NoticeView, Opening, Outgoing, Pruned,
+    NoticeView, Opening, Outgoing, Pruned, Read,
 };
 use countersign::ports::{Change, Clock, CommitError, Effect, OverrideStore, Store, StoreError};
 
@@ -175,7 +176,7 @@ node_store! {
         Ok(())
     }
 
-    async fn approvals_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<Approval>, StoreError> {
+    async fn approvals_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<Read<Approval>>, StoreError> {
         self.read().await?;
         if self.faults.plant == Plant::FreezeSeesNothing {
             return Ok(Vec::new());
@@ -230,14 +231,15 @@ macro_rules! node_reads {
 node_reads! {
     OverrideStore:
     fn freeze(holder: HolderId) -> Option<Freeze>;
-    fn freezes_due(before: Timestamp, limit: u32) -> Vec<Freeze>;
-    fn freezes_unsettled(limit: u32) -> Vec<Freeze>;
+    fn freezes_due(before: Timestamp, limit: u32) -> Vec<Result<Freeze, StoreError>>;
+    fn freezes_unsettled(limit: u32) -> Vec<Result<Freeze, StoreError>>;
     fn settle_freeze(id: FreezeId, at: Timestamp) -> ();
     fn override_request(id: OverrideId) -> Option<OverrideRequest>;
     fn overrides(limit: u32) -> Vec<OverrideRequest>;
-    fn overrides_of_holder(holder: HolderId, limit: u32) -> Vec<OverrideRequest>;
+    fn overrides_of_holder(holder: HolderId, limit: u32) -> Vec<Result<OverrideRequest, StoreError>>;
     fn overrides_due(before: Timestamp, limit: u32) -> Vec<Result<OverrideRequest, StoreError>>;
     fn override_told(id: OverrideId) -> Option<Told>;
+    fn lift_told(id: FreezeId, by: DeviceId, since: Timestamp) -> Option<Told>;
 }
 
 node_reads! {

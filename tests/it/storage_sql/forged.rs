@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use countersign::adapters::storage::postgres::Committers;
 use countersign::adapters::timing::SystemClock;
-use countersign::domain::approval::Approval;
+use countersign::domain::FreezeId;
+use countersign::domain::approval::{Actor, Approval};
 use countersign::domain::channel::{About, NoticeStatus, Turn};
 use countersign::domain::device::Thumbprint;
+use countersign::domain::freeze::{Freeze, FreezeReason};
 use countersign::ports::store::{Filter, NoticeOutcome};
 use countersign::ports::{CommitError, Effect, StoreError};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -79,6 +81,8 @@ on_both!(
     an_approval_under_another_id_is_forged,
     edited_columns_of_an_approval_are_corrupt,
     one_forged_approval_does_not_hide_the_others,
+    one_forged_row_of_a_holder_does_not_hide_the_others,
+    one_forged_freeze_does_not_hide_the_others,
     a_swapped_device_key_is_forged,
     a_device_handed_to_another_holder_is_refused,
     a_widened_or_revived_key_is_forged,
@@ -101,7 +105,7 @@ async fn unreadable(world: &World, approval: &Approval) {
     forged(store.approval(approval.id).await, "approvals");
     forged(store.case(approval.id).await, "approvals");
     forged(store.approvals(world.backend.id, &Filter::default(), 10).await, "approvals");
-    forged(store.approvals_of_holder(world.holder.id, 10).await, "approvals");
+    forged(store.approvals_of_holder(world.holder.id, 10).await.unwrap().remove(0), "approvals");
     forged(store.due_cases(&[approval.id]).await.unwrap().remove(0), "approvals");
 }
 
@@ -151,6 +155,42 @@ async fn one_forged_approval_does_not_hide_the_others(world: World, intruder: In
     assert_eq!(read, [good.id, other.id]);
     assert_eq!(refused.len(), 1);
     forged(refused.into_iter().next().unwrap(), "approvals");
+}
+
+async fn one_forged_row_of_a_holder_does_not_hide_the_others(world: World, intruder: Intruder) {
+    let (good, bad) = (world.opened().await, world.opened().await);
+    let id = intruder.id(bad.id.uuid());
+    intruder.runs(&format!("UPDATE approvals SET body = replace(body, '900000000', '1') WHERE id = {id}")).await;
+    let (read, refused): (Vec<_>, Vec<_>) =
+        world.store.approvals_of_holder(world.holder.id, 10).await.unwrap().into_iter().partition(Result::is_ok);
+    assert_eq!(read.into_iter().map(|one| one.unwrap().id).collect::<Vec<_>>(), [good.id]);
+    forged(refused.into_iter().next().unwrap(), "approvals");
+
+    let second = world.added_channel(None, world.now - 72 * HOUR).await;
+    let id = intruder.id(world.mailbox.id.uuid());
+    intruder.runs(&format!("UPDATE channels SET masked = 'x' WHERE id = {id}")).await;
+    forged(world.store.channels(world.holder.id).await, "channels");
+    let (read, refused): (Vec<_>, Vec<_>) =
+        world.store.channels_one_by_one(world.holder.id).await.unwrap().into_iter().partition(Result::is_ok);
+    assert_eq!(read.into_iter().map(|one| one.unwrap().id).collect::<Vec<_>>(), [second.id]);
+    forged(refused.into_iter().next().unwrap(), "channels");
+}
+
+async fn one_forged_freeze_does_not_hide_the_others(world: World, intruder: Intruder) {
+    let other = world.another_holder("u-78").await;
+    for holder in [world.holder.id, other.id] {
+        let id = world.id(FreezeId::new);
+        let step = Box::new(Freeze::begin(id, holder, FreezeReason::Link, Actor::Link, world.now));
+        world.apply(Effect::Freeze { step, proof: None }).await;
+    }
+    let id = intruder.id(other.id.uuid());
+    intruder.runs(&format!("UPDATE freezes SET body = replace(body, 'link', 'linq') WHERE holder_id = {id}")).await;
+    let later = world.now + 48 * HOUR;
+    for rows in [world.store.freezes_due(later, 10).await, world.store.freezes_unsettled(10).await] {
+        let (read, refused): (Vec<_>, Vec<_>) = rows.unwrap().into_iter().partition(Result::is_ok);
+        assert_eq!(read.into_iter().map(|one| one.unwrap().holder).collect::<Vec<_>>(), [world.holder.id]);
+        forged(refused.into_iter().next().unwrap(), "freezes");
+    }
 }
 
 async fn a_swapped_device_key_is_forged(world: World, intruder: Intruder) {

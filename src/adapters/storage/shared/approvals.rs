@@ -20,7 +20,7 @@ use crate::domain::details::Digest;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{ApprovalId, BackendId, EndpointId, HolderId};
 use crate::domain::time::Timestamp;
-use crate::ports::store::{Case, DeviceCase, DueCase, Filter, NoticeView, StoreError};
+use crate::ports::store::{Case, DeviceCase, DueCase, Filter, NoticeView, Read, StoreError};
 
 const APPROVALS: &str = "approvals";
 /// Earlier than any due time: 0001-01-01T00:00:00Z, which both databases can hold.
@@ -122,10 +122,14 @@ pub async fn approvals(
     rows.into_iter().map(|row| row.read(store.seals())).collect()
 }
 
-pub async fn approvals_of_holder(store: &TheStore, holder: HolderId, limit: u32) -> Result<Vec<Approval>, StoreError> {
+pub async fn approvals_of_holder(
+    store: &TheStore,
+    holder: HolderId,
+    limit: u32,
+) -> Result<Vec<Read<Approval>>, StoreError> {
     let query = sqlx::query_as::<Db, ApprovalRow>(sql::LIST_OF_HOLDER).bind(holder.uuid()).bind(i64::from(limit));
     let rows = query.fetch_all(store.reads()).await.map_err(reading(APPROVALS))?;
-    rows.into_iter().map(|row| row.read(store.seals())).collect()
+    Ok(rows.into_iter().map(|row| row.read(store.seals())).collect())
 }
 
 pub async fn notices(store: &TheStore, approval: ApprovalId) -> Result<Vec<NoticeView>, StoreError> {

@@ -17,7 +17,7 @@ use crate::domain::device::{Device, Thumbprint};
 use crate::domain::holder::Holder;
 use crate::domain::ids::{BackendId, HolderId};
 use crate::domain::link::EnrolLink;
-use crate::ports::store::{Opening, StoreError};
+use crate::ports::store::{Opening, Read, StoreError};
 
 const HOLDERS: &str = "holders";
 const CHANNELS: &str = "channels";
@@ -102,9 +102,13 @@ pub async fn holder_by_id(store: &TheStore, id: HolderId) -> Result<Option<Holde
 }
 
 pub async fn channels(store: &TheStore, holder: HolderId) -> Result<Vec<Channel>, StoreError> {
+    channels_one_by_one(store, holder).await?.into_iter().collect()
+}
+
+pub async fn channels_one_by_one(store: &TheStore, holder: HolderId) -> Result<Vec<Read<Channel>>, StoreError> {
     let query = sqlx::query_as::<Db, ChannelRow>(sql::CHANNELS).bind(holder.uuid());
     let rows = query.fetch_all(store.reads()).await.map_err(reading(CHANNELS))?;
-    rows.into_iter().map(|row| row.read(store.seals())).collect()
+    Ok(rows.into_iter().map(|row| row.read(store.seals())).collect())
 }
 
 pub async fn devices(store: &TheStore, holder: HolderId) -> Result<Vec<Device>, StoreError> {

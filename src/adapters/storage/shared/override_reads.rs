@@ -9,13 +9,14 @@ use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{reading, unavailable};
 use crate::adapters::storage::rows::channel::ChannelRow;
 use crate::adapters::storage::rows::overrides::{FreezeRow, OverrideRow};
+use crate::adapters::storage::seal::Seals;
 use crate::domain::approval::Told;
 use crate::domain::freeze::Freeze;
-use crate::domain::ids::{FreezeId, HolderId, OverrideId};
+use crate::domain::ids::{DeviceId, FreezeId, HolderId, OverrideId};
 use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
 use crate::ports::overrides::OverrideStore;
-use crate::ports::store::StoreError;
+use crate::ports::store::{Read, StoreError};
 
 const FREEZES: &str = "freezes";
 const OVERRIDES: &str = "overrides";
@@ -35,16 +36,16 @@ impl OverrideStore for TheStore {
         row.map(|row| row.read(self.seals())).transpose()
     }
 
-    async fn freezes_due(&self, before: Timestamp, limit: u32) -> Result<Vec<Freeze>, StoreError> {
+    async fn freezes_due(&self, before: Timestamp, limit: u32) -> Result<Vec<Read<Freeze>>, StoreError> {
         let query = sqlx::query_as::<Db, FreezeRow>(own::FREEZES_DUE).bind(At(before)).bind(i64::from(limit));
         let rows = query.fetch_all(self.reads()).await.map_err(reading(FREEZES))?;
-        rows.into_iter().map(|row| row.read(self.seals())).collect()
+        Ok(rows.into_iter().map(|row| row.read(self.seals())).collect())
     }
 
-    async fn freezes_unsettled(&self, limit: u32) -> Result<Vec<Freeze>, StoreError> {
+    async fn freezes_unsettled(&self, limit: u32) -> Result<Vec<Read<Freeze>>, StoreError> {
         let query = sqlx::query_as::<Db, FreezeRow>(own::FREEZES_UNSETTLED).bind(i64::from(limit));
         let rows = query.fetch_all(self.reads()).await.map_err(reading(FREEZES))?;
-        rows.into_iter().map(|row| row.read(self.seals())).collect()
+        Ok(rows.into_iter().map(|row| row.read(self.seals())).collect())
     }
 
     async fn settle_freeze(&self, id: FreezeId, at: Timestamp) -> Result<(), StoreError> {
@@ -65,11 +66,15 @@ impl OverrideStore for TheStore {
         rows.into_iter().map(|row| row.read(self.seals())).collect()
     }
 
-    async fn overrides_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<OverrideRequest>, StoreError> {
+    async fn overrides_of_holder(
+        &self,
+        holder: HolderId,
+        limit: u32,
+    ) -> Result<Vec<Read<OverrideRequest>>, StoreError> {
         let query =
             sqlx::query_as::<Db, OverrideRow>(own::OVERRIDES_OF_HOLDER).bind(holder.uuid()).bind(i64::from(limit));
         let rows = query.fetch_all(self.reads()).await.map_err(reading(OVERRIDES))?;
-        rows.into_iter().map(|row| row.read(self.seals())).collect()
+        Ok(rows.into_iter().map(|row| row.read(self.seals())).collect())
     }
 
     async fn overrides_due(
@@ -82,17 +87,26 @@ impl OverrideStore for TheStore {
         Ok(rows.into_iter().map(|row| row.read(self.seals())).collect())
     }
 
+    async fn lift_told(&self, id: FreezeId, by: DeviceId, since: Timestamp) -> Result<Option<Told>, StoreError> {
+        let query = sqlx::query_as::<Db, ToldRow>(own::LIFT_TOLD).bind(id.uuid()).bind(by.uuid()).bind(At(since));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading("notices"))?;
+        Ok(first_believed(rows, self.seals()))
+    }
+
     async fn override_told(&self, id: OverrideId) -> Result<Option<Told>, StoreError> {
         let query = sqlx::query_as::<Db, ToldRow>(own::OVERRIDE_TOLD).bind(id.uuid());
         let rows = query.fetch_all(self.reads()).await.map_err(reading("notices"))?;
-        for row in rows {
-            match row.channel.read(self.seals()) {
-                Ok(channel) => {
-                    return Ok(Some(Told { channel: channel.id, delivered_at: row.told_at.into() }));
-                }
-                Err(error) => tracing::error!(%error, "a channel that seems to have told a holder isn't believed"),
-            }
-        }
-        Ok(None)
+        Ok(first_believed(rows, self.seals()))
     }
+}
+
+/// The first notice on a channel whose seal is right.
+fn first_believed(rows: Vec<ToldRow>, seals: &Seals) -> Option<Told> {
+    rows.into_iter().find_map(|row| match row.channel.read(seals) {
+        Ok(channel) => Some(Told { channel: channel.id, delivered_at: row.told_at.into() }),
+        Err(error) => {
+            tracing::error!(%error, "a channel that seems to have told a holder isn't believed");
+            None
+        }
+    })
 }

@@ -28,6 +28,12 @@ crate::adapters::storage::statements! {
     FREEZES_UNSETTLED = concat!("SELECT ", freeze_columns!(), " FROM freezes WHERE settled_at IS NULL \
                                  ORDER BY began_at, id LIMIT $1");
     SETTLE_FREEZE = "UPDATE freezes SET settled_at = $2 WHERE id = $1 AND settled_at IS NULL";
+    LIFT_TOLD = concat!("SELECT n.delivered_at AS told_at, ", told_columns!(), " FROM notices n \
+                         JOIN channels c ON c.id = n.channel_id WHERE n.about_id = $1 \
+                         AND n.about_kind = 'freeze' AND n.purpose = 'lift_asked' \
+                         AND n.status = 'delivered' AND n.delivered_at >= $3 AND n.delivered_at >= c.counts_from \
+                         AND c.removed_at IS NULL AND (c.device_id IS NULL OR c.device_id <> $2) \
+                         ORDER BY n.delivered_at, n.id");
     FREEZES_OF_STAFF = "SELECT count(*) FROM freezes WHERE staff_id = $1 AND staff_at > $2";
     INSERT_FREEZE = "INSERT INTO freezes (id, holder_id, version, began_at, due_at, ended_at, body, seal, staff_id, \
                      staff_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
@@ -44,6 +50,9 @@ crate::adapters::storage::statements! {
                          ORDER BY o.due_at IS NULL, o.id DESC");
     OVERRIDES_OF_HOLDER = concat!("SELECT ", override_columns!(), " FROM overrides o WHERE o.holder_id = $1 \
                                    ORDER BY o.id DESC LIMIT $2");
+    // By the index of a holder's requests; nobody asks so often that the rest would have to be searched.
+    OVERRIDES_SINCE = concat!("SELECT ", override_columns!(), " FROM overrides o WHERE o.holder_id = $1 \
+                               AND o.kind = $2 AND o.created_at > $3 ORDER BY o.id DESC");
     OVERRIDES_DUE = concat!("SELECT ", override_columns!(), " FROM overrides o WHERE o.due_at IS NOT NULL \
                              AND o.due_at < $1 ORDER BY o.due_at, o.id LIMIT $2");
     // The first counts; one that bounced isn't delivered any more.
@@ -73,5 +82,9 @@ crate::adapters::storage::statements! {
     PROVE_BESIDE = "UPDATE devices SET counter = $2, failures = 0 WHERE id = $1 AND locked_at IS NULL \
                     AND removed_at IS NULL AND ($2 > counter OR ($2 = 0 AND counter = 0))";
     REMOVE_DEVICES = "UPDATE devices SET removed_at = $2 WHERE holder_id = $1 AND removed_at IS NULL";
+    CHANNELS_ON_DEVICES = concat!("SELECT ", told_columns!(), " FROM channels c WHERE c.holder_id = $1 \
+                                   AND c.device_id IS NOT NULL AND c.removed_at IS NULL ORDER BY c.id",
+                                  for_update!());
+    REMOVE_CHANNEL = "UPDATE channels SET removed_at = $2, seal = $3 WHERE id = $1 AND removed_at IS NULL";
     HOLDER_RESET = "UPDATE holders SET enrolled_at = NULL, seal = $2 WHERE id = $1";
 }

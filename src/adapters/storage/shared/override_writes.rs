@@ -9,6 +9,7 @@ use super::{Connection, Db, sql, staff_writes};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::approval::ApprovalRow;
+use crate::adapters::storage::rows::channel::ChannelRow;
 use crate::adapters::storage::rows::holder::HolderRow;
 use crate::adapters::storage::rows::overrides::{FreezeRow, OverrideRow};
 use crate::adapters::storage::seal::Seals;
@@ -16,8 +17,8 @@ use crate::domain::approval::StateName;
 use crate::domain::approval::transitions::{Guard, Transition};
 use crate::domain::freeze::{FreezeStep, STAFF_FREEZES_A_DAY};
 use crate::domain::ids::{HolderId, StaffId};
-use crate::domain::override_request::transitions::{Carry, Event};
-use crate::domain::override_request::{OverrideRequest, Signature};
+use crate::domain::override_request::transitions::{Carry, Event, Step};
+use crate::domain::override_request::{OverrideRequest, Signature, draw};
 use crate::domain::time::Timestamp;
 use crate::ports::change::DeviceProof;
 use crate::ports::overrides::{Also, OverrideWrite};
@@ -155,14 +156,17 @@ pub async fn step(
     }
     match step.event {
         Event::Asked | Event::Signed | Event::SignedTwice => within_caps(connection, write, now).await?,
-        Event::Redrawn
-        | Event::Told
+        Event::Redrawn => gate(connection, "override").await?,
+        Event::Told
         | Event::CarriedOut
         | Event::Refused
         | Event::Expired
         | Event::Stopped
         | Event::Unreachable
         | Event::Void => {}
+    }
+    if matches!(step.event, Event::Asked | Event::Redrawn) {
+        draw_stands(connection, step, seals, now).await?;
     }
     let row = OverrideRow::of(&step.case, seals)?;
     match step.from {
@@ -244,6 +248,27 @@ async fn signers_stand(
     if case.signatures_stand(&people, now) { Ok(()) } else { Err(Refused::Conflict.into()) }
 }
 
+/// Whether the signers are those whom the day's draw gave, asked behind the gate, so that no two draw side by side.
+async fn draw_stands(connection: &mut Connection, step: &Step, seals: &Seals, now: Timestamp) -> Result<(), Failure> {
+    let request = &step.case.request;
+    let rows = sqlx::query_as::<Db, OverrideRow>(own::OVERRIDES_SINCE)
+        .bind(request.holder.uuid())
+        .bind(request.kind.name().as_str())
+        .bind(At(now - draw::LOOKS_BACK))
+        .fetch_all(connection)
+        .await?;
+    let others: Vec<OverrideRequest> = rows.into_iter().map(|row| row.read(seals)).collect::<Result<_, _>>()?;
+    if step.event == Event::Redrawn {
+        let used_up = draw::redrawn_elsewhere(&others, request, now);
+        return if used_up { Err(Refused::Conflict.into()) } else { Ok(()) };
+    }
+    match draw::standing(&others, request, now) {
+        Ok(stands) if stands.is_none_or(|stands| stands == step.case.draw()) => Ok(()),
+        Ok(_) => Err(Refused::Conflict.into()),
+        Err(_) => Err(Refused::Cap.into()),
+    }
+}
+
 /// The daily caps, and that nobody signs one request twice.
 async fn within_caps(connection: &mut Connection, write: &OverrideWrite, now: Timestamp) -> Result<(), Failure> {
     gate(connection, "override").await?;
@@ -321,6 +346,27 @@ async fn reset_devices(
     let row = HolderRow::of(&record, seals);
     let reset = sqlx::query::<Db>(own::HOLDER_RESET).bind(row.id).bind(row.seal);
     touched(reset.execute(&mut *connection).await?.rows_affected())?;
-    sqlx::query::<Db>(own::REMOVE_DEVICES).bind(holder.uuid()).bind(At(now)).execute(connection).await?;
+    sqlx::query::<Db>(own::REMOVE_DEVICES).bind(holder.uuid()).bind(At(now)).execute(&mut *connection).await?;
+    remove_their_channels(connection, holder, seals, now).await
+}
+
+/// A push channel goes with its device: what it takes has told nobody any more.
+async fn remove_their_channels(
+    connection: &mut Connection,
+    holder: HolderId,
+    seals: &Seals,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let rows = sqlx::query_as::<Db, ChannelRow>(own::CHANNELS_ON_DEVICES).bind(holder.uuid());
+    for row in rows.fetch_all(&mut *connection).await? {
+        if let Err(error) = row.clone().read(seals) {
+            // It isn't believed anywhere, so there is nothing to take away.
+            tracing::error!(%error, "a channel on a removed device was refused");
+            continue;
+        }
+        let row = seals.close(ChannelRow { removed_at: Some(At(now)), ..row });
+        let removed = sqlx::query::<Db>(own::REMOVE_CHANNEL).bind(row.id).bind(At(now)).bind(row.seal);
+        touched(removed.execute(&mut *connection).await?.rows_affected())?;
+    }
     Ok(())
 }

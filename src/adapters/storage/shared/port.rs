@@ -22,7 +22,7 @@ use crate::domain::webhook::Endpoint;
 use crate::ports::change::Change;
 use crate::ports::store::{
     Backlog, Case, CommitError, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob,
-    NoticeOutcome, NoticeView, Opening, Outgoing, Pruned, Store, StoreError,
+    NoticeOutcome, NoticeView, Opening, Outgoing, Pruned, Read, Store, StoreError,
 };
 
 #[async_trait]
@@ -76,6 +76,9 @@ impl Store for TheStore {
     async fn channels(&self, holder: HolderId) -> Result<Vec<Channel>, StoreError> {
         holders::channels(self, holder).await
     }
+    async fn channels_one_by_one(&self, holder: HolderId) -> Result<Vec<Read<Channel>>, StoreError> {
+        holders::channels_one_by_one(self, holder).await
+    }
 
     async fn devices(&self, holder: HolderId) -> Result<Vec<Device>, StoreError> {
         holders::devices(self, holder).await
@@ -109,7 +112,7 @@ impl Store for TheStore {
         approvals::approvals(self, backend, filter, limit).await
     }
 
-    async fn approvals_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<Approval>, StoreError> {
+    async fn approvals_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<Read<Approval>>, StoreError> {
         approvals::approvals_of_holder(self, holder, limit).await
     }
 

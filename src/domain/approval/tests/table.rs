@@ -219,6 +219,29 @@ fn a_hold_that_nobody_was_told_of_is_given_up_at_its_cap_and_never_released() {
 }
 
 #[test]
+fn a_holder_who_is_told_late_has_the_time_to_stop_it_all_the_same() {
+    let cooling = in_state(StateName::Cooling);
+    let late = COOLING_UNTIL + HOUR;
+    let longer = State::Cooling { decision: decision(), cooling_until: late + 10 * MINUTE };
+    let told = || Some(told_at(late));
+    assert_eq!(due(&cooling, told(), late), Becomes(longer.clone(), EventKind::Extended, NO_GUARD));
+    let extended = Approval { state: longer, ..cooling.clone() };
+    assert_eq!(due(&extended, told(), late + 10 * MINUTE - TICK), Later(late + 10 * MINUTE));
+    let released = due(&extended, told(), late + 10 * MINUTE);
+    assert!(matches!(released, Becomes(State::Released { .. }, EventKind::Released, _)), "{released:?}");
+    // In time by a tick, and too late by one: the hold never passes its cap.
+    let last = GIVEN_UP - 10 * MINUTE;
+    let extended = due(&cooling, Some(told_at(last)), GIVEN_UP - TICK);
+    assert!(matches!(extended, Becomes(State::Cooling { cooling_until: GIVEN_UP, .. }, EventKind::Extended, _)));
+    let given_up = due(&cooling, Some(told_at(last + TICK)), GIVEN_UP);
+    assert!(matches!(given_up, Becomes(State::Cancelled { reason: CancelReason::Unreachable, .. }, _, _)));
+    // A hold that is shorter than that is all the time there is.
+    let short = Approval { terms: Terms { told_before: 100 * HOUR, ..terms() }, ..cooling };
+    let whole = State::Cooling { decision: decision(), cooling_until: late + 4 * HOUR };
+    assert_eq!(due(&short, told(), late), Becomes(whole, EventKind::Extended, NO_GUARD));
+}
+
+#[test]
 fn redeem_takes_a_released_one_once_by_its_digest() {
     let at = COOLING_UNTIL + HOUR;
     let digest = opened().digest();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use countersign::domain::approval::transitions::Transition;
 use countersign::domain::approval::{Approval, CancelReason, Decision, Distinct, ExpireReason, State, Told, Watcher};
 use countersign::domain::channel::{About, Purpose};
+use countersign::domain::event::EventKind;
 use countersign::domain::evidence::Evidence;
 use countersign::domain::linking::{DEVICE_KEY_APPROVE, device_key_message};
 use countersign::domain::policy::Unproved;
@@ -96,7 +97,18 @@ impl Checks {
                 must(waited + MAX_SKEW >= decision.hold, EARLY, || {
                     format!("{waited:?} passed between approve and release, and {:?} were signed", decision.hold)
                 })?;
+                let time = decision.hold.min(before.terms.told_before);
+                must(now + MAX_SKEW >= told.delivered_at + time, EARLY, || {
+                    format!("told at {}, and {now} is less than {time:?} later", told.delivered_at)
+                })?;
                 was_told(run, life, decision, told)
+            }
+            (State::Cooling { decision, cooling_until }, State::Cooling { decision: same, cooling_until: later }) => {
+                let Act::Timers { .. } = act else { return nobody(act, after) };
+                must(decision == same, EVIDENCE, || "another decision cools off".to_owned())?;
+                must(later > cooling_until, EARLY, || "the hold became shorter".to_owned())?;
+                let cap = decision.approved_at + before.terms.hold_cap;
+                must(*later <= cap, EARLY, || format!("extended to {later}, past its cap {cap}"))
             }
             (State::Released { decision, redeem_until, .. }, State::Redeemed { decision: same, by, .. }) => {
                 let Act::Redeem { caller, digest, .. } = act else { return nobody(act, after) };
@@ -243,7 +255,8 @@ fn consequences(run: &Run, stored: &Stored, transition: &Transition, life: &mut 
     if public {
         life.public.push(after.version);
     }
-    let decides = matches!(after.state, State::Cooling { .. });
+    // A hold that gets longer goes on with the decision there is.
+    let decides = matches!(after.state, State::Cooling { .. }) && transition.event != EventKind::Extended;
     whole(change.evidence.is_some() == decides, "evidence and decision don't go together")?;
     let about_it = |purpose| {
         let fits = |notice: &&countersign::domain::channel::Notice| {

@@ -33,7 +33,7 @@ use countersign::domain::webhook::Endpoint;
 use countersign::domain::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId, Timestamp};
 use countersign::ports::store::{
     Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob, NoticeOutcome,
-    NoticeView, Opening, Outgoing, Pruned,
+    NoticeView, Opening, Outgoing, Pruned, Read,
 };
 use countersign::ports::{Change, Clock, CommitError, Store, StoreError};
 
@@ -160,8 +160,8 @@ impl Store for MemoryStore {
         Ok(self.record().list(backend, filter, limit))
     }
 
-    async fn approvals_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<Approval>, StoreError> {
-        Ok(self.record().list_of_holder(holder, limit))
+    async fn approvals_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<Read<Approval>>, StoreError> {
+        Ok(self.record().list_of_holder(holder, limit).into_iter().map(Ok).collect())
     }
 
     async fn notices(&self, approval: ApprovalId) -> Result<Vec<NoticeView>, StoreError> {

@@ -8,11 +8,11 @@ use countersign::domain::approval::transitions::Guard;
 use countersign::domain::approval::{Actor, StateName, Told};
 use countersign::domain::channel::{About, NoticeStatus, Purpose};
 use countersign::domain::freeze::{Freeze, FreezeStep, STAFF_FREEZES_A_DAY};
-use countersign::domain::override_request::OverrideRequest;
 use countersign::domain::override_request::transitions::Event;
-use countersign::domain::{FreezeId, HolderId, OverrideId, StaffId, Timestamp};
+use countersign::domain::override_request::{OverrideRequest, draw};
+use countersign::domain::{DeviceId, FreezeId, HolderId, OverrideId, StaffId, Timestamp};
 use countersign::ports::overrides::{Also, OverrideStore, OverrideWrite};
-use countersign::ports::store::Unique;
+use countersign::ports::store::{Read, Unique};
 use countersign::ports::{CommitError, StoreError};
 
 use super::check::{holds, not_frozen};
@@ -109,6 +109,15 @@ impl Record {
         if matches!(step.event, Event::Asked | Event::Signed | Event::SignedTwice) {
             self.within_caps(write, now)?;
         }
+        let others: Vec<OverrideRequest> = self.overrides.requests.values().cloned().collect();
+        match step.event {
+            Event::Asked => match draw::standing(&others, &case.request, now) {
+                Ok(stands) => holds(stands.is_none_or(|stands| stands == case.draw()))?,
+                Err(_) => return Err(CommitError::Cap),
+            },
+            Event::Redrawn => holds(!draw::redrawn_elsewhere(&others, &case.request, now))?,
+            _ => {}
+        }
         match step.from {
             None => {
                 let same = |other: &&OverrideRequest| {
@@ -194,11 +203,25 @@ impl Record {
                 for device in theirs {
                     device.removed_at.get_or_insert(now);
                 }
+                self.channels.retain(|_, new| new.channel.holder != carry.holder() || new.channel.device.is_none());
                 if let Some(holder) = self.holders.get_mut(&carry.holder()) {
                     holder.enrolled_at = None;
                 }
             }
         }
+    }
+
+    fn lift_told(&self, id: FreezeId, by: DeviceId, since: Timestamp) -> Option<Told> {
+        let asked = |row: &&super::record::NoticeRow| {
+            row.notice.about == About::Freeze(id) && row.notice.purpose == Purpose::LiftAsked
+        };
+        let told = self.notices.values().filter(asked).filter_map(|row| {
+            let channel = &self.channels.get(&row.notice.channel)?.channel;
+            let delivered_at = row.delivered_at.filter(|at| *at >= since && channel.counts_from <= *at)?;
+            let counts = row.status == NoticeStatus::Delivered && channel.device != Some(by);
+            counts.then_some(Told { channel: channel.id, delivered_at })
+        });
+        told.min_by_key(|told| (told.delivered_at, told.channel))
     }
 
     fn override_told(&self, id: OverrideId) -> Option<Told> {
@@ -223,17 +246,17 @@ impl OverrideStore for MemoryStore {
         Ok(self.record().holding(holder).cloned())
     }
 
-    async fn freezes_due(&self, before: Timestamp, limit: u32) -> Result<Vec<Freeze>, StoreError> {
+    async fn freezes_due(&self, before: Timestamp, limit: u32) -> Result<Vec<Read<Freeze>>, StoreError> {
         let record = self.record();
         let all = record.overrides.freezes.values().map(|row| &row.freeze);
         let due = all.filter(|freeze| freeze.due_at().is_some_and(|due| due < before));
-        Ok(due.take(limit as usize).cloned().collect())
+        Ok(due.take(limit as usize).cloned().map(Ok).collect())
     }
 
-    async fn freezes_unsettled(&self, limit: u32) -> Result<Vec<Freeze>, StoreError> {
+    async fn freezes_unsettled(&self, limit: u32) -> Result<Vec<Read<Freeze>>, StoreError> {
         let record = self.record();
         let all = record.overrides.freezes.values().filter(|row| row.settled.is_none());
-        Ok(all.take(limit as usize).map(|row| row.freeze.clone()).collect())
+        Ok(all.take(limit as usize).map(|row| Ok(row.freeze.clone())).collect())
     }
 
     async fn settle_freeze(&self, id: FreezeId, at: Timestamp) -> Result<(), StoreError> {
@@ -241,6 +264,10 @@ impl OverrideStore for MemoryStore {
             row.settled.get_or_insert(at);
         }
         Ok(())
+    }
+
+    async fn lift_told(&self, id: FreezeId, by: DeviceId, since: Timestamp) -> Result<Option<Told>, StoreError> {
+        Ok(self.record().lift_told(id, by, since))
     }
 
     async fn override_request(&self, id: OverrideId) -> Result<Option<OverrideRequest>, StoreError> {
@@ -255,10 +282,14 @@ impl OverrideStore for MemoryStore {
         Ok(live.chain(ended).cloned().collect())
     }
 
-    async fn overrides_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<OverrideRequest>, StoreError> {
+    async fn overrides_of_holder(
+        &self,
+        holder: HolderId,
+        limit: u32,
+    ) -> Result<Vec<Read<OverrideRequest>>, StoreError> {
         let record = self.record();
         let theirs = record.overrides.requests.values().rev().filter(|case| case.request.holder == holder);
-        Ok(theirs.take(limit as usize).cloned().collect())
+        Ok(theirs.take(limit as usize).cloned().map(Ok).collect())
     }
 
     async fn overrides_due(

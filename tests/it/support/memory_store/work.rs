@@ -108,6 +108,7 @@ impl Record {
                 row.attempts += 1;
                 row.next_at = *at;
             }
+            NoticeOutcome::DeferredTo(at) => row.next_at = *at,
             NoticeOutcome::Failed { .. } => {
                 row.attempts += 1;
                 row.status = NoticeStatus::Failed;
