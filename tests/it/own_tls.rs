@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::app::{Options, config};
 use crate::support::servers::certificates::Certificates;
 
+#[expect(clippy::disallowed_methods, reason = "a client is another program, with trust of its own")]
 fn client(authority: Option<&[u8]>) -> reqwest::Client {
     let loopback = ([127, 0, 0, 1], 0).into();
     let mut builder =
