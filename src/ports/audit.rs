@@ -10,10 +10,13 @@ use uuid::Uuid;
 
 use super::store::StoreError;
 use crate::domain::approval::Approval;
+use crate::domain::backend::ApiKey;
+use crate::domain::channel::Channel;
 use crate::domain::details::Digest;
 use crate::domain::device::{Blob, Device};
 use crate::domain::evidence::Evidence;
 use crate::domain::freeze::Freeze;
+use crate::domain::holder::Holder;
 use crate::domain::ids::ChangeId;
 use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
@@ -30,6 +33,14 @@ pub struct StoredEntry {
     /// Absent once it was erased.
     pub canonical: Option<String>,
     pub leaf_hash: Digest,
+    pub seal: EntrySeal,
+}
+
+/// Whether an entry is one that we wrote. Entries from before there were seals have none, and are in the signed tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntrySeal {
+    Fits,
+    Wrong,
 }
 
 /// Tables whose rows carry authority.
@@ -56,7 +67,9 @@ pub enum SealedRow {
     Device(Box<Device>),
     Freeze(Box<Freeze>),
     Override(Box<OverrideRequest>),
-    Other,
+    Key(Box<ApiKey>),
+    Holder(Box<Holder>),
+    Channel(Box<Channel>),
 }
 
 /// A page of rows, each with its id.
@@ -79,6 +92,8 @@ pub trait AuditStore: Send + Sync {
     ) -> Result<Vec<(ChangeId, Result<Evidence, StoreError>)>, StoreError>;
     /// Rows of a table after an id, in their order.
     async fn sealed_rows(&self, table: SealedTable, after: Option<Uuid>, limit: u32) -> Result<SealedPage, StoreError>;
+    /// Entries that were set aside by [`super::log::LogStore::set_aside`].
+    async fn refused_entries(&self, limit: u32) -> Result<Vec<ChangeId>, StoreError>;
 }
 
 /// How far a sink has been told.

@@ -1,11 +1,12 @@
 //! After the database was restored to an earlier moment: everything that lives is cancelled, because nobody knows what
 //! became of it since, and the log goes on from where the database stands, with an entry that says so.
 
-use super::{Context, Error, commit, log};
+use super::{Context, Error, commit, log, release};
 use crate::domain::approval::{Actor, CancelReason};
 use crate::domain::audit::Facts;
 use crate::domain::ids::ApprovalId;
 use crate::domain::time::Timestamp;
+use crate::ports::store::StoreError;
 use crate::ports::{Change, Effect};
 
 /// Rows read at once.
@@ -31,13 +32,21 @@ pub async fn recover(cx: &Context) -> Result<Recovered, Error> {
         Err(Error::RolledBack(lost)) => lost,
         Err(error) => return Err(error),
     };
-    let mut cancelled = 0;
+    let (mut cancelled, mut refused) = (0, 0);
     let mut after = None;
     loop {
         let due = cx.store.due_before(FAR, after, PAGE).await?;
         let Some((id, at)) = due.last().copied() else { break };
         for (id, _) in &due {
-            cancelled += cancel(cx, *id).await?;
+            match cancel(cx, *id).await {
+                Ok(number) => cancelled += number,
+                // A row that nobody here wrote is believed nowhere, and mustn't keep all others from being cancelled.
+                Err(Error::Store(error @ (StoreError::Forged { .. } | StoreError::Corrupt { .. }))) => {
+                    release::raise(cx, &error).await;
+                    refused += 1;
+                }
+                Err(error) => return Err(error),
+            }
         }
         after = Some((at, id));
     }
@@ -46,6 +55,7 @@ pub async fn recover(cx: &Context) -> Result<Recovered, Error> {
     let facts = Facts::from([
         ("cancelled", cancelled.to_string()),
         ("found", lost.to_string()),
+        ("refused", refused.to_string()),
         ("mark", cx.log.mark.seen().size().to_string()),
         ("size", size.to_string()),
     ]);

@@ -169,7 +169,7 @@ async fn told_by_now(cx: &Context, ids: &[ApprovalId]) -> Vec<ApprovalId> {
 }
 
 /// Raises a row that carries authority and was not written by us.
-async fn raise(cx: &Context, error: &StoreError) {
+pub(super) async fn raise(cx: &Context, error: &StoreError) {
     tracing::error!(error = %error, "a stored row was refused");
     metrics::counter!("countersign_refused_rows_total").increment(1);
     let (kind, table, id) = match error {

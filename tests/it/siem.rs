@@ -20,8 +20,8 @@ use countersign::domain::log::tree::Head;
 use countersign::domain::log::{TileAt, Tiles};
 use countersign::domain::ocsf::rules;
 use countersign::domain::time::Timestamp;
-use countersign::ports::audit::{AuditStore, Cursor, CursorStore, SealedPage, SealedTable, StoredEntry};
-use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed};
+use countersign::ports::audit::{AuditStore, Cursor, CursorStore, EntrySeal, SealedPage, SealedTable, StoredEntry};
+use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed, Waiting};
 use countersign::ports::siem::{EventSink, SinkError};
 use countersign::ports::store::StoreError;
 use countersign::workers::siem::{Stream, StreamError, turn};
@@ -70,6 +70,7 @@ impl Record {
                 salt: Some(Blob(entry.salt.to_vec())),
                 canonical: Some(entry.canonical),
                 leaf_hash: entry.leaf_hash,
+                seal: EntrySeal::Fits,
             });
         }
     }
@@ -97,6 +98,10 @@ impl AuditStore for Record {
         Ok(vec![])
     }
 
+    async fn refused_entries(&self, _: u32) -> Result<Vec<ChangeId>, StoreError> {
+        Ok(vec![])
+    }
+
     async fn sealed_rows(&self, _: SealedTable, _: Option<Uuid>, _: u32) -> Result<SealedPage, StoreError> {
         Ok(vec![])
     }
@@ -113,6 +118,12 @@ impl LogStore for Record {
     }
     async fn checkpoints(&self, _: u64, _: u32) -> Result<Vec<Signed>, StoreError> {
         Ok(vec![])
+    }
+    async fn waiting(&self, _: Option<i64>, _: u32) -> Result<Vec<Waiting>, StoreError> {
+        Ok(vec![])
+    }
+    async fn set_aside(&self, _: &[i64]) -> Result<(), StoreError> {
+        Ok(())
     }
     async fn leaves_after(&self, _: Option<i64>, _: u32) -> Result<Vec<(i64, Digest)>, StoreError> {
         Ok(vec![])

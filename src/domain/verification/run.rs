@@ -2,21 +2,25 @@
 //! approval has become; never the entries themselves.
 
 mod agreement;
+mod excused;
 
 use std::collections::{HashMap, HashSet};
 
+use super::devices::Devices;
 use super::evidence::{self, Keys, Signer};
 use super::freezes::Freezes;
 use super::overrides::{Cases, Happened};
+use super::register::Register;
 use super::standing::{Before, ByStaff, Standings};
 use super::tree::{Frontier, leaf};
 use super::wrong::{Flaw, Place, Wrong};
 use crate::domain::audit::reading::Reading;
 use crate::domain::details::Digest;
 use crate::domain::export::{CheckpointLine, End, EntryLine, EvidenceLine, FORMAT, Header, Line};
-use crate::domain::ids::ChangeId;
+use crate::domain::ids::{ChangeId, HolderId};
 use crate::domain::log::tree::Head;
 use crate::domain::log::{CheckpointError, LogKeys, NoteError, ProofError, TlogProof};
+use excused::Excused;
 
 /// Kind of the entry that says how many entries an erasure took the text from, in its fact [`ERASED_ENTRIES`].
 pub const ERASURE: &str = "holder.erased";
@@ -62,6 +66,10 @@ struct Run {
     standings: Standings,
     cases: Cases,
     freezes: Freezes,
+    devices: Devices,
+    register: Register,
+    /// What could only follow on entries that were erased.
+    excused: Excused,
     /// The public keys of each enrolment.
     enrolled: HashMap<Signer, Keys>,
     /// The entry whose evidence may come next.
@@ -152,9 +160,23 @@ impl Verifier {
         self.run.as_ref().map(|run| &run.freezes)
     }
 
-    /// Whether the entries of an approval may be unknown to the run.
-    pub fn before(&self) -> Before {
-        self.run.as_ref().map_or(Before::Unknown, |run| run.before)
+    /// What became of each device, by the entries.
+    pub fn devices(&self) -> Option<&Devices> {
+        self.run.as_ref().map(|run| &run.devices)
+    }
+
+    /// Who and what there is, by the entries.
+    pub fn register(&self) -> Option<&Register> {
+        self.run.as_ref().map(|run| &run.register)
+    }
+
+    /// Whether entries about a holder may be unknown to the run: in a part of the log, or when the log tells that the
+    /// holder was erased.
+    pub fn before(&self, holder: HolderId) -> Before {
+        match &self.run {
+            Some(run) if run.before == Before::Known && !run.excused.is_erased(holder) => Before::Known,
+            Some(_) | None => Before::Unknown,
+        }
     }
 
     /// Keys by which somebody enrolled, by the evidence.
@@ -163,9 +185,12 @@ impl Verifier {
     }
 
     /// # Errors
-    /// [`Flaw::CutOff`] when the end wasn't there.
+    /// [`Flaw::CutOff`] when the end wasn't there; what could only follow on erased entries, and isn't about a holder
+    /// whose erasing the log tells. That is asked last, because what tells of one comes after all others.
     pub fn finish(self) -> Result<Summary, Wrong> {
-        self.ended.ok_or_else(|| export(Flaw::CutOff))
+        let summary = self.ended.ok_or_else(|| export(Flaw::CutOff))?;
+        self.run.map_or(Ok(()), |run| run.excused.check())?;
+        Ok(summary)
     }
 }
 
@@ -197,6 +222,9 @@ impl Run {
             standings: Standings::default(),
             cases: Cases::default(),
             freezes: Freezes::default(),
+            devices: Devices::default(),
+            register: Register::default(),
+            excused: Excused::default(),
             enrolled: HashMap::new(),
             last: None,
             first_erased: None,
@@ -251,7 +279,6 @@ impl Run {
                 // Nothing in it can be read, but its leaf stands.
                 self.counts.erased += 1;
                 self.first_erased.get_or_insert(place);
-                self.before = Before::Unknown;
                 return Ok(());
             }
             _ => return Err(Flaw::HalfErased),
@@ -263,7 +290,8 @@ impl Run {
         if (entry.id, entry.at, entry.kind.as_str()) != (line.id, line.at, line.kind.as_str()) {
             return Err(Flaw::Columns);
         }
-        self.replay(&entry)?;
+        self.replay(&entry, place)?;
+        self.excused.told(&entry);
         if entry.kind == ERASURE {
             let more = entry.fact(ERASED_ENTRIES).and_then(|count| count.parse::<u64>().ok());
             self.declared = self.declared.saturating_add(more.unwrap_or(0));
@@ -274,20 +302,24 @@ impl Run {
     }
 
     /// What the entry did to approvals, overrides and freezes.
-    fn replay(&mut self, entry: &Reading) -> Result<(), Flaw> {
-        let before = self.before;
-        self.standings.take(entry, before)?;
-        self.freezes.take(entry, before)?;
-        match self.cases.take(entry, before)? {
+    fn replay(&mut self, entry: &Reading, place: Place) -> Result<(), Flaw> {
+        let (before, erased) = (self.before, self.counts.erased);
+        let Self { standings, freezes, cases, devices, register, excused, .. } = self;
+        register.take(entry)?;
+        let mut lenient = excused.about(entry, place, before, erased);
+        lenient.takes(|before| devices.take(entry, before))?;
+        lenient.takes(|before| freezes.take(entry, before))?;
+        lenient.takes(|before| standings.take(entry, before))?;
+        match lenient.takes(|before| cases.take(entry, before))? {
             None => {}
             Some(Happened::Prolonged { approval, version }) => {
-                self.standings.prolonged(approval, version, entry.at, before)?;
+                lenient.takes(|before| standings.prolonged(approval, version, entry.at, before))?;
             }
             Some(Happened::Approved { approval, version, digest, case, request }) => {
                 let by = ByStaff { case, request, version, digest, at: entry.at };
-                self.standings.approved_by_staff(approval, &by, before)?;
+                lenient.takes(|before| standings.approved_by_staff(approval, &by, before))?;
             }
-            Some(Happened::Unfrozen { freeze }) => self.freezes.unfrozen(freeze, before)?,
+            Some(Happened::Unfrozen { freeze }) => lenient.takes(|before| freezes.unfrozen(freeze, before))?,
         }
         Ok(())
     }
@@ -303,7 +335,7 @@ impl Run {
         } else {
             Err(Flaw::StrayEvidence)
         };
-        let checked = checked.and_then(|proven| self.agrees(&last.entry, &proven));
+        let checked = checked.and_then(|proven| self.agrees(&last.entry, place, &proven));
         self.counts.evidence += 1;
         checked.map_err(|flaw| Wrong { place, flaw })
     }
