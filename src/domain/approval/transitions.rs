@@ -272,15 +272,17 @@ impl Approval {
                 let time = decision.hold.min(self.terms.told_before);
                 let in_time =
                     |told: &Told| told.delivered_at >= decision.approved_at && told.delivered_at + time <= given_up_at;
-                match told.filter(in_time) {
-                    Some(told) if told.delivered_at + time > *cooling_until => {
-                        let cooling_until = told.delivered_at + time;
+                let told = told.filter(in_time);
+                let until = told.as_ref().map_or(*cooling_until, |told| (told.delivered_at + time).max(*cooling_until));
+                match told {
+                    Some(_) if now < until => {
+                        let cooling_until = until;
                         let state = State::Cooling { decision: decision.clone(), cooling_until };
                         Due::Now(Box::new(self.next(state, EventKind::Extended, Guard::default())))
                     }
                     Some(_) if logged == Logged::NotYet => Due::Later(now + LOG_WAIT),
                     Some(told) => {
-                        let guard = Guard { not_before: Some(*cooling_until), before: None };
+                        let guard = Guard { not_before: Some(until), before: None };
                         let redeem_until = now + self.terms.redeem_within;
                         let decision = decision.clone();
                         let state = State::Released { decision, told, released_at: now, redeem_until };

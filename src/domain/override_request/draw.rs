@@ -1,7 +1,7 @@
 //! Who signs is drawn, not chosen: two at random among all pairs that the rules allow, so that nobody picks a friend.
 
 use crate::domain::details::Digest;
-use crate::domain::ids::StaffId;
+use crate::domain::ids::{HolderId, StaffId};
 use crate::domain::linking::length_prefixed;
 use crate::domain::staff::Staff;
 use crate::domain::staff::eligible;
@@ -25,6 +25,11 @@ pub const LOOKS_BACK: Duration = Duration::from_secs(24 * 3600 + SIGN_WITHIN.as_
 pub struct Stands {
     pub drawn: [StaffId; 2],
     pub earlier: Option<[StaffId; 2]>,
+}
+
+/// Those who aren't the holder themself.
+pub fn strangers(people: &[Staff], holder: HolderId) -> Vec<Staff> {
+    people.iter().filter(|person| !person.profile.is(holder)).cloned().collect()
 }
 
 fn of_the_same<'a>(others: &'a [OverrideRequest], request: &Request) -> impl Iterator<Item = &'a OverrideRequest> {

@@ -5,6 +5,7 @@
 //! [`draw`] picks the signers, [`transitions`] has every step, [`signing`] says what a signature covers.
 
 pub mod draw;
+pub mod event;
 pub mod signing;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,12 @@ pub const MIN_WORDS: usize = 20;
 
 /// Text in a staff member's own words, in one line.
 pub type Words = Line<500>;
+
+/// Whether somebody took the trouble to say what they mean.
+fn enough(words: &Words) -> Result<(), Refusal> {
+    let letters = words.as_str().chars().filter(|c| c.is_alphanumeric()).count();
+    if letters >= MIN_WORDS { Ok(()) } else { Err(Refusal::TooFewWords) }
+}
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,8 @@
 //! Every step of an override request, as a pure function. What carries one out is a [`Carry`], which only this module
 //! can make: the approval, the freeze and the record ask for one, so that there is no other path.
 
+pub use super::event::Event;
+
 use super::draw::{self, Lot};
 use super::{Kind, OverrideRequest, Refusal, Request, SIGN_WITHIN, Signature, State, TOLD_WITHIN, VoidReason, Words};
 use crate::domain::approval::transitions::{Guard, MAX_SKEW};
@@ -19,22 +21,6 @@ pub struct Step {
     pub from: Option<Version>,
     pub guard: Guard,
     pub event: Event,
-}
-
-/// What a step is called in the audit log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Event {
-    Asked,
-    Redrawn,
-    Signed,
-    SignedTwice,
-    Told,
-    CarriedOut,
-    Refused,
-    Expired,
-    Stopped,
-    Unreachable,
-    Void,
 }
 
 /// Two signatures whose time has come. Made here and nowhere else.
@@ -61,46 +47,6 @@ pub enum Due {
     Now(Box<Step>, Option<Box<Carry>>),
     /// Nothing yet.
     Later,
-}
-
-impl Event {
-    pub const ALL: [Self; 11] = [
-        Self::Asked,
-        Self::Redrawn,
-        Self::Signed,
-        Self::SignedTwice,
-        Self::Told,
-        Self::CarriedOut,
-        Self::Refused,
-        Self::Expired,
-        Self::Stopped,
-        Self::Unreachable,
-        Self::Void,
-    ];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Asked => "override.asked",
-            Self::Redrawn => "override.redrawn",
-            Self::Signed => "override.signed",
-            Self::SignedTwice => "override.signed_twice",
-            Self::Told => "override.told",
-            Self::CarriedOut => "override.carried_out",
-            Self::Refused => "override.refused_by_signer",
-            Self::Expired => "override.expired",
-            Self::Stopped => "override.stopped",
-            Self::Unreachable => "override.unreachable",
-            Self::Void => "override.void",
-        }
-    }
-
-    /// Whether it only takes an override away, and so goes before other changes that wait: a veto above all.
-    pub const fn tightens(self) -> bool {
-        match self {
-            Self::Refused | Self::Expired | Self::Stopped | Self::Unreachable | Self::Void => true,
-            Self::Asked | Self::Redrawn | Self::Signed | Self::SignedTwice | Self::Told | Self::CarriedOut => false,
-        }
-    }
 }
 
 impl Step {
@@ -188,8 +134,8 @@ impl OverrideRequest {
         if by.id != request.requester || !may || by.profile.is(request.holder) {
             return Err(Refusal::MayNotAsk);
         }
-        enough(&request.reason)?;
-        let drawn = draw::draw(&strangers(people, request.holder), request.requester, None, &[], lot, now)?;
+        super::enough(&request.reason)?;
+        let drawn = draw::draw(&draw::strangers(people, request.holder), request.requester, None, &[], lot, now)?;
         let expires_at = request.created_at + SIGN_WITHIN;
         let case =
             Self { version: 1, request, drawn, earlier: None, expires_at, state: State::Requested { first: None } };
@@ -220,8 +166,14 @@ impl OverrideRequest {
             return Err(Refusal::RedrawnAlready);
         }
         let without: Vec<StaffId> = self.drawn.into_iter().filter(|id| Some(*id) != keep).collect();
-        let drawn =
-            draw::draw(&strangers(people, self.request.holder), self.request.requester, keep, &without, lot, now)?;
+        let drawn = draw::draw(
+            &draw::strangers(people, self.request.holder),
+            self.request.requester,
+            keep,
+            &without,
+            lot,
+            now,
+        )?;
         self.earlier = Some(std::mem::replace(&mut self.drawn, drawn));
         let state = self.state.clone();
         Ok(self.next(state, Event::Redrawn, Guard::default()))
@@ -275,7 +227,7 @@ impl OverrideRequest {
             checked: signed.checked,
             at: now,
         };
-        enough(&signature.checked)?;
+        super::enough(&signature.checked)?;
         // A slow node's clock would end the hold early; the database refuses it.
         let guard = Guard { not_before: None, before: Some(self.expires_at.min(now + MAX_SKEW)) };
         let first = match &self.state {
@@ -325,7 +277,7 @@ impl OverrideRequest {
         if !self.drawn.contains(&person.id) {
             return Err(Refusal::NotDrawn);
         }
-        enough(&why)?;
+        super::enough(&why)?;
         Ok(self.next(State::Refused { by: person.id, why, at: now }, Event::Refused, Guard::default()))
     }
 
@@ -398,15 +350,4 @@ impl OverrideRequest {
             _ => Due::Later,
         }
     }
-}
-
-/// Those who aren't the holder themself.
-fn strangers(people: &[Staff], holder: HolderId) -> Vec<Staff> {
-    people.iter().filter(|person| !person.profile.is(holder)).cloned().collect()
-}
-
-/// Whether somebody took the trouble to say what they mean.
-fn enough(words: &Words) -> Result<(), Refusal> {
-    let letters = words.as_str().chars().filter(|c| c.is_alphanumeric()).count();
-    if letters >= super::MIN_WORDS { Ok(()) } else { Err(Refusal::TooFewWords) }
 }

@@ -2,13 +2,16 @@
 //! along, and a record that was rolled back loosens nothing. The clock moves, so these run on SQLite.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use countersign::adapters::high_water::MemoryMark;
 use countersign::domain::approval::Actor;
 use countersign::domain::backend::{IdempotencyKey, Scope, Scopes};
 use countersign::domain::details::Digest;
 use countersign::domain::override_request::{State, StateName};
 use countersign::domain::staff::Role;
 use countersign::domain::{ApprovalId, OverrideId};
+use countersign::ports::MarkFile;
 use countersign::service::{Browser, Error, backends, freeze, links, log, recover, redeem, release};
 use countersign::workers::{ClockGate, overrides};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -16,6 +19,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions};
 
 use super::cast::{Cast, opened, veteran};
 use crate::console::stage::{self, DAY, HOUR, MINUTE, Stage};
+use crate::support::log::log_renamed;
 
 async fn turn(stage: &Stage) {
     overrides::turn(&stage.cx, &ClockGate::default()).await.unwrap();
@@ -143,16 +147,25 @@ async fn past_the_store(stage: &Stage, sql: &str) {
     sqlx::query(AssertSqlSafe(sql)).execute(&mut file).await.unwrap();
 }
 
-/// As a backup that was taken now looks once it is put back: what the log signed since isn't in it.
-async fn rolled_back(stage: &Stage) {
+/// As a backup that was taken now looks once it is put back: what the log signed since isn't in it. Gives the mark.
+async fn rolled_back(stage: &Stage) -> MemoryMark {
     drain(stage).await;
     let place = stage.cx.log.store.newest().await.unwrap().unwrap().place;
     stage.holder("later").await;
     drain(stage).await;
+    let mark = MemoryMark::default();
+    mark.write(&stage.cx.log.store.newest().await.unwrap().unwrap().note).await.unwrap();
     for table in ["audit", "log_checkpoints"] {
         past_the_store(stage, &format!("DELETE FROM {table} WHERE place > {place}")).await;
     }
     assert!(matches!(log::ensure_whole(&stage.cx).await, Err(Error::RolledBack(_))));
+    mark
+}
+
+/// As the operator does it: the log goes on under a new name.
+async fn recovered(cast: &mut Cast, mark: MemoryMark) -> recover::Recovered {
+    cast.stage.cx.log = log_renamed(cast.stage.cx.log.store.clone(), Arc::new(mark)).await;
+    recover::recover(&cast.stage.cx).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -164,12 +177,12 @@ async fn a_record_that_was_rolled_back_carries_nothing_out_and_recovery_stops_it
     // Stopped by the freeze; another one, asked for since, is what a restored record would carry out.
     assert_eq!(cast.case(reset).await.state.name(), StateName::Stopped);
     let id = cooling(&mut cast, "reset_devices", "").await;
-    rolled_back(&cast.stage).await;
+    let mark = rolled_back(&cast.stage).await;
     cast.stage.clock.advance(2 * DAY);
     turn(&cast.stage).await;
     assert_eq!(cast.case(id).await.state.name(), StateName::Cooling, "nothing is carried out");
     assert!(cast.stage.cx.store.freeze(cast.holder).await.unwrap().is_some(), "and no freeze ends");
-    let done = recover::recover(&cast.stage.cx).await.unwrap();
+    let done = recovered(&mut cast, mark).await;
     assert_eq!(done.stopped, 1);
     let stopped = cast.case(id).await.state;
     assert!(matches!(stopped, State::Stopped { by: Actor::Operator, .. }), "{stopped:?}");
@@ -186,12 +199,12 @@ async fn nobody_signs_on_a_record_that_was_rolled_back() {
     let (approval, id) = cast.asked().await;
     let (one, other, _) = cast.drawn(id).await;
     cast.sign(one, id).await.expect(200);
-    rolled_back(&cast.stage).await;
+    let mark = rolled_back(&cast.stage).await;
     let signed = cast.sign(other, id).await;
     assert_eq!((signed.status, signed.slug().as_str()), (503, "log-rolled-back"), "{}", signed.text);
     assert_eq!(cast.case(id).await.state.name(), StateName::Requested);
     assert_eq!(cast.state(approval).await, ("pending", None));
-    recover::recover(&cast.stage.cx).await.unwrap();
+    recovered(&mut cast, mark).await;
     assert_eq!(cast.case(id).await.state.name(), StateName::Stopped);
     cast.stage.clock.advance(5 * HOUR);
 }

@@ -146,7 +146,7 @@ mod cases {
         let mut slowed = 0;
         for number in 0..200 {
             // As patient as the rate asks for: only the cap stops them.
-            stage.clock.advance(MINUTE);
+            stage.wait_for_rates(MINUTE);
             let fields = [("backend", backend.as_str()), ("subject", "u-1"), ("reason", "routine")];
             match agent.form("/holders", &fields).await.status {
                 303 => seen += 1,

@@ -127,7 +127,8 @@ async fn a_signers_words_come_back_when_they_are_too_few_or_too_late() {
     assert!(!late.text.contains(&action), "there is nothing to refuse any more");
 
     // A script's form gets what is wrong by field, and keeps its text in the page.
-    let other = opened(&cast.ask_for("reset_devices", "", "").await);
+    let transfer = cast.stage.transfer("u-1").await;
+    let other = opened(&cast.ask_for("approve_for_holder", &transfer, "").await);
     let (one, ..) = cast.drawn(other).await;
     let prompt = format!("/cases/{other}/prompt");
     let few = cast.signers[one].post(&prompt, &serde_json::json!({"checked": "too few"})).await.expect(400);

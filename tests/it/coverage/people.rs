@@ -102,14 +102,13 @@ pub async fn locked_and_removed(stage: &Stage, holder: HolderId) {
         let back = "UPDATE holders SET enrolled_at = NULL, seal = (SELECT seal FROM before WHERE id = holders.id) \
                     WHERE id = ?";
         sqlx::query(back).bind(holder.uuid()).execute(&mut file).await.unwrap();
-        let device = further_device(stage, &like, name).await;
         if name == "locked-device" {
+            let device = further_device(stage, &like, name).await;
             stage.apply(Effect::CountFailure { device, failures: 0, lock_at: Some(stage.cx.now()) }).await;
         } else {
-            // As the override that resets devices leaves them.
-            let removed = "UPDATE devices SET removed_at = (SELECT created_at FROM holders WHERE id = holder_id) \
-                           WHERE id = ?";
-            sqlx::query(removed).bind(device.uuid()).execute(&mut file).await.unwrap();
+            // As the override that resets devices leaves them, under seal.
+            let removed = Device { removed_at: Some(stage.cx.now()), ..like.clone() };
+            further_device(stage, &removed, name).await;
         }
     }
     sqlx::raw_sql("DROP TRIGGER keep; DROP TABLE before").execute(&mut file).await.unwrap();

@@ -205,7 +205,9 @@ node_store! {
         if self.faults.plant == Plant::EverybodyWasTold {
             for case in cases.iter_mut().flatten() {
                 let channels = self.inner.channels(case.approval.holder).await?;
-                let told = |channel: &Channel| Told { channel: channel.id, delivered_at: self.node_clock.now() };
+                let decided = case.approval.state.decision().map(|decision| decision.approved_at);
+                let delivered_at = decided.unwrap_or_else(|| self.node_clock.now());
+                let told = |channel: &Channel| Told { channel: channel.id, delivered_at };
                 case.told = channels.first().map(told);
             }
         }

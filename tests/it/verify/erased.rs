@@ -116,7 +116,7 @@ impl Scene {
         let now = cx.now();
         let approval = cx.store.approval(id).await.unwrap().unwrap();
         let channel = cx.store.channels(approval.holder).await.unwrap()[0].id;
-        let told = Some(Told { channel, delivered_at: now });
+        let told = Some(Told { channel, delivered_at: approval.state.decision().unwrap().approved_at });
         let Due::Now(mut release) = approval.fall_due(told, Logged::Yes, now) else { panic!("it isn't due") };
         release.guard = Guard::default();
         commit::transition(cx, *release, Actor::Service, commit::With::default(), now).await.unwrap();

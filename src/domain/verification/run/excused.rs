@@ -7,6 +7,7 @@ use super::super::standing::Before;
 use super::super::wrong::{Flaw, Place, Wrong};
 use crate::domain::audit::reading::Reading;
 use crate::domain::erasure::ERASURE;
+use crate::domain::freeze::FreezeReason;
 use crate::domain::ids::HolderId;
 
 /// Holders whose erasing the log tells, and the first excused entry of each holder.
@@ -19,7 +20,9 @@ pub struct Excused {
 impl Excused {
     /// An entry that may tell of an erasure.
     pub fn told(&mut self, entry: &Reading) {
-        if entry.kind == ERASURE {
+        // It begins with a freeze that says so, in the commit that takes the holder's devices and channels away.
+        let begins = entry.kind == "holder.frozen" && entry.fact("why") == Some(FreezeReason::Erasure.as_str());
+        if begins || entry.kind == ERASURE {
             self.erased.extend(holder(entry));
         }
     }

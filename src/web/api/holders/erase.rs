@@ -8,7 +8,7 @@ use crate::domain::ids::HolderId;
 use crate::service::Context;
 use crate::service::erase::{ErasureView, Named, erase};
 use crate::web::api::answer::{self, Answer};
-use crate::web::extract::{Authenticated, NoQuery, part};
+use crate::web::extract::{Authenticated, NoBody, NoQuery, part};
 use crate::web::problem::Kind;
 
 pub const PROBLEMS: &[Kind] =
@@ -28,7 +28,7 @@ pub const PROBLEMS: &[Kind] =
     responses((status = 200, description = "Erased, or being erased.", body = ErasureView)),
     security(("key" = ["erase"])),
 )]
-pub async fn handle(cx: web::Data<Context>, caller: Authenticated, _: NoQuery, req: HttpRequest) -> Answer {
+pub async fn handle(cx: web::Data<Context>, caller: Authenticated, _: NoQuery, req: HttpRequest, _: NoBody) -> Answer {
     let named = match part(&req, "subject", str::parse::<HolderId>) {
         Ok(id) => Named::Id(id),
         Err(_) => Named::Subject(part(&req, "subject", Subject::parse)?),

@@ -9,7 +9,7 @@ use countersign::ports::Effect;
 use countersign::ports::change::DeviceProof;
 
 use super::{Desk, all, freeze_of};
-use crate::conformance::world::{HOUR, Why, transition};
+use crate::conformance::world::{HOUR, MINUTE, Why, transition};
 
 pub async fn a_freeze_reads_back_until_it_ends(desk: Desk) {
     let (store, now) = (&desk.world().store, desk.office.now());
@@ -22,7 +22,7 @@ pub async fn a_freeze_reads_back_until_it_ends(desk: Desk) {
     store.settle_freeze(freeze.id, now).await.unwrap();
     assert!(store.freezes_unsettled(10).await.unwrap().is_empty());
     // One that is said again is looked at anew.
-    let again = freeze.again(FreezeReason::Link, Actor::Link, now - 25 * HOUR).unwrap();
+    let again = freeze.again(FreezeReason::Link, Actor::Link, now - 25 * HOUR + MINUTE).unwrap();
     let freeze = again.freeze.clone();
     desk.apply(freeze_of(again)).await;
     assert_eq!(all(store.freezes_unsettled(10).await), std::slice::from_ref(&freeze));
@@ -49,7 +49,7 @@ pub async fn one_freeze_holds_a_holder(desk: Desk) {
 
 pub async fn a_freeze_moves_from_the_version_that_was_read(desk: Desk) {
     let freeze = desk.frozen(FreezeReason::Link, desk.office.now()).await;
-    let again = |why| freeze.clone().again(why, Actor::Link, desk.office.now()).unwrap();
+    let again = |why| freeze.clone().again(why, Actor::Link, desk.office.now() + MINUTE).unwrap();
     desk.apply(freeze_of(again(FreezeReason::Link))).await;
     desk.refuses(freeze_of(again(FreezeReason::Device)), Why::Conflict).await;
 }
