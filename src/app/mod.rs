@@ -14,7 +14,7 @@ use url::Url;
 use crate::adapters::channels::inbox::Inbox;
 use crate::config::Config;
 use crate::service::{Context, log};
-use crate::workers::{ClockGate, deliveries, notices, overrides, sequencer, siem, sweep, timers};
+use crate::workers::{ClockGate, deliveries, notices, overrides, sequencer, siem, staff_notices, sweep, timers};
 
 pub use parts::{Parts, Record, open, open_record};
 
@@ -99,6 +99,7 @@ pub async fn start(
         spawn(&mut tasks, sweep::run(cx.clone(), gate.clone(), stop.clone()));
         spawn(&mut tasks, overrides::run(cx.clone(), gate.clone(), stop.clone()));
         spawn(&mut tasks, notices::run(cx.clone(), parts.senders.clone(), parts.notices_wake.clone(), stop.clone()));
+        spawn(&mut tasks, staff_notices::run(cx.clone(), parts.senders.clone(), stop.clone()));
         for sink in parts.sinks.clone() {
             spawn(&mut tasks, siem::run(parts.stream(), sink, stop.clone()));
         }

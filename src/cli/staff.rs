@@ -69,6 +69,7 @@ async fn carry_out(cx: &crate::service::Context, command: StaffCommand) -> anyho
                 ends_at: Timestamp::parse_rfc3339(&whole).context("--ends")?,
                 user_name: user_name.map(|name| UserName::parse(&name)).transpose().context("--user-name")?,
                 external_id: external_id.map(|id| Token::parse(&id)).transpose().context("--external-id")?,
+                mail: None,
             };
             let invited = invite::from_host(cx, profile).await?;
             println!("staff    {}", invited.staff);

@@ -63,6 +63,7 @@ impl Office {
                 ends_at: cx.now() + CONTRACT,
                 user_name: None,
                 external_id: None,
+                mail: None,
             };
             let invited = invite::from_host(cx, profile).await.with_context(|| format!("{name} isn't invited"))?;
             links.push((name, invited.url.to_string()));

@@ -8,6 +8,7 @@ pub mod notices;
 pub mod overrides;
 pub mod sequencer;
 pub mod siem;
+pub mod staff_notices;
 pub mod sweep;
 pub mod timers;
 

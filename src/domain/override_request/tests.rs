@@ -28,6 +28,7 @@ fn person(number: u8, group: &str, employer: &str, roles: &[Role]) -> Staff {
         ends_at: NOW + 1000 * HOUR,
         user_name: None,
         external_id: None,
+        mail: None,
     };
     Staff::new(id(number), profile, NOW - 9000 * HOUR).enrolled(NOW - 8999 * HOUR)
 }

@@ -8,6 +8,7 @@ pub mod change;
 pub mod directory;
 pub mod eligible;
 pub mod invite;
+pub mod notice;
 pub mod passkey;
 pub mod roles;
 pub mod session;
@@ -119,6 +120,9 @@ pub struct Profile {
     /// By which an identity provider knows the person, if one does.
     pub user_name: Option<UserName>,
     pub external_id: Option<ExternalId>,
+    /// Where the person is told that a case waits for them, if anywhere. Records from before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<notice::Mailbox>,
 }
 
 /// How far a person has come.

@@ -28,6 +28,7 @@ fn profile(roles: &[Role]) -> Profile {
         ends_at: START + YEAR,
         user_name: None,
         external_id: None,
+        mail: None,
     }
 }
 

@@ -6,13 +6,16 @@ use url::Url;
 
 use super::signing::{self, Object, Prompt, Signed};
 use super::{SignedIn, invite};
+use crate::domain::channel::Address;
 use crate::domain::device::Blob;
 use crate::domain::ids::{InviteId, StaffChangeId, StaffId};
 use crate::domain::staff::change::{CHANGE_LIFE, ChangeRefusal, ChangeState, Proposal, StaffChange};
 use crate::domain::staff::invite::Origin;
+use crate::domain::staff::notice::Mailbox;
 use crate::domain::staff::signing::Signs;
 use crate::domain::staff::{Profile, Reason, Role, Staff, Status};
 use crate::domain::time::Timestamp;
+use crate::ports::secrets::BoxKey;
 use crate::ports::staff::{Outcome, StaffEffect};
 use crate::ports::store::CommitError;
 use crate::ports::{Change, Effect};
@@ -38,16 +41,28 @@ pub struct Stored {
 ///
 /// # Errors
 /// [`Error::NotInRole`]; [`Error::NotFound`], [`Error::StaffChange`] and [`Error::Invalid`] by the rules.
-pub async fn draft(cx: &Context, by: &SignedIn, draft: Draft, reason: Reason) -> Result<Prompt, Error> {
+pub async fn draft(
+    cx: &Context,
+    by: &SignedIn,
+    draft: Draft,
+    mail: Option<&Address>,
+    reason: Reason,
+) -> Result<Prompt, Error> {
     by.needs(Role::Admin)?;
     let now = cx.now();
     let proposal = match draft {
-        Draft::Add(profile) => Proposal::Add { staff: cx.id(StaffId::new, now), profile },
+        Draft::Add(profile) => {
+            let staff = cx.id(StaffId::new, now);
+            Proposal::Add { staff, profile: Profile { mail: mailbox(cx, staff, mail)?, ..profile } }
+        }
         Draft::Change(id, after) => {
             let person = cx.staff.person(id).await?.ok_or(Error::NotFound)?;
             if matches!(person.status, Status::Ended { .. }) {
                 return Err(ChangeRefusal::Moved.into());
             }
+            // One that isn't given stays.
+            let mail = mailbox(cx, id, mail)?.or_else(|| person.profile.mail.clone());
+            let after = Profile { mail, ..after };
             Proposal::Change { staff: id, version: person.version, before: person.profile, after }
         }
     };
@@ -70,6 +85,14 @@ pub async fn draft(cx: &Context, by: &SignedIn, draft: Draft, reason: Reason) ->
     let canonical = change.canonical().map_err(Error::internal)?;
     let object = Object { signs: Signs::Change, id: change.id.bytes(), canonical: &canonical };
     signing::prompt(cx, by, &object, &Some(&change)).await
+}
+
+/// An address as it is kept and signed.
+fn mailbox(cx: &Context, staff: StaffId, address: Option<&Address>) -> Result<Option<Mailbox>, Error> {
+    let Some(address) = address else { return Ok(None) };
+    let plain = serde_json::to_vec(address).map_err(Error::internal)?;
+    let sealed = Blob(cx.secrets.seal(BoxKey::Address, staff.bytes(), &plain));
+    Ok(Some(Mailbox { masked: address.masked(), sealed }))
 }
 
 /// Stores the proposal with its first signature.

@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use countersign::domain::approval::Actor;
-use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
 use countersign::domain::channel::{Address, Channel};
 use countersign::domain::details::Digest;
 use countersign::domain::override_request::OverrideRequest;
@@ -13,17 +11,18 @@ use countersign::domain::staff::invite::{INVITE_LIFE, Invite, Origin};
 use countersign::domain::staff::passkey::{Passkey, PasskeyBody};
 use countersign::domain::staff::{Role, Staff};
 use countersign::domain::{
-    ApprovalId, ChangeId, ChannelId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId, Timestamp,
+    ApprovalId, ChannelId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId, Timestamp,
 };
+use countersign::ports::Effect;
 use countersign::ports::change::NewChannel;
 use countersign::ports::secrets::BoxKey;
 use countersign::ports::staff::StaffEffect;
 use countersign::ports::store::NoticeOutcome;
-use countersign::ports::{Change, Effect};
 use serde_json::json;
 
 use crate::console::desk::{Desk, Reply};
 use crate::console::stage::{self, DAY, Stage};
+use crate::support::enrolled::apply;
 
 pub const CHECKED: &str = "Called back on the number on file, the voice matched the notes.";
 pub const REASON: &str = "Customer lost her phone on the train, completes on a house today.";
@@ -37,14 +36,6 @@ pub struct Cast {
     pub settled: ChannelId,
 }
 
-async fn apply(stage: &Stage, effect: Effect) {
-    let cx = &stage.cx;
-    let now = cx.now();
-    let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
-    let entry = AuditEntry::new(cx.id(ChangeId::new, now), now, cx.random(), &event).unwrap();
-    cx.store.commit(Change::new(entry, effect)).await.unwrap();
-}
-
 /// Somebody who made their passkey so long ago, signed in.
 pub async fn veteran(
     stage: &Stage,
@@ -53,11 +44,23 @@ pub async fn veteran(
     ago: Duration,
     ends_at: Timestamp,
 ) -> Desk {
+    veteran_with(stage, (name, group, employer), roles, ago, ends_at, |person| person).await
+}
+
+/// The same with something more in their record.
+pub async fn veteran_with(
+    stage: &Stage,
+    (name, group, employer): (&str, &str, &str),
+    roles: &[Role],
+    ago: Duration,
+    ends_at: Timestamp,
+    more: impl FnOnce(Staff) -> Staff,
+) -> Desk {
     let cx = &stage.cx;
     let now = cx.now();
     let since = now - ago;
     let id = cx.id(StaffId::new, now);
-    let person = Staff::new(id, stage::profile(name, group, employer, roles, ends_at), since);
+    let person = more(Staff::new(id, stage::profile(name, group, employer, roles, ends_at), since));
     let invite = Invite {
         id: cx.id(InviteId::new, now),
         staff: id,
@@ -71,7 +74,7 @@ pub async fn veteran(
     };
     let link = invite.id;
     let add = StaffEffect::Add { staff: Box::new(person.clone()), invite };
-    apply(stage, Effect::Staff(Box::new(add))).await;
+    apply(&stage.cx, Effect::Staff(Box::new(add))).await;
     let mut desk = Desk::new(stage);
     let ceremonies = &cx.console.as_ref().unwrap().ceremonies;
     let challenge = Digest::of(id.bytes());
@@ -87,7 +90,7 @@ pub async fn veteran(
     };
     let passkey = Passkey { body, counter: made.counter };
     let staff = Box::new(person.enrolled(since));
-    apply(stage, Effect::Staff(Box::new(StaffEffect::Enrol { invite: link, staff, from: 1, passkey }))).await;
+    apply(&stage.cx, Effect::Staff(Box::new(StaffEffect::Enrol { invite: link, staff, from: 1, passkey }))).await;
     desk.staff = Some(id);
     desk.sign_in().await.expect(200);
     desk
@@ -138,7 +141,7 @@ impl Cast {
             counts_from: now - ago,
         };
         let sealed_address = cx.secrets.seal(BoxKey::Address, id.bytes(), &plain);
-        apply(&self.stage, Effect::AddChannel(NewChannel { channel, sealed_address })).await;
+        apply(&self.stage.cx, Effect::AddChannel(NewChannel { channel, sealed_address })).await;
         id
     }
 

@@ -215,5 +215,6 @@ fn profile(world: &World, roles: &[Role]) -> Profile {
         ends_at: world.now + 8760 * HOUR,
         user_name: Some(UserName::parse(&format!("mara-{serial}@harbour.example")).unwrap()),
         external_id: Some(Token::parse(&format!("00u-{serial}")).unwrap()),
+        mail: None,
     }
 }

@@ -13,6 +13,7 @@ mod refused;
 mod scim;
 mod sign_in;
 pub mod stage;
+mod told;
 
 /// Makes a test of each case, on both databases.
 macro_rules! on_both {

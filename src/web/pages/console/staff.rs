@@ -84,6 +84,8 @@ pub struct FormValues {
     pub roles: Vec<&'static str>,
     pub ends: String,
     pub user_name: String,
+    /// Masked.
+    pub mail: String,
 }
 
 #[derive(Template)]
@@ -127,6 +129,7 @@ impl Side {
             line("Roles", |values| values.roles.join(", ")),
             line("Ends", |values| values.ends.clone()),
             line("Name at the identity provider", |values| values.user_name.clone()),
+            line("Mail, for cases that wait", |values| values.mail.clone()),
         ]
     }
 
