@@ -28,8 +28,7 @@ const MINUTE: i64 = 60_000_000;
 const NOW: i64 = 1_795_270_800_000_000;
 const CASE: &str = "ovr_01K9V6M3Q2ZB8T5D4N7XW0YHRC";
 const ACCOUNT: &str = "PL61109010140000071219812874";
-/// A name that tries to be markup. Names of staff and reasons can't hold what turns a line around: the domain refuses
-/// that.
+/// A name that tries to be markup. What turns a line around never gets here: the domain refuses that in a name.
 const NAME: &str = "<b>Dana</b> \"Okafor\" of the Night Shift";
 
 /// Every page of the console.
