@@ -10,10 +10,13 @@ use uuid::Uuid;
 
 use super::store::StoreError;
 use crate::domain::approval::Approval;
+use crate::domain::backend::ApiKey;
+use crate::domain::channel::Channel;
 use crate::domain::details::Digest;
 use crate::domain::device::{Blob, Device};
 use crate::domain::evidence::Evidence;
 use crate::domain::freeze::Freeze;
+use crate::domain::holder::Holder;
 use crate::domain::ids::ChangeId;
 use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
@@ -32,6 +35,14 @@ pub struct StoredEntry {
     pub leaf_hash: Digest,
     /// The change of the entry that tells of its erasing.
     pub erased_by: Option<ChangeId>,
+    pub seal: EntrySeal,
+}
+
+/// Whether an entry is one that we wrote. Entries from before there were seals have none, and are in the signed tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntrySeal {
+    Fits,
+    Wrong,
 }
 
 /// Tables whose rows carry authority.
@@ -67,7 +78,11 @@ pub enum SealedRow {
     Device(Box<Device>),
     Freeze(Box<Freeze>),
     Override(Box<OverrideRequest>),
-    Other,
+    Key(Box<ApiKey>),
+    Holder(Box<Holder>),
+    Channel(Box<Channel>),
+    /// What is left of an erased holder.
+    Erasure,
 }
 
 /// A page of rows, each with its id.
@@ -101,6 +116,8 @@ pub trait AuditStore: Send + Sync {
     async fn place_from(&self, at: Timestamp) -> Result<Option<i64>, StoreError>;
     /// The leaf of the entry at a place, from 0; nothing while it isn't in a signed checkpoint.
     async fn leaf_index(&self, place: i64) -> Result<Option<u64>, StoreError>;
+    /// Entries that were set aside by [`super::log::LogStore::set_aside`].
+    async fn refused_entries(&self, limit: u32) -> Result<Vec<ChangeId>, StoreError>;
 }
 
 /// How far a sink has been told.

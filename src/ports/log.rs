@@ -44,6 +44,20 @@ pub enum Appended {
     Lost,
 }
 
+/// An entry that waits for its place in the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    Ours {
+        place: i64,
+        leaf: Digest,
+    },
+    /// Nobody with the key wrote it, or its text isn't what it was written with.
+    Forged {
+        place: i64,
+        id: ChangeId,
+    },
+}
+
 /// An entry with its place in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
@@ -59,7 +73,12 @@ pub trait LogStore: Send + Sync {
     async fn newest(&self) -> Result<Option<Signed>, StoreError>;
     /// Checkpoints of trees larger than `size`, smallest first.
     async fn checkpoints(&self, size: u64, limit: u32) -> Result<Vec<Signed>, StoreError>;
-    /// Places and leaf hashes of entries after a place, in their order; only such that none can come between.
+    /// Entries after a place, in their order, each looked at for who wrote it; only such that none can come between.
+    async fn waiting(&self, place: Option<i64>, limit: u32) -> Result<Vec<Waiting>, StoreError>;
+    /// Moves entries at these places out of the log, and keeps them. One that is in the tree stays where it is.
+    async fn set_aside(&self, places: &[i64]) -> Result<(), StoreError>;
+    /// Places and leaf hashes of entries after a place, whoever wrote them, in their order; only such that none can
+    /// come between.
     async fn leaves_after(&self, place: Option<i64>, limit: u32) -> Result<Vec<(i64, Digest)>, StoreError>;
     /// The tiles at these places; those that don't exist are left out.
     async fn tiles(&self, places: &[TileAt]) -> Result<Tiles, StoreError>;

@@ -110,6 +110,7 @@ async fn under_way(cx: &Context, token: &str) -> Result<Open, Error> {
 /// [`Error::WrongCode`], which is counted; [`Error::Link`] after the fifth.
 pub async fn start(cx: &Context, token: &str, code: &str, name: DeviceName, key: DeviceKey) -> Result<Started, Error> {
     let Open { link, holder } = look(cx, token).await?;
+    links::take_try(cx, &link.id).await?;
     let typed: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     let right = links::enrol_code(cx, link.id);
     let fits = aws_lc_rs::constant_time::verify_slices_are_equal(typed.as_bytes(), right.as_bytes()).is_ok();

@@ -1,17 +1,23 @@
 //! The links that go out: to the page that decides, to the page that only stops, to the page that waits. Tokens of the
 //! latter two are the approval's id and a keyed tag over it.
 
+use std::time::Duration;
+
 use data_encoding::BASE64URL_NOPAD;
 use url::Url;
 use uuid::Uuid;
 
 use super::{Context, Error};
 use crate::domain::ids::{ApprovalId, HolderId, LinkId, OverrideId};
-use crate::domain::link::six_digits;
+use crate::domain::link::{CODE_TRIES, LinkRefusal, six_digits};
 use crate::ports::secrets::TagKey;
+use crate::ports::timing::{Quota, Verdict};
 
 /// Bytes of the tag in a link: 128 bits.
 const TAG: usize = 16;
+/// Tries of one code, those that raced another too. The record counts them; whoever owns the database can wind its
+/// counter back, and this one lies elsewhere.
+const TRIES: Quota = Quota { name: "code", burst: 2 * CODE_TRIES, per: Duration::from_secs(24 * 3600) };
 
 fn token(cx: &Context, key: TagKey, id: &[u8; 16]) -> String {
     let tag = cx.secrets.tag(key, id);
@@ -25,6 +31,17 @@ fn open(cx: &Context, key: TagKey, token: &str) -> Result<Uuid, Error> {
     let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| Error::NotFound)?;
     let (id, tag) = bytes.split_first_chunk::<16>().ok_or(Error::NotFound)?;
     if tag.len() == TAG && cx.secrets.tag_fits(key, id, tag) { Ok(Uuid::from_bytes(*id)) } else { Err(Error::NotFound) }
+}
+
+/// Takes one of the tries that a link or an invite has for its code.
+///
+/// # Errors
+/// [`LinkRefusal::CodeUsedUp`].
+pub async fn take_try(cx: &Context, of: &(dyn std::fmt::Display + Sync)) -> Result<(), LinkRefusal> {
+    match cx.limits.take(TRIES, &of.to_string()).await {
+        Verdict::Allowed => Ok(()),
+        Verdict::Wait(_) => Err(LinkRefusal::CodeUsedUp),
+    }
 }
 
 fn join(cx: &Context, path: &str) -> Result<Url, Error> {

@@ -1,5 +1,5 @@
-//! After the database was restored to an earlier moment: everything that lives is cancelled or stopped, because nobody knows what
-//! became of it since, and the log goes on from where the database stands, with an entry that says so.
+//! After the database was restored to an earlier moment: everything that lives is cancelled or stopped, because nobody
+//! knows what became of it since, and the log goes on from where the database stands, with an entry that says so.
 //!
 //! What was signed since is lost, and others may have seen it. To them the log that goes on is a fork, which no witness
 //! cosigns. So it goes on under a new name, as a new log: its first checkpoint of that name is of a tree whose newest
@@ -7,11 +7,12 @@
 
 use super::log::RolledBack;
 use super::override_request::stop;
-use super::{Context, Error, commit, log};
+use super::{Context, Error, commit, log, release};
 use crate::domain::approval::{Actor, CancelReason};
 use crate::domain::audit::Facts;
 use crate::domain::ids::ApprovalId;
 use crate::domain::time::Timestamp;
+use crate::ports::store::StoreError;
 use crate::ports::{Change, Effect};
 
 /// Rows read at once.
@@ -45,13 +46,21 @@ pub async fn recover(cx: &Context) -> Result<Recovered, Error> {
     if let Some((spent, _)) = mark.marked().filter(|(marked, _)| *marked == name) {
         return Err(RolledBack::NameSpent(spent.clone()).into());
     }
-    let mut cancelled = 0;
+    let (mut cancelled, mut refused) = (0, 0);
     let mut after = None;
     loop {
         let due = cx.store.due_before(FAR, after, PAGE).await?;
         let Some((id, at)) = due.last().copied() else { break };
         for (id, _) in &due {
-            cancelled += cancel(cx, *id).await?;
+            match cancel(cx, *id).await {
+                Ok(number) => cancelled += number,
+                // A row that nobody here wrote is believed nowhere, and mustn't keep all others from being cancelled.
+                Err(Error::Store(error @ (StoreError::Forged { .. } | StoreError::Corrupt { .. }))) => {
+                    release::raise(cx, &error).await;
+                    refused += 1;
+                }
+                Err(error) => return Err(error),
+            }
         }
         after = Some((at, id));
     }
@@ -62,6 +71,7 @@ pub async fn recover(cx: &Context) -> Result<Recovered, Error> {
         ("cancelled", cancelled.to_string()),
         ("overrides_stopped", stopped.to_string()),
         ("found", lost.to_string()),
+        ("refused", refused.to_string()),
         ("mark", mark.size().to_string()),
         ("origin", name.to_string()),
         ("size", size.to_string()),

@@ -22,8 +22,8 @@ use countersign::domain::log::{TileAt, Tiles};
 use countersign::domain::ocsf::rules;
 use countersign::domain::override_request::transitions::Event;
 use countersign::domain::time::Timestamp;
-use countersign::ports::audit::{AuditStore, Cursor, CursorStore, SealedPage, SealedTable, StoredEntry};
-use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed};
+use countersign::ports::audit::{AuditStore, Cursor, CursorStore, EntrySeal, SealedPage, SealedTable, StoredEntry};
+use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed, Waiting};
 use countersign::ports::siem::{EventSink, SinkError};
 use countersign::ports::store::StoreError;
 use countersign::workers::siem::{Stream, StreamError, turn};
@@ -73,6 +73,7 @@ impl Record {
                 canonical: Some(entry.canonical),
                 leaf_hash: entry.leaf_hash,
                 erased_by: None,
+                seal: EntrySeal::Fits,
             });
         }
     }
@@ -97,6 +98,10 @@ impl AuditStore for Record {
     }
 
     async fn evidence_with(&self, _: &[ChangeId]) -> Result<Vec<(ChangeId, Result<Evidence, StoreError>)>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn refused_entries(&self, _: u32) -> Result<Vec<ChangeId>, StoreError> {
         Ok(vec![])
     }
 
@@ -136,6 +141,12 @@ impl LogStore for Record {
     }
     async fn checkpoints(&self, _: u64, _: u32) -> Result<Vec<Signed>, StoreError> {
         Ok(vec![])
+    }
+    async fn waiting(&self, _: Option<i64>, _: u32) -> Result<Vec<Waiting>, StoreError> {
+        Ok(vec![])
+    }
+    async fn set_aside(&self, _: &[i64]) -> Result<(), StoreError> {
+        Ok(())
     }
     async fn leaves_after(&self, _: Option<i64>, _: u32) -> Result<Vec<(i64, Digest)>, StoreError> {
         Ok(vec![])

@@ -8,6 +8,7 @@ mod forged;
 mod log;
 pub mod make;
 mod plans;
+mod upgrade;
 
 use crate::conformance::overrides::override_conformance;
 use crate::conformance::staff::staff_conformance;

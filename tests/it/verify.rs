@@ -204,6 +204,8 @@ macro_rules! on_both {
     };
 }
 
+mod owner;
+
 on_both!(
     an_honest_record_verifies_and_so_does_its_export,
     a_part_of_the_log_verifies_with_its_proofs,
@@ -366,7 +368,8 @@ async fn erased_entries_keep_the_tree_valid_and_are_counted(scene: Scene) {
     // The log tells of it: every proof stays what it was.
     let facts = countersign::domain::audit::Facts::from([("entries", "1".to_owned())]);
     let now = scene.world.cx.now();
-    let entry = scene.world.cx.entry("holder.erased", Actor::Operator, &[], facts, now).unwrap();
+    let cooling = scene.world.cx.store.approval(scene.cancelled).await.unwrap().unwrap();
+    let entry = scene.world.cx.entry("holder.erased", Actor::Operator, &[&cooling.holder], facts, now).unwrap();
     let change = countersign::ports::Change::new(entry, countersign::ports::Effect::Noted);
     scene.world.cx.store.commit(change).await.unwrap();
     scene.drain().await;

@@ -35,7 +35,7 @@ impl Seals {
 
     /// Puts the seal on a row.
     pub fn close<R: Sealed>(&self, mut row: R) -> R {
-        let seal = self.0.tag(TagKey::Row, &row.covered()).to_vec();
+        let seal = self.over(&row.covered()).to_vec();
         row.set_seal(seal);
         row
     }
@@ -45,12 +45,21 @@ impl Seals {
         self.0.tag(TagKey::Tombstone, &erasure::tombstone(backend, subject))
     }
 
+    /// The seal over what a row says.
+    pub fn over(&self, covered: &[u8]) -> [u8; 32] {
+        self.0.tag(TagKey::Row, covered)
+    }
+
+    /// Whether a seal is ours, and over this.
+    pub fn fits(&self, covered: &[u8], seal: &[u8]) -> bool {
+        // A shortened tag would fit as well, and nothing of ours writes one.
+        seal.len() == 32 && self.0.tag_fits(TagKey::Row, covered, seal)
+    }
+
     /// # Errors
     /// [`StoreError::Forged`] when the row isn't one that we wrote.
     pub fn check(&self, row: &impl Sealed) -> Result<(), StoreError> {
-        // A shortened tag would fit as well, and nothing of ours writes one.
-        let whole = row.seal().len() == 32;
-        if whole && self.0.tag_fits(TagKey::Row, &row.covered(), row.seal()) { Ok(()) } else { Err(forged(row)) }
+        if self.fits(&row.covered(), row.seal()) { Ok(()) } else { Err(forged(row)) }
     }
 }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::handover::Born;
 use super::rows::approval::ApprovalRow;
+use super::rows::audit::seal_of;
 use super::rows::json;
 use super::rows::log::approval_of;
 use super::seal::Seals;
@@ -24,6 +25,8 @@ use crate::ports::store::StoreError;
 #[derive(Debug)]
 pub struct Write {
     pub entry: AuditEntry,
+    /// The entry's.
+    pub seal: [u8; 32],
     pub effect: Prepared,
     pub notices: Vec<Notice>,
     pub deliveries: Vec<Delivery>,
@@ -117,7 +120,8 @@ impl Write {
             }
             rare => Prepared::Rare(Box::new(rare)),
         };
-        Ok(Self { entry, effect, notices, deliveries, evidence, born })
+        let seal = seal_of(&entry, seals);
+        Ok(Self { entry, seal, effect, notices, deliveries, evidence, born })
     }
 
     /// Whether it gets a transaction of its own.
@@ -201,7 +205,15 @@ mod tests {
         let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
         let entry = AuditEntry::new(ChangeId::new(NOW, [1; 10]), NOW, [0; 16], &event).unwrap();
         let effect = Prepared::Rare(Box::new(effect));
-        Write { entry, effect, notices: Vec::new(), deliveries: Vec::new(), evidence: None, born: Born::Free }
+        Write {
+            entry,
+            effect,
+            notices: Vec::new(),
+            deliveries: Vec::new(),
+            evidence: None,
+            seal: [0; 32],
+            born: Born::Free,
+        }
     }
 
     #[test]

@@ -123,9 +123,10 @@ pub struct Profile {
     /// Holders who are this person. They look at none of them, and do and decide nothing about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub own_holders: Vec<HolderId>,
-    /// Where the person is told that a case waits for them, if anywhere. Records from before have none.
+    /// Where the person is told that a case waits for them, if anywhere. Records from before have none. Boxed, because
+    /// most have none and a proposal holds two profiles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mail: Option<notice::Mailbox>,
+    pub mail: Option<Box<notice::Mailbox>>,
 }
 
 /// More accounts than one person has.

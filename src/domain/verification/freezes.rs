@@ -1,9 +1,11 @@
 //! What became of each freeze, replayed from the entries: a holder has one that holds, at most; a link's ends when its
-//! time or the hold of a device's lift is over, any other only by an override (design section 3).
+//! time or the hold of a device's lift is over, any other only by an override; and while one holds nothing is opened,
+//! approved, enrolled, released or redeemed (design section 3).
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::SETTLED;
 use super::standing::Before;
 use crate::domain::approval::Version;
 use crate::domain::audit::reading::Reading;
@@ -20,6 +22,7 @@ const LIFT_HOLD: Duration = Duration::from_secs(3600);
 pub struct Frozen {
     pub holder: HolderId,
     pub version: Version,
+    pub began: Timestamp,
     pub until: Until,
 }
 
@@ -55,6 +58,8 @@ pub enum FreezeBreak {
     TooEarly { at: Timestamp, until: Timestamp },
     #[error("it was cancelled for a freeze that the log doesn't know")]
     Unknown,
+    #[error("the holder has been frozen since {0}")]
+    Forbidden(Timestamp),
 }
 
 /// Every freeze met so far.
@@ -88,7 +93,26 @@ impl Freezes {
                 let known = self.all.contains_key(&id) || before == Before::Unknown;
                 if known { Ok(()) } else { Err(FreezeBreak::Unknown) }
             }
+            "approval.opened" | "approval.approved" | "approval.released" | "approval.redeemed" | "device.enrolled"
+                if before == Before::Known =>
+            {
+                self.allows(entry)
+            }
+            // The second signature approves a transfer; other overrides lead out of a freeze.
+            "override.signed_twice" if before == Before::Known && entry.object_of("apr").is_some() => {
+                self.allows(entry)
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// Nothing of a frozen holder goes on.
+    fn allows(&self, entry: &Reading) -> Result<(), FreezeBreak> {
+        let holder = entry.object_of("hld").and_then(|id| id.parse().ok());
+        let holding = holder.and_then(|holder: HolderId| self.holding.get(&holder)).and_then(|id| self.all.get(id));
+        match holding.map(|frozen| frozen.began) {
+            Some(began) if entry.at > began + SETTLED => Err(FreezeBreak::Forbidden(began)),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -110,7 +134,8 @@ impl Freezes {
             Some((Until::Override, _)) => return Err(FreezeBreak::NeedsOverride),
             Some((Until::Ended, _)) => return Err(FreezeBreak::NotFrozen),
         };
-        self.all.insert(id, Frozen { holder, version, until });
+        let began = self.all.get(&id).map_or(entry.at, |frozen| frozen.began);
+        self.all.insert(id, Frozen { holder, version, began, until });
         self.holding.insert(holder, id);
         Ok(())
     }
@@ -237,6 +262,23 @@ mod tests {
         assert!(replay(&[frozen(0, 1, "link"), entry("approval.cancelled", 1, 1, &facts)]).is_ok());
         let stray = replay(&[entry("approval.cancelled", 1, 1, &facts)]).map(|_| ());
         assert_eq!(stray, Err(FreezeBreak::Unknown));
+    }
+
+    #[test]
+    fn nothing_of_a_frozen_holder_goes_on() {
+        let of = |entries: &[Reading]| replay(entries).map(|_| ());
+        let kinds =
+            ["approval.opened", "approval.approved", "approval.released", "approval.redeemed", "device.enrolled"];
+        for kind in kinds {
+            let then = |seconds| entry(kind, seconds, 1, &[]);
+            assert_eq!(of(&[frozen(0, 1, "device"), then(60)]), Ok(()), "what was under way");
+            assert_eq!(of(&[frozen(0, 1, "device"), then(61)]), Err(FreezeBreak::Forbidden(at(0))), "{kind}");
+            // Saying it again doesn't begin it anew.
+            let again = [frozen(0, 1, "link"), frozen(90, 1, "link"), then(100)];
+            assert_eq!(of(&again), Err(FreezeBreak::Forbidden(at(0))), "{kind}");
+            assert_eq!(of(&[frozen(0, 1, "link"), unfrozen(24 * HOUR, "time_over"), then(25 * HOUR)]), Ok(()));
+        }
+        assert_eq!(of(&[frozen(0, 1, "device"), entry("approval.cancelled", 90, 1, &[])]), Ok(()));
     }
 
     #[test]

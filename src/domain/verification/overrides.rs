@@ -144,7 +144,7 @@ impl Cases {
             hands: Vec::new(),
             until: Timestamp::EPOCH,
         };
-        let mut case = match (self.0.remove(&id), step) {
+        let mut case = match (self.0.get(&id).cloned(), step) {
             (None, "asked") if version == 1 => {
                 self.0.insert(id, new);
                 return prolonged(entry, approval);

@@ -3,22 +3,26 @@
 
 mod agreement;
 mod erased;
+mod excused;
 
 use std::collections::{HashMap, HashSet};
 
+use super::devices::Devices;
 use super::evidence::{self, Keys, Signer};
 use super::freezes::Freezes;
 use super::overrides::{Cases, Happened};
+use super::register::Register;
 use super::standing::{Before, ByStaff, Standings};
 use super::tree::{Frontier, leaf};
 use super::wrong::{Flaw, Place, Wrong};
 use crate::domain::audit::reading::Reading;
 use crate::domain::details::Digest;
 use crate::domain::export::{CheckpointLine, End, EntryLine, EvidenceLine, FORMAT, Header, Line};
-use crate::domain::ids::ChangeId;
+use crate::domain::ids::{ChangeId, HolderId};
 use crate::domain::log::tree::Head;
 use crate::domain::log::{CheckpointError, LogKeys, NoteError, ProofError, TlogProof};
 use erased::Erased;
+use excused::Excused;
 
 /// Kinds of entries that are worth nothing without the evidence of their signatures.
 const SIGNED: [&str; 5] =
@@ -62,6 +66,10 @@ struct Run {
     standings: Standings,
     cases: Cases,
     freezes: Freezes,
+    devices: Devices,
+    register: Register,
+    /// What could only follow on entries that were erased.
+    excused: Excused,
     /// The public keys of each enrolment.
     enrolled: HashMap<Signer, Keys>,
     /// The entry whose evidence may come next.
@@ -150,9 +158,23 @@ impl Verifier {
         self.run.as_ref().map(|run| &run.freezes)
     }
 
-    /// Whether the entries of an approval may be unknown to the run.
-    pub fn before(&self) -> Before {
-        self.run.as_ref().map_or(Before::Unknown, |run| run.before)
+    /// What became of each device, by the entries.
+    pub fn devices(&self) -> Option<&Devices> {
+        self.run.as_ref().map(|run| &run.devices)
+    }
+
+    /// Who and what there is, by the entries.
+    pub fn register(&self) -> Option<&Register> {
+        self.run.as_ref().map(|run| &run.register)
+    }
+
+    /// Whether entries about a holder may be unknown to the run: in a part of the log, or when the log tells that the
+    /// holder was erased.
+    pub fn before(&self, holder: HolderId) -> Before {
+        match &self.run {
+            Some(run) if run.before == Before::Known && !run.excused.is_erased(holder) => Before::Known,
+            Some(_) | None => Before::Unknown,
+        }
     }
 
     /// Keys by which somebody enrolled, by the evidence.
@@ -162,12 +184,16 @@ impl Verifier {
 
     /// # Errors
     /// [`Flaw::CutOff`] when the end wasn't there; [`Flaw::Erased`] and [`Flaw::Untold`] when the log doesn't tell of
-    /// every erased entry. That is asked last, because what tells of one may still wait for its place.
+    /// every erased entry, and what could only follow on one, and isn't about a holder whose erasing it tells. Asked
+    /// last, because what tells of one may still wait for its place.
     pub fn finish(self) -> Result<Summary, Wrong> {
         let summary = self.ended.ok_or_else(|| export(Flaw::CutOff))?;
-        // Of a part of the log, the erasures may lie in another part.
-        if let Some(run) = self.run.filter(|run| run.whole) {
-            run.erased.check(run.header.exported_at)?;
+        if let Some(run) = self.run {
+            // Of a part of the log, the erasures may lie in another part.
+            if run.whole {
+                run.erased.check(run.header.exported_at)?;
+            }
+            run.excused.check()?;
         }
         Ok(summary)
     }
@@ -202,6 +228,9 @@ impl Run {
             standings: Standings::default(),
             cases: Cases::default(),
             freezes: Freezes::default(),
+            devices: Devices::default(),
+            register: Register::default(),
+            excused: Excused::default(),
             enrolled: HashMap::new(),
             last: None,
             erased: Erased::default(),
@@ -255,7 +284,6 @@ impl Run {
                 // Nothing in it can be read, but its leaf stands.
                 self.counts.erased += 1;
                 self.erased.found(line, place);
-                self.before = Before::Unknown;
                 return Ok(());
             }
             _ => return Err(Flaw::HalfErased),
@@ -267,28 +295,33 @@ impl Run {
         if (entry.id, entry.at, entry.kind.as_str()) != (line.id, line.at, line.kind.as_str()) {
             return Err(Flaw::Columns);
         }
-        self.replay(&entry)?;
+        self.replay(&entry, place)?;
         self.erased.told(&entry);
+        self.excused.told(&entry);
         let needs_evidence = SIGNED.contains(&entry.kind.as_str());
         self.last = Some(Last { place, entry, needs_evidence });
         Ok(())
     }
 
     /// What the entry did to approvals, overrides and freezes.
-    fn replay(&mut self, entry: &Reading) -> Result<(), Flaw> {
-        let before = self.before;
-        self.standings.take(entry, before)?;
-        self.freezes.take(entry, before)?;
-        match self.cases.take(entry, before)? {
+    fn replay(&mut self, entry: &Reading, place: Place) -> Result<(), Flaw> {
+        let (before, erased) = (self.before, self.counts.erased);
+        let Self { standings, freezes, cases, devices, register, excused, .. } = self;
+        register.take(entry)?;
+        let mut lenient = excused.about(entry, place, before, erased);
+        lenient.takes(|before| devices.take(entry, before))?;
+        lenient.takes(|before| freezes.take(entry, before))?;
+        lenient.takes(|before| standings.take(entry, before))?;
+        match lenient.takes(|before| cases.take(entry, before))? {
             None => {}
             Some(Happened::Prolonged { approval, version }) => {
-                self.standings.prolonged(approval, version, entry.at, before)?;
+                lenient.takes(|before| standings.prolonged(approval, version, entry.at, before))?;
             }
             Some(Happened::Approved { approval, version, digest, case, request }) => {
                 let by = ByStaff { case, request, version, digest, at: entry.at };
-                self.standings.approved_by_staff(approval, &by, before)?;
+                lenient.takes(|before| standings.approved_by_staff(approval, &by, before))?;
             }
-            Some(Happened::Unfrozen { freeze }) => self.freezes.unfrozen(freeze, before)?,
+            Some(Happened::Unfrozen { freeze }) => lenient.takes(|before| freezes.unfrozen(freeze, before))?,
         }
         Ok(())
     }
@@ -304,7 +337,7 @@ impl Run {
         } else {
             Err(Flaw::StrayEvidence)
         };
-        let checked = checked.and_then(|proven| self.agrees(&last.entry, &proven));
+        let checked = checked.and_then(|proven| self.agrees(&last.entry, place, &proven));
         self.counts.evidence += 1;
         checked.map_err(|flaw| Wrong { place, flaw })
     }

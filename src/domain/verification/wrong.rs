@@ -1,8 +1,10 @@
 //! What a run can find wrong, and where.
 
+use super::devices::DeviceBreak;
 use super::evidence;
 use super::freezes::FreezeBreak;
 use super::overrides::CaseBreak;
+use super::register::WoundBack;
 use super::standing::Break;
 use super::tree::Misplaced;
 use crate::domain::audit::reading::BadEntry;
@@ -72,6 +74,12 @@ pub enum Flaw {
     Override(#[from] CaseBreak),
     #[error("it can't follow on what was before: {0}")]
     Freeze(#[from] FreezeBreak),
+    #[error("it can't follow on what was before: {0}")]
+    Device(#[from] DeviceBreak),
+    #[error("it can't follow on what was before: {0}")]
+    WoundBack(#[from] WoundBack),
+    #[error("it waits for its place, and its seal is wrong: somebody wrote it who doesn't have the key")]
+    Unsealed,
     #[error("its evidence is missing")]
     NoEvidence,
     #[error("the evidence belongs to another entry")]

@@ -1,13 +1,17 @@
 //! Whether a row under seal is what the log says it became.
 
 use crate::domain::approval::{Approval, State, StateName, Version};
+use crate::domain::backend::ApiKey;
 use crate::domain::details::Digest;
 use crate::domain::device::Device;
 use crate::domain::freeze::{Freeze, FreezeState, Until};
+use crate::domain::holder::Holder;
 use crate::domain::override_request::OverrideRequest;
+use crate::domain::staff::{Staff, Status};
 use crate::domain::verification::evidence::Signer;
 use crate::domain::verification::freezes::{Frozen, Until as LogUntil};
 use crate::domain::verification::overrides::Case;
+use crate::domain::verification::register::Person;
 use crate::domain::verification::run::Verifier;
 use crate::domain::verification::standing::{Before, Standing};
 use crate::ports::audit::SealedRow;
@@ -35,6 +39,14 @@ pub enum RowFlaw {
     Missing,
     #[error("it has another device key than it was enrolled with")]
     Key,
+    #[error("by the log it was locked, removed, revoked or ended, and here it wasn't")]
+    Alive,
+    #[error("by the log its holder has enrolled a first device, and here they may again")]
+    NotEnrolled,
+    #[error("its holder was added with {log} channels, and here are {row}")]
+    Channels { row: u64, log: u64 },
+    #[error("nobody with the key wrote it; it was found waiting for a place in the log, and set aside")]
+    Refused,
 }
 
 /// Compares a row with the log.
@@ -42,32 +54,24 @@ pub enum RowFlaw {
 /// # Errors
 /// The first [`RowFlaw`].
 pub fn fits(row: &SealedRow, verifier: &Verifier) -> Result<(), RowFlaw> {
-    let before = verifier.before();
     match row {
         SealedRow::Approval(approval) => {
             let standing = verifier.standings().and_then(|standings| standings.get(approval.id));
-            approval_fits(approval, known(standing, before)?)
+            approval_fits(approval, known(standing, verifier.before(approval.holder))?)
         }
         SealedRow::Device(device) => device_fits(device, verifier),
         SealedRow::Freeze(freeze) => {
+            let before = verifier.before(freeze.holder);
             let frozen = verifier.freezes().and_then(|freezes| freezes.get(freeze.id));
             freeze_fits(freeze, known(frozen, before)?.filter(|_| before == Before::Known))
         }
         SealedRow::Override(case) => {
             let standing = verifier.cases().and_then(|cases| cases.get(case.id()));
-            case_fits(case, known(standing, before)?)
+            case_fits(case, known(standing, verifier.before(case.request.holder))?)
         }
-        SealedRow::Other => Ok(()),
-    }
-}
-
-/// What moves with each step, for rows that move.
-pub fn version(row: &SealedRow) -> Option<Version> {
-    match row {
-        SealedRow::Approval(approval) => Some(approval.version),
-        SealedRow::Freeze(freeze) => Some(freeze.version),
-        SealedRow::Override(case) => Some(case.version),
-        SealedRow::Device(_) | SealedRow::Other => None,
+        SealedRow::Key(key) => key_fits(key, verifier),
+        SealedRow::Holder(holder) => holder_fits(holder, verifier),
+        SealedRow::Channel(_) | SealedRow::Erasure => Ok(()),
     }
 }
 
@@ -107,11 +111,39 @@ fn approval_fits(approval: &Approval, standing: Option<&Standing>) -> Result<(),
 
 fn device_fits(device: &Device, verifier: &Verifier) -> Result<(), RowFlaw> {
     match verifier.enrolled(Signer::Device(device.body.id)) {
-        Some(keys) if keys.device == Some(Digest::of(device.body.key.bytes())) => Ok(()),
-        Some(_) => Err(RowFlaw::Key),
-        None if verifier.before() == Before::Unknown => Ok(()),
-        None => Err(RowFlaw::NotInLog),
+        Some(keys) if keys.device == Some(Digest::of(device.body.key.bytes())) => {}
+        Some(_) => return Err(RowFlaw::Key),
+        None if verifier.before(device.body.holder) == Before::Unknown => {}
+        None => return Err(RowFlaw::NotInLog),
     }
+    let Some(known) = verifier.devices().and_then(|devices| devices.get(device.body.id)) else { return Ok(()) };
+    let revived = (known.locked.is_some() && device.locked_at.is_none())
+        || (known.removed.is_some() && device.removed_at.is_none());
+    if revived { Err(RowFlaw::Alive) } else { Ok(()) }
+}
+
+fn key_fits(key: &ApiKey, verifier: &Verifier) -> Result<(), RowFlaw> {
+    let is_revoked = verifier.register().is_some_and(|register| register.is_revoked(key.id));
+    if is_revoked && key.revoked_at.is_none() { Err(RowFlaw::Alive) } else { Ok(()) }
+}
+
+fn holder_fits(holder: &Holder, verifier: &Verifier) -> Result<(), RowFlaw> {
+    let has_enrolled = verifier.devices().is_some_and(|devices| devices.has_enrolled(holder.id));
+    if has_enrolled && holder.enrolled_at.is_none() { Err(RowFlaw::NotEnrolled) } else { Ok(()) }
+}
+
+/// Compares somebody of staff with the log.
+///
+/// # Errors
+/// [`RowFlaw::Alive`], [`RowFlaw::Standing`].
+pub fn person_fits(person: &Staff, known: Person) -> Result<(), RowFlaw> {
+    if known.has_ended && !matches!(person.status, Status::Ended { .. }) {
+        return Err(RowFlaw::Alive);
+    }
+    if person.version < known.version {
+        return Err(RowFlaw::Standing { row: person.version, log: known.version });
+    }
+    Ok(())
 }
 
 fn freeze_fits(freeze: &Freeze, frozen: Option<&Frozen>) -> Result<(), RowFlaw> {

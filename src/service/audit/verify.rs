@@ -1,23 +1,26 @@
 //! Checks the record itself: the log as its export would be checked, then what isn't in an export: entries that wait
-//! for their place, every row under seal, and whether each approval, device, override and freeze is what the log says it became.
+//! for their place, every row under seal, and whether each approval, device, override, freeze, key, holder and member of
+//! staff is what the log says it became.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 use super::export::{Asked, Failure, export};
 pub use super::fits::RowFlaw;
-use super::fits::{fits, version};
+use super::fits::{fits, person_fits};
 use super::{PAGE, Record};
 use crate::domain::export::{EntryLine, EvidenceLine, Line};
-use crate::domain::ids::{ApprovalId, ChangeId, ChannelId, DeviceId, FreezeId, HolderId, KeyId, OverrideId};
+use crate::domain::ids::{ApprovalId, ChangeId, ChannelId, DeviceId, FreezeId, HolderId, KeyId, OverrideId, StaffId};
 use crate::domain::log::tree::{Head, TreeError};
 use crate::domain::time::Timestamp;
+use crate::domain::verification::devices::Devices;
 use crate::domain::verification::freezes::Freezes;
 use crate::domain::verification::overrides::Cases;
+use crate::domain::verification::register::Register;
 use crate::domain::verification::run::{Summary, Verifier};
-use crate::domain::verification::standing::Standings;
+use crate::domain::verification::standing::{Before, Standings};
 use crate::domain::verification::wrong::{Flaw, Place, Wrong};
-use crate::ports::audit::{SealedRow, SealedTable, StoredEntry};
+use crate::ports::audit::{EntrySeal, SealedRow, SealedTable, StoredEntry};
 use crate::ports::store::StoreError;
 
 /// How often a row that moved while it was looked at is looked at again.
@@ -92,12 +95,16 @@ pub async fn verify(
     })?;
     let mut tail = Tail { place: exported.signed_place, index: of, waiting: 0 };
     tail.read(record, &mut verifier).await?;
-    let mut rows = Rows { seen: HashSet::new(), count: 0 };
+    if let Some(id) = record.audit.refused_entries(1).await?.first() {
+        return Err(Fault::Row { table: "audit_refused", id: id.to_string(), flaw: RowFlaw::Refused });
+    }
+    let mut rows = Rows { seen: HashSet::new(), channels: HashMap::new(), count: 0 };
     for table in SealedTable::ALL {
         rows.of(record, table, &mut verifier, &mut tail, &mut watch).await?;
     }
     rows.nothing_is_missing(record, &verifier).await?;
-    rows.staff(record).await?;
+    rows.channels_are_there(&verifier)?;
+    rows.staff(record, &verifier).await?;
     let sealed_rows = rows.count;
     let log = verifier.finish()?;
     Ok(Checked { log, waiting: tail.waiting, sealed_rows })
@@ -117,10 +124,14 @@ impl Tail {
             let Some(last) = page.last() else { return Ok(()) };
             self.place = Some(last.place);
             let changes: Vec<ChangeId> = page.iter().map(|entry| entry.id).collect();
-            let mut evidence: std::collections::HashMap<_, _> =
-                record.audit.evidence_with(&changes).await?.into_iter().collect();
+            let mut evidence: HashMap<_, _> = record.audit.evidence_with(&changes).await?.into_iter().collect();
             for entry in page {
                 let id = entry.id;
+                // One that is in the signed tree needs no seal.
+                if entry.seal == EntrySeal::Wrong {
+                    let place = Place::Entry { index: self.index, id };
+                    return Err(Wrong { place, flaw: Flaw::Unsealed }.into());
+                }
                 let evidence = match evidence.remove(&id) {
                     Some(evidence) => Some(EvidenceLine { change: id, evidence: evidence? }),
                     None => None,
@@ -150,6 +161,8 @@ fn line(entry: StoredEntry, index: u64) -> EntryLine {
 /// The rows under seal.
 struct Rows {
     seen: HashSet<Uuid>,
+    /// Channels of each holder that live on no device of theirs.
+    channels: HashMap<HolderId, u64>,
     count: u64,
 }
 
@@ -188,12 +201,17 @@ impl Rows {
         tail: &mut Tail,
     ) -> Result<(), Fault> {
         self.seen.insert(id);
+        if let SealedRow::Channel(channel) = &row
+            && channel.device.is_none()
+        {
+            *self.channels.entry(channel.holder).or_default() += 1;
+        }
         let mut looks = 0;
         loop {
             let Err(flaw) = fits(&row, verifier) else { return Ok(()) };
             looks += 1;
             let again = reread(record, table, id).await?;
-            let moved = version(&again) != version(&row);
+            let moved = again != row;
             if looks == LOOKS || !moved {
                 return Err(fault(table, id, flaw));
             }
@@ -210,21 +228,60 @@ impl Rows {
         let told = approvals.map(|id| (SealedTable::Approvals, id));
         let told = told.chain(cases.map(|id| (SealedTable::Overrides, id)));
         let told = told.chain(freezes.map(|id| (SealedTable::Freezes, id)));
+        let there = |holder: &HolderId| verifier.before(*holder) == Before::Known;
+        let devices = verifier.devices().into_iter().flat_map(Devices::iter);
+        let devices = devices.filter(|(_, known)| there(&known.holder)).map(|(id, _)| id.uuid());
+        let told = told.chain(devices.map(|id| (SealedTable::Devices, id)));
+        let register = || verifier.register().into_iter();
+        let told = told.chain(register().flat_map(Register::keys).map(|id| (SealedTable::Keys, id.uuid())));
+        let holders = register().flat_map(Register::holders).map(|(id, _)| id).filter(there);
+        let told = told.chain(holders.map(|id| (SealedTable::Holders, id.uuid())));
+        let channels = register().flat_map(Register::channels).filter(|(_, holder)| holder.as_ref().is_some_and(there));
+        let told = told.chain(channels.map(|(id, _)| (SealedTable::Channels, id.uuid())));
         for (table, id) in told.filter(|(_, id)| !self.seen.contains(id)).collect::<Vec<_>>() {
             reread(record, table, id).await?;
         }
         Ok(())
     }
 
+    /// A holder has at least as many channels as they were added with: none is ever deleted.
+    fn channels_are_there(&self, verifier: &Verifier) -> Result<(), Fault> {
+        let holders = verifier.register().into_iter().flat_map(Register::holders);
+        for (holder, log) in holders.filter(|(holder, _)| verifier.before(*holder) == Before::Known) {
+            let row = self.channels.get(&holder).copied().unwrap_or(0);
+            // One that was added while this ran is looked at the next time.
+            if row < log && self.seen.contains(&holder.uuid()) {
+                return Err(fault(SealedTable::Holders, holder.uuid(), RowFlaw::Channels { row, log }));
+            }
+        }
+        Ok(())
+    }
+
     /// Reading somebody of staff checks their seals.
-    async fn staff(&mut self, record: &Record) -> Result<(), Fault> {
-        let everybody = record.staff.everybody().await?;
-        for person in &everybody {
+    async fn staff(&mut self, record: &Record, verifier: &Verifier) -> Result<(), Fault> {
+        let everybody: HashMap<StaffId, _> =
+            record.staff.everybody().await?.into_iter().map(|person| (person.id, person)).collect();
+        // Read after the log: whoever is told of is there, and at least as far on.
+        for (id, known) in verifier.register().into_iter().flat_map(Register::staff) {
+            let wrong = |flaw| Fault::Row { table: "staff", id: id.to_string(), flaw };
+            person_fits(everybody.get(&id).ok_or_else(|| wrong(RowFlaw::Missing))?, known).map_err(wrong)?;
+        }
+        for person in everybody.values() {
             self.count += 1 + record.staff.passkeys(person.id).await?.len() as u64;
         }
         self.count += record.staff.open_invites().await?.len() as u64;
         self.count += record.staff.changes(u32::MAX).await?.len() as u64;
-        self.count += record.staff.directory_keys().await?.len() as u64;
+        let keys: HashMap<_, _> = record.staff.directory_keys().await?.into_iter().map(|key| (key.id, key)).collect();
+        let register = verifier.register();
+        for id in register.into_iter().flat_map(Register::directory_keys) {
+            let wrong = |flaw| Fault::Row { table: "directory_keys", id: id.to_string(), flaw };
+            let key = keys.get(&id).ok_or_else(|| wrong(RowFlaw::Missing))?;
+            let is_revoked = register.is_some_and(|register| register.is_directory_key_revoked(id));
+            if is_revoked && key.revoked_at.is_none() {
+                return Err(wrong(RowFlaw::Alive));
+            }
+        }
+        self.count += keys.len() as u64;
         Ok(())
     }
 }

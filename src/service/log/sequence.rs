@@ -1,14 +1,21 @@
 //! Gives entries their place in the tree, in the order of the record, and signs the tree. Any number of nodes may do it
 //! at the same time: a batch is stored only where the tree still has the size that it goes on from, so that one wins
 //! and the others look again. A crash at any moment leaves a batch stored whole or not at all.
+//!
+//! What nobody with the key wrote gets no place: it is raised, and set aside, so that it keeps nobody waiting.
 
 use super::{RolledBack, ensure_whole, head_of, mark};
+use crate::domain::approval::Actor;
+use crate::domain::details::Digest;
+use crate::domain::ids::ChangeId;
 use crate::domain::log::{Checkpoint, Edge, Note};
-use crate::ports::log::{Appended, Batch, Signed};
-use crate::service::{Context, Error};
+use crate::ports::log::{Appended, Batch, Signed, Waiting};
+use crate::service::{Context, Error, commit};
 
 /// Most entries in one batch.
 pub const MOST: u32 = 2000;
+/// Entries of one turn that nobody with the key wrote and that are raised one by one.
+const RAISED: usize = 10;
 
 /// Places what waits, up to [`MOST`], and gives how many entries it found. Whoever was overtaken found them too.
 ///
@@ -18,10 +25,10 @@ pub const MOST: u32 = 2000;
 pub async fn turn(cx: &Context) -> Result<usize, Error> {
     let marked = cx.log.mark.seen();
     let newest = ensure_whole(cx).await?;
-    let leaves = cx.log.store.leaves_after(newest.as_ref().map(|signed| signed.place), MOST).await?;
+    let (leaves, refused) = next(cx, newest.as_ref().map(|signed| signed.place)).await?;
     let Some((place, _)) = leaves.last().copied() else {
         mark::look(cx).await?;
-        return Ok(0);
+        return Ok(refused);
     };
     let before = head_of(newest.as_ref());
     if let Some(newest) = &newest {
@@ -56,6 +63,46 @@ pub async fn turn(cx: &Context) -> Result<usize, Error> {
         Appended::Lost => metrics::counter!("countersign_log_overtaken_total").increment(1),
     }
     Ok(hashes.len())
+}
+
+/// The entries that get their place now, and how many were set aside.
+async fn next(cx: &Context, after: Option<i64>) -> Result<(Vec<(i64, Digest)>, usize), Error> {
+    let waiting = cx.log.store.waiting(after, MOST).await?;
+    let (places, ids) = forged(&waiting);
+    if places.is_empty() {
+        return Ok((ours(waiting), 0));
+    }
+    for id in &ids {
+        tracing::error!(entry = %id, "an audit entry that nobody here wrote waits for its place; it gets none");
+    }
+    metrics::counter!("countersign_log_refused_total").increment(places.len() as u64);
+    cx.log.store.set_aside(&places).await?;
+    // Ranks in a batch are counted over all rows, so that nothing may go past one that is still there.
+    let waiting = cx.log.store.waiting(after, MOST).await?;
+    if waiting.iter().any(|entry| matches!(entry, Waiting::Forged { .. })) {
+        return Ok((ours(waiting), 0));
+    }
+    for id in ids.iter().take(RAISED) {
+        commit::refused(cx, "row.forged", Actor::Service, &[id], "audit", cx.now()).await;
+    }
+    Ok((ours(waiting), places.len()))
+}
+
+fn forged(waiting: &[Waiting]) -> (Vec<i64>, Vec<ChangeId>) {
+    let forged = |entry: &Waiting| match entry {
+        Waiting::Forged { place, id } => Some((*place, *id)),
+        Waiting::Ours { .. } => None,
+    };
+    waiting.iter().filter_map(forged).unzip()
+}
+
+/// Those before the first that isn't ours.
+fn ours(waiting: Vec<Waiting>) -> Vec<(i64, Digest)> {
+    let ours = |entry| match entry {
+        Waiting::Ours { place, leaf } => Some((place, leaf)),
+        Waiting::Forged { .. } => None,
+    };
+    waiting.into_iter().map_while(ours).collect()
 }
 
 fn unsigned(error: crate::domain::log::CheckpointError) -> RolledBack {

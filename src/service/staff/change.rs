@@ -256,13 +256,16 @@ async fn store<T>(
     now: Timestamp,
 ) -> Result<(), Error> {
     let after = change.proposal.after();
-    let facts = by.facts([
+    let mut facts = by.facts([
         ("digest", signed.preimage.digest.to_string()),
         ("new_employer", after.employer.to_string()),
         ("new_group", after.group.to_string()),
         ("new_roles", after.roles.to_string()),
         ("new_ends_at", after.ends_at.to_string()),
     ]);
+    if let StaffEffect::Sign { outcome: Some(outcome), .. } = &effect {
+        facts.insert("staff_version", outcome.staff.version.to_string());
+    }
     let objects: [&(dyn std::fmt::Display + Sync); 2] = [&change.id, &change.proposal.staff()];
     let entry = cx.entry(kind, by.actor(), &objects, facts, now)?;
     let mut stored = Change::new(entry, Effect::Staff(Box::new(effect)));

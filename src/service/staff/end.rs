@@ -45,6 +45,7 @@ async fn end(
         facts.insert("why", why.as_str().to_owned());
         facts.insert("ended_employer", person.profile.employer.to_string());
         facts.insert("ended_group", person.profile.group.to_string());
+        facts.insert("staff_version", next.version.to_string());
         let entry = cx.entry("staff.ended", by, &[&id], facts, now)?;
         let effect = StaffEffect::End { staff: Box::new(next.clone()), from: person.version, by: acting };
         match cx.store.commit(Change::new(entry, Effect::Staff(Box::new(effect)))).await {

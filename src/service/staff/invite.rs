@@ -68,11 +68,11 @@ pub async fn from_host(cx: &Context, profile: Profile, mail: Option<&Address>) -
 ///
 /// # Errors
 /// [`Error::Internal`] when it can't be written.
-pub fn mailbox(cx: &Context, staff: StaffId, address: Option<&Address>) -> Result<Option<Mailbox>, Error> {
+pub fn mailbox(cx: &Context, staff: StaffId, address: Option<&Address>) -> Result<Option<Box<Mailbox>>, Error> {
     let Some(address) = address else { return Ok(None) };
     let plain = serde_json::to_vec(address).map_err(Error::internal)?;
     let sealed = Blob(cx.secrets.seal(BoxKey::Address, staff.bytes(), &plain));
-    Ok(Some(Mailbox { masked: address.masked(), sealed }))
+    Ok(Some(Box::new(Mailbox { masked: address.masked(), sealed })))
 }
 
 /// An invite and its link.

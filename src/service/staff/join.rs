@@ -23,7 +23,7 @@ use crate::ports::secrets::BoxKey;
 use crate::ports::staff::StaffEffect;
 use crate::ports::store::{CommitError, Unique};
 use crate::ports::{Change, Effect};
-use crate::service::{Context, Error, commit, log};
+use crate::service::{Context, Error, commit, links, log};
 
 /// An invite that can be used, with whom it is for.
 #[derive(Debug, Clone)]
@@ -91,6 +91,7 @@ async fn under_way(cx: &Context, token: &str) -> Result<Open, Error> {
 pub async fn start(cx: &Context, token: &str, typed: Option<&str>) -> Result<Step, Error> {
     let Open { invite, person } = look(cx, token).await?;
     if invite.needs_code() {
+        links::take_try(cx, &invite.id).await.map_err(InviteRefusal::Link)?;
         let typed: String = typed.unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect();
         let right = code(cx, invite.id);
         let fits = aws_lc_rs::constant_time::verify_slices_are_equal(typed.as_bytes(), right.as_bytes()).is_ok();
@@ -194,7 +195,9 @@ pub async fn finish(cx: &Context, token: &str, sealed: &str, assertion: &Value) 
         },
         counter: verified.counter,
     };
-    let entry = cx.entry("staff.joined", Actor::Staff(person.id), &[&person.id, &invite.id], next.facts(), now)?;
+    let mut facts = next.facts();
+    facts.insert("staff_version", next.version.to_string());
+    let entry = cx.entry("staff.joined", Actor::Staff(person.id), &[&person.id, &invite.id], facts, now)?;
     let effect = StaffEffect::Enrol { invite: invite.id, staff: Box::new(next.clone()), from: person.version, passkey };
     let mut change = Change::new(entry, Effect::Staff(Box::new(effect)));
     change.evidence = Some(Evidence::Staff {

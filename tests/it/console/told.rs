@@ -79,7 +79,7 @@ mod cases {
         move |mut person| {
             let plain = serde_json::to_vec(&address(name)).unwrap();
             let sealed = Blob(secrets.seal(BoxKey::Address, person.id.bytes(), &plain));
-            person.profile.mail = Some(Mailbox { masked: address(name).masked(), sealed });
+            person.profile.mail = Some(Box::new(Mailbox { masked: address(name).masked(), sealed }));
             person
         }
     }

@@ -286,7 +286,13 @@ async fn a_postgres_log_whose_newest_entries_were_deleted_is_refused_until_it_is
     server.sql("postgres", &format!("DELETE FROM audit WHERE place > {place}"));
     server.sql("postgres", &format!("DELETE FROM log_checkpoints WHERE place > {place}"));
     scene.refuses().await;
+    // A row that nobody with the key wrote keeps none of the others from being cancelled.
+    let copy = "INSERT INTO approvals SELECT gen_random_uuid(), backend_id, holder_id, 'copied', subject, 'cooling', \
+                reason, version, created_at, expires_at, cooling_until, approved_at, redeem_until, now(), decided_by, \
+                body, details, seal, receipt, slot FROM approvals LIMIT 1";
+    server.sql("postgres", copy);
     scene.is_recovered(&mark).await;
+    assert!(scene.world.audit().await.contains(&"row.forged"));
 }
 
 /// Whoever owns the database and not the key rewrites the log: the same size, or a larger one, with other leaves.

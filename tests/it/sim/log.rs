@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use countersign::domain::details::Digest;
 use countersign::domain::log::{TileAt, Tiles};
 use countersign::domain::{ApprovalId, ChangeId};
-use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed};
+use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed, Waiting};
 use countersign::ports::store::StoreError;
 
 use super::faults::{Faults, broken};
@@ -58,6 +58,8 @@ macro_rules! reads {
 reads! {
     fn newest() -> Option<Signed>;
     fn checkpoints(size: u64, limit: u32) -> Vec<Signed>;
+    fn waiting(place: Option<i64>, limit: u32) -> Vec<Waiting>;
+    fn set_aside(places: &[i64]) -> ();
     fn leaves_after(place: Option<i64>, limit: u32) -> Vec<(i64, Digest)>;
     fn tiles(places: &[TileAt]) -> Tiles;
     fn leaf(id: ChangeId) -> Option<Leaf>;

@@ -89,6 +89,8 @@ on_both!(
     a_redirected_channel_is_forged_and_tells_nobody,
     a_holder_that_never_enrolled_again_is_forged,
     a_shortened_seal_is_no_seal,
+    a_locked_device_that_is_unlocked_is_forged,
+    a_link_that_lasts_longer_is_forged,
 );
 
 fn forged<T: std::fmt::Debug>(result: Result<T, StoreError>, table: &str) {
@@ -285,4 +287,30 @@ async fn a_shortened_seal_is_no_seal(world: World, intruder: Intruder) {
     let approval = world.opened().await;
     intruder.runs("UPDATE approvals SET seal = substr(seal, 1, 16)").await;
     unreadable(&world, &approval).await;
+}
+
+async fn a_locked_device_that_is_unlocked_is_forged(world: World, intruder: Intruder) {
+    let device = world.device.body.id;
+    world.apply(Effect::CountFailure { device, failures: 0, lock_at: Some(world.now) }).await;
+    assert!(world.store.devices(world.holder.id).await.unwrap()[0].locked_at.is_some());
+    intruder.runs("UPDATE devices SET locked_at = NULL, failures = 0").await;
+    forged(world.store.devices(world.holder.id).await, "devices");
+    // Nor is one removed by anybody but us; counting a further failure isn't believed either.
+    intruder.runs("UPDATE devices SET removed_at = (SELECT min(created_at) FROM holders)").await;
+    forged(world.store.device_by_cookie(&world.device.body.cookie_hash).await, "devices");
+    let again = world.change(Effect::CountFailure { device, failures: 0, lock_at: None });
+    let refused = world.store.commit(again).await;
+    assert!(matches!(refused, Err(CommitError::Store(StoreError::Forged { table: "devices", .. }))), "{refused:?}");
+}
+
+async fn a_link_that_lasts_longer_is_forged(world: World, intruder: Intruder) {
+    let (link, remember) = (world.link(world.holder.id), world.remember());
+    world.apply(Effect::AddLink { link: link.clone(), remember }).await;
+    assert_eq!(world.store.enrol_link(&link.token_hash).await.unwrap(), Some(link.clone()));
+    let later = match &intruder {
+        Intruder::File(_) => "expires_at + 600000000",
+        Intruder::Server(_) => "expires_at + interval '10 minutes'",
+    };
+    intruder.runs(&format!("UPDATE enrol_links SET expires_at = {later}")).await;
+    forged(world.store.enrol_link(&link.token_hash).await, "enrol_links");
 }

@@ -129,6 +129,7 @@ fn bind_consequences<'q>(query: Query<'q>, writes: &[&'q Write]) -> Query<'q> {
         .bind(notices.iter().map(|(write, _)| micros(write.born.lease())).collect::<Vec<_>>())
         .bind(deliveries.iter().map(|(write, _)| write.born.fence()).collect::<Vec<_>>())
         .bind(deliveries.iter().map(|(write, _)| micros(write.born.lease())).collect::<Vec<_>>())
+        .bind(each!(|write| write.seal.as_slice()))
 }
 
 fn bind_evidence<'q>(query: Query<'q>, writes: &[&'q Write]) -> Query<'q> {

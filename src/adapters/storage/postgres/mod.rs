@@ -62,6 +62,7 @@ type TheStore = PostgresStore;
 const BEGIN: &str = "BEGIN";
 const INSERT_AUDIT: &str = own::INSERT_AUDIT;
 const LEAVES: &str = own::LEAVES;
+const WAITING: &str = own::WAITING;
 
 /// A list of ids as one value.
 fn ids(list: &[Uuid]) -> Vec<Uuid> {
@@ -118,6 +119,7 @@ impl PostgresStore {
     /// [`StoreError::Unavailable`] when a migration fails, or the database was written by a newer version.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let mut connection = self.target.migrator().await.map_err(unavailable)?;
+        shared::upgrade::to_seals(&mut connection, own::IS_UNSEALED, &self.seals).await?;
         sqlx::migrate!("migrations/postgres").run(&mut connection).await.map_err(unavailable)?;
         let raise = sqlx::query::<Db>(own::RAISE_AUDIT_BASE);
         raise.execute(&mut connection).await.map_err(unavailable)?;

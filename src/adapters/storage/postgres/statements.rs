@@ -9,13 +9,19 @@ crate::adapters::storage::statements! {
 
     // A place is the transaction's id with twenty bits for the entries of one transaction. A number handed out by a
     // sequence would not do: a transaction that takes a lower one may become visible after a higher one was read.
-    INSERT_AUDIT = "INSERT INTO audit (place, id, at, kind, salt, canonical, leaf_hash) \
-                    SELECT (pg_current_xact_id()::text::bigint + b.base) << 20, $1, $2, $3, $4, $5, $6 \
+    INSERT_AUDIT = "INSERT INTO audit (place, id, at, kind, salt, canonical, leaf_hash, seal) \
+                    SELECT (pg_current_xact_id()::text::bigint + b.base) << 20, $1, $2, $3, $4, $5, $6, $7 \
                     FROM audit_base b";
     // Only what is below every transaction that still runs, so that nothing comes to light behind a reader.
     AUDIT_PAGE = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE place > $1 AND canonical <> '' AND place < \
                   (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT base FROM audit_base)) << 20 \
                   ORDER BY place LIMIT $2";
+    WAITING = "SELECT place, id, at, kind, salt, canonical, leaf_hash, erased_by, seal FROM audit WHERE place > $1 AND place < \
+               (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT base FROM audit_base)) << 20 \
+               ORDER BY place LIMIT $2";
+    IS_UNSEALED = "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('audit') AND attname = 'leaf_hash' \
+                   AND NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('audit') \
+                   AND attname = 'seal' AND NOT attisdropped)";
     LEAVES = "SELECT place, leaf_hash FROM audit WHERE place > $1 AND place < \
               (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT base FROM audit_base)) << 20 \
               ORDER BY place LIMIT $2";
@@ -74,11 +80,11 @@ crate::adapters::storage::statements! {
             THEN c.counter END FROM changed c WHERE d.id = ANY (ARRAY[c.device_id])), \
         done AS MATERIALIZED (SELECT o.change_id FROM opened o JOIN added a ON a.id = o.id \
             UNION ALL SELECT change_id FROM changed UNION ALL SELECT unnest($44::uuid[])), \
-        entries AS (INSERT INTO audit (place, id, at, kind, salt, canonical, leaf_hash) \
+        entries AS (INSERT INTO audit (place, id, at, kind, salt, canonical, leaf_hash, seal) \
             SELECT ((pg_current_xact_id()::text::bigint + (SELECT base FROM audit_base)) << 20) + x.number, x.id, x.at, \
-            x.kind, x.salt, x.canonical, x.leaf_hash FROM unnest($45::uuid[], $46::timestamptz[], $47::text[], \
-            $48::bytea[], $49::text[], $50::bytea[]) WITH ORDINALITY AS x (id, at, kind, salt, canonical, leaf_hash, \
-            number) JOIN done ON done.change_id = x.id), \
+            x.kind, x.salt, x.canonical, x.leaf_hash, x.seal FROM unnest($45::uuid[], $46::timestamptz[], $47::text[], \
+            $48::bytea[], $49::text[], $50::bytea[], $78::bytea[]) WITH ORDINALITY AS x (id, at, kind, salt, canonical, \
+            leaf_hash, seal, number) JOIN done ON done.change_id = x.id), \
         proofs AS (INSERT INTO evidence (change_id, approval_id, body, created_at) \
             SELECT x.* FROM unnest($51::uuid[], $52::uuid[], $53::text[], $54::timestamptz[]) \
             AS x (change_id, approval_id, body, created_at) JOIN done ON done.change_id = x.change_id), \

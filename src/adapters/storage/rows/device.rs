@@ -1,11 +1,11 @@
-//! A device's row: what was fixed at enrolment, sealed, and beside it what changes.
+//! A device's row: what was fixed at enrolment, and whether it was locked or removed, under seal; beside it the counters.
 
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{BadRow, corrupt, json, narrow};
 use crate::adapters::storage::at::At;
-use crate::adapters::storage::seal::{Sealed, Seals, forged, parts};
+use crate::adapters::storage::seal::{Sealed, Seals, forged, moment, parts};
 use crate::domain::device::{Device, DeviceBody};
 use crate::domain::ids::DeviceId;
 use crate::ports::store::StoreError;
@@ -108,6 +108,15 @@ impl DeviceRow {
     }
 }
 
+impl DeviceRow {
+    /// A row whose seal covers the body alone, as it did before, under one that covers whether it is locked or removed.
+    /// Nothing for any other.
+    pub fn resealed(self, seals: &Seals) -> Option<Self> {
+        let before = parts("device", &[self.body.as_bytes()]);
+        seals.fits(&before, &self.seal).then(|| seals.close(self))
+    }
+}
+
 impl Sealed for DeviceRow {
     const TABLE: &'static str = "devices";
 
@@ -116,7 +125,8 @@ impl Sealed for DeviceRow {
     }
 
     fn covered(&self) -> Vec<u8> {
-        parts("device", &[self.body.as_bytes()])
+        let (locked, removed) = (self.locked_at.map(Into::into), self.removed_at.map(Into::into));
+        parts("device", &[self.body.as_bytes(), &moment(locked), &moment(removed)])
     }
 
     fn seal(&self) -> &[u8] {

@@ -18,6 +18,7 @@ pub async fn consequences(connection: &mut Connection, write: &Write, now: Times
         .bind(entry.salt.as_slice())
         .bind(entry.canonical.as_str())
         .bind(entry.leaf_hash.bytes().as_slice())
+        .bind(write.seal.as_slice())
         .execute(&mut *connection)
         .await?;
     if let Some(evidence) = &write.evidence {

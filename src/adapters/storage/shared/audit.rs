@@ -40,7 +40,7 @@ impl AuditStore for TheStore {
             .bind(up_to.unwrap_or(i64::MAX))
             .bind(i64::from(limit));
         let rows = query.fetch_all(self.reads()).await.map_err(reading(AUDIT))?;
-        rows.into_iter().map(StoredEntryRow::read).collect()
+        rows.into_iter().map(|row| row.read(self.seals())).collect()
     }
 
     async fn evidence_with(
@@ -52,6 +52,12 @@ impl AuditStore for TheStore {
         let rows = query.fetch_all(self.reads()).await.map_err(reading(EVIDENCE))?;
         let read = |row: EvidenceRow| (ChangeId::from_uuid(row.change_id), read_evidence(row.change_id, &row.body));
         Ok(rows.into_iter().map(read).collect())
+    }
+
+    async fn refused_entries(&self, limit: u32) -> Result<Vec<ChangeId>, StoreError> {
+        let query = sqlx::query_scalar::<Db, Uuid>(sql::REFUSED_ENTRIES).bind(i64::from(limit));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading(AUDIT))?;
+        Ok(rows.into_iter().map(ChangeId::from_uuid).collect())
     }
 
     async fn sealed_rows(&self, table: SealedTable, after: Option<Uuid>, limit: u32) -> Result<SealedPage, StoreError> {
@@ -66,9 +72,13 @@ impl AuditStore for TheStore {
             }};
         }
         Ok(match table {
-            SealedTable::Keys => page!(KeyRow, sql::SEALED_KEYS, "api_keys", |_| SealedRow::Other),
-            SealedTable::Holders => page!(HolderRow, sql::SEALED_HOLDERS, "holders", |_| SealedRow::Other),
-            SealedTable::Channels => page!(ChannelRow, sql::SEALED_CHANNELS, "channels", |_| SealedRow::Other),
+            SealedTable::Keys => page!(KeyRow, sql::SEALED_KEYS, "api_keys", |key| SealedRow::Key(Box::new(key))),
+            SealedTable::Holders => {
+                page!(HolderRow, sql::SEALED_HOLDERS, "holders", |holder| SealedRow::Holder(Box::new(holder)))
+            }
+            SealedTable::Channels => {
+                page!(ChannelRow, sql::SEALED_CHANNELS, "channels", |channel| SealedRow::Channel(Box::new(channel)))
+            }
             SealedTable::Devices => {
                 page!(DeviceRow, sql::SEALED_DEVICES, "devices", |device| SealedRow::Device(Box::new(device)))
             }
@@ -82,7 +92,7 @@ impl AuditStore for TheStore {
             SealedTable::Overrides => {
                 page!(OverrideRow, sql::SEALED_OVERRIDES, "overrides", |case| SealedRow::Override(Box::new(case)))
             }
-            SealedTable::Erasures => page!(ErasureRow, sql::SEALED_ERASURES, "erasures", |_| SealedRow::Other),
+            SealedTable::Erasures => page!(ErasureRow, sql::SEALED_ERASURES, "erasures", |_| SealedRow::Erasure),
         })
     }
 
@@ -91,13 +101,13 @@ impl AuditStore for TheStore {
             .bind(place.unwrap_or(i64::MAX))
             .bind(i64::from(limit));
         let rows = query.fetch_all(self.reads()).await.map_err(reading(AUDIT))?;
-        rows.into_iter().map(StoredEntryRow::read).collect()
+        rows.into_iter().map(|row| row.read(self.seals())).collect()
     }
 
     async fn stored_entry(&self, id: ChangeId) -> Result<Option<StoredEntry>, StoreError> {
         let query = sqlx::query_as::<Db, StoredEntryRow>(sql::STORED_ENTRY).bind(id.uuid());
         let row = query.fetch_optional(self.reads()).await.map_err(reading(AUDIT))?;
-        row.map(StoredEntryRow::read).transpose()
+        row.map(|row| row.read(self.seals())).transpose()
     }
 
     async fn place_before(&self, at: Timestamp) -> Result<Option<i64>, StoreError> {

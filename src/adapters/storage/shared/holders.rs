@@ -142,5 +142,5 @@ pub async fn devices_by_key(store: &TheStore, thumbprints: &[Thumbprint]) -> Res
 pub async fn enrol_link(store: &TheStore, token_hash: &Digest) -> Result<Option<EnrolLink>, StoreError> {
     let query = sqlx::query_as::<Db, LinkRow>(sql::LINK_BY_TOKEN).bind(token_hash.bytes().as_slice());
     let row = query.fetch_optional(store.reads()).await.map_err(reading("enrol_links"))?;
-    row.map(LinkRow::read).transpose()
+    row.map(|row| row.read(store.seals())).transpose()
 }

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use sqlx::{Connection as _, FromRow, Transaction};
 
-use super::{BEGIN, Db, LEAVES, TheStore, sql};
+use super::{BEGIN, Db, LEAVES, TheStore, WAITING, audit_statements as checks, sql};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{reading, unavailable};
+use crate::adapters::storage::rows::audit::StoredEntryRow;
 use crate::adapters::storage::rows::log::AuditRow;
 use crate::adapters::storage::rows::{BadRow, corrupt, digest};
 use crate::domain::details::Digest;
@@ -13,7 +14,7 @@ use crate::domain::ids::{ApprovalId, ChangeId};
 use crate::domain::log::tile::stored;
 use crate::domain::log::tree::Head;
 use crate::domain::log::{TileAt, Tiles};
-use crate::ports::log::{Appended, Batch, Leaf, LogStore, Signed};
+use crate::ports::log::{Appended, Batch, Leaf, LogStore, Signed, Waiting};
 use crate::ports::store::StoreError;
 
 const CHECKPOINTS: &str = "log_checkpoints";
@@ -78,6 +79,25 @@ impl LogStore for TheStore {
         let query = sqlx::query_as::<Db, CheckpointRow>(sql::CHECKPOINTS).bind(size).bind(i64::from(limit));
         let rows = query.fetch_all(self.reads()).await.map_err(reading(CHECKPOINTS))?;
         rows.into_iter().map(CheckpointRow::read).collect()
+    }
+
+    async fn waiting(&self, place: Option<i64>, limit: u32) -> Result<Vec<Waiting>, StoreError> {
+        let query =
+            sqlx::query_as::<Db, StoredEntryRow>(WAITING).bind(place.unwrap_or(i64::MIN)).bind(i64::from(limit));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading("audit"))?;
+        Ok(rows.into_iter().map(|row| row.waiting(self.seals())).collect())
+    }
+
+    async fn set_aside(&self, places: &[i64]) -> Result<(), StoreError> {
+        let mut writer = self.durable_writer().await?;
+        let mut transaction: Transaction<'_, Db> = writer.begin_with(BEGIN).await.map_err(unavailable)?;
+        for place in places {
+            for statement in [checks::KEEP_REFUSED, checks::DROP_REFUSED] {
+                let query = sqlx::query::<Db>(statement).bind(*place).bind(i64::MIN);
+                query.execute(&mut *transaction).await.map_err(unavailable)?;
+            }
+        }
+        transaction.commit().await.map_err(unavailable)
     }
 
     async fn leaves_after(&self, place: Option<i64>, limit: u32) -> Result<Vec<(i64, Digest)>, StoreError> {

@@ -22,8 +22,9 @@ mod staff;
 pub mod staff_statements;
 mod staff_writes;
 pub mod statements;
+pub mod upgrade;
 
-use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, LEAVES, TheStore, ids};
+use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, LEAVES, TheStore, WAITING, ids};
 use statements as sql;
 
 /// A connection of this backend.

@@ -81,10 +81,13 @@ crate::adapters::storage::statements! {
                    WHERE id = $1 AND version = $2";
     PROVE_BESIDE = "UPDATE devices SET counter = $2, failures = 0 WHERE id = $1 AND locked_at IS NULL \
                     AND removed_at IS NULL AND ($2 > counter OR ($2 = 0 AND counter = 0))";
-    REMOVE_DEVICES = "UPDATE devices SET removed_at = $2 WHERE holder_id = $1 AND removed_at IS NULL";
     CHANNELS_ON_DEVICES = concat!("SELECT ", told_columns!(), " FROM channels c WHERE c.holder_id = $1 \
                                    AND c.device_id IS NOT NULL AND c.removed_at IS NULL ORDER BY c.id",
                                   for_update!());
     REMOVE_CHANNEL = "UPDATE channels SET removed_at = $2, seal = $3 WHERE id = $1 AND removed_at IS NULL";
+    DEVICES_TO_REMOVE = concat!("SELECT id, holder_id, credential_id, cookie_hash, thumbprint, body, counter, failures, \
+                                 locked_at, removed_at, seal FROM devices \
+                                 WHERE holder_id = $1 AND removed_at IS NULL ORDER BY id", for_update!());
+    REMOVE_DEVICE = "UPDATE devices SET removed_at = $2, seal = $3 WHERE id = $1";
     HOLDER_RESET = "UPDATE holders SET enrolled_at = NULL, seal = $2 WHERE id = $1";
 }

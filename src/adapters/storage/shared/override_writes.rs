@@ -10,11 +10,13 @@ use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::approval::ApprovalRow;
 use crate::adapters::storage::rows::channel::ChannelRow;
+use crate::adapters::storage::rows::device::DeviceRow;
 use crate::adapters::storage::rows::holder::HolderRow;
 use crate::adapters::storage::rows::overrides::{FreezeRow, OverrideRow};
 use crate::adapters::storage::seal::Seals;
 use crate::domain::approval::StateName;
 use crate::domain::approval::transitions::{Guard, Transition};
+use crate::domain::device::Device;
 use crate::domain::freeze::{FreezeStep, STAFF_FREEZES_A_DAY};
 use crate::domain::ids::{HolderId, StaffId};
 use crate::domain::override_request::transitions::{Carry, Event, Step};
@@ -356,7 +358,16 @@ async fn reset_devices(
     let row = HolderRow::of(&record, seals);
     let reset = sqlx::query::<Db>(own::HOLDER_RESET).bind(row.id).bind(row.seal);
     touched(reset.execute(&mut *connection).await?.rows_affected())?;
-    sqlx::query::<Db>(own::REMOVE_DEVICES).bind(holder.uuid()).bind(At(now)).execute(&mut *connection).await?;
+    let rows = sqlx::query_as::<Db, DeviceRow>(own::DEVICES_TO_REMOVE).bind(holder.uuid());
+    for row in rows.fetch_all(&mut *connection).await? {
+        let row = match row.clone().read(seals) {
+            Ok(device) => DeviceRow::of(&Device { removed_at: Some(now), ..device }, seals)?,
+            // It isn't believed as it is, and mustn't keep the others alive.
+            Err(_) => DeviceRow { removed_at: Some(At(now)), ..row },
+        };
+        let remove = sqlx::query::<Db>(own::REMOVE_DEVICE).bind(row.id).bind(row.removed_at).bind(row.seal);
+        remove.execute(&mut *connection).await?;
+    }
     remove_their_channels(connection, holder, seals, now).await
 }
 

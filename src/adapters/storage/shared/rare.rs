@@ -8,7 +8,7 @@ use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::backend::KeyRow;
 use crate::adapters::storage::rows::channel::ChannelRow;
 use crate::adapters::storage::rows::device::DeviceRow;
-use crate::adapters::storage::rows::holder::HolderRow;
+use crate::adapters::storage::rows::holder::{HolderRow, LinkRow};
 use crate::adapters::storage::rows::outbox::EndpointRow;
 use crate::adapters::storage::seal::Seals;
 use crate::adapters::storage::write::Write;
@@ -72,13 +72,13 @@ async fn apply(
         Effect::AddChannel(channel) => add_channel(connection, channel, seals).await,
         Effect::AddLink { link, remember } => {
             remember_once(connection, remember).await?;
-            add_link(connection, link).await
+            add_link(connection, link, seals).await
         }
         Effect::CountTry { link, tries } => count_try(connection, *link, *tries).await,
         Effect::EndLink { link, at } => end_link(connection, *link, *at).await,
         Effect::EnrolFirst { link, device, at } => enrol_first(connection, *link, device, *at, seals, now).await,
         Effect::CountFailure { device, failures, lock_at } => {
-            count_failure(connection, *device, *failures, *lock_at).await
+            count_failure(connection, *device, *failures, *lock_at, seals).await
         }
         Effect::AddEndpoint { endpoint, remember } => {
             remember_once(connection, remember).await?;
@@ -153,7 +153,7 @@ async fn add_channel(connection: &mut Connection, channel: &NewChannel, seals: &
     Ok(inserted(added.rows_affected(), Unique::Other)?)
 }
 
-async fn add_link(connection: &mut Connection, link: &EnrolLink) -> Result<(), Failure> {
+async fn add_link(connection: &mut Connection, link: &EnrolLink, seals: &Seals) -> Result<(), Failure> {
     // Two links made at once must not both stay open: the holder's row is kept until this one is stored.
     let lock = sqlx::query::<Db>(sql::HOLDER_TO_CHANGE).bind(link.holder.uuid());
     lock.fetch_optional(&mut *connection).await?;
@@ -163,14 +163,16 @@ async fn add_link(connection: &mut Connection, link: &EnrolLink) -> Result<(), F
         .bind(At(link.created_at))
         .execute(&mut *connection)
         .await?;
+    let row = LinkRow::of(link, seals);
     let added = sqlx::query::<Db>(sql::INSERT_LINK)
-        .bind(link.id.uuid())
-        .bind(link.holder.uuid())
-        .bind(link.token_hash.bytes().as_slice())
-        .bind(At(link.created_at))
-        .bind(At(link.expires_at))
-        .bind(i64::from(link.tries))
-        .bind(link.ended_at.map(At))
+        .bind(row.id)
+        .bind(row.holder_id)
+        .bind(row.token_hash)
+        .bind(row.created_at)
+        .bind(row.expires_at)
+        .bind(row.tries)
+        .bind(row.ended_at)
+        .bind(row.seal)
         .execute(connection)
         .await?;
     Ok(inserted(added.rows_affected(), Unique::Other)?)
@@ -246,9 +248,15 @@ async fn count_failure(
     device: DeviceId,
     failures: u32,
     lock_at: Option<Timestamp>,
+    seals: &Seals,
 ) -> Result<(), Failure> {
+    let row = sqlx::query_as::<Db, DeviceRow>(sql::DEVICE_TO_CHANGE).bind(device.uuid());
+    let row = row.fetch_optional(&mut *connection).await?.ok_or(Refused::Conflict)?;
+    let mut record = row.read(seals)?;
+    record.locked_at = record.locked_at.or(lock_at);
+    let row = DeviceRow::of(&record, seals)?;
     let query =
-        sqlx::query::<Db>(sql::COUNT_FAILURE).bind(device.uuid()).bind(i64::from(failures)).bind(lock_at.map(At));
+        sqlx::query::<Db>(sql::COUNT_FAILURE).bind(row.id).bind(i64::from(failures)).bind(row.locked_at).bind(row.seal);
     Ok(touched(query.execute(connection).await?.rows_affected())?)
 }
 

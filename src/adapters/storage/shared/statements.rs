@@ -98,13 +98,14 @@ crate::adapters::storage::statements! {
     INSERT_DEVICE = "INSERT INTO devices (id, holder_id, credential_id, cookie_hash, thumbprint, body, counter, \
                      failures, locked_at, removed_at, seal) \
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
-    COUNT_FAILURE = "UPDATE devices SET failures = failures + 1, locked_at = coalesce(locked_at, $3) \
+    DEVICE_TO_CHANGE = concat!("SELECT ", device_columns!(), " FROM devices WHERE id = $1", for_update!());
+    COUNT_FAILURE = "UPDATE devices SET failures = failures + 1, locked_at = $3, seal = $4 \
                      WHERE id = $1 AND failures = $2";
-    LINK_BY_TOKEN = "SELECT id, holder_id, token_hash, created_at, expires_at, tries, ended_at \
+    LINK_BY_TOKEN = "SELECT id, holder_id, token_hash, created_at, expires_at, tries, ended_at, seal \
                      FROM enrol_links WHERE token_hash = $1";
     END_LINKS = "UPDATE enrol_links SET ended_at = $2 WHERE holder_id = $1 AND ended_at IS NULL";
-    INSERT_LINK = "INSERT INTO enrol_links (id, holder_id, token_hash, created_at, expires_at, tries, ended_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+    INSERT_LINK = "INSERT INTO enrol_links (id, holder_id, token_hash, created_at, expires_at, tries, ended_at, seal) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
     COUNT_TRY = "UPDATE enrol_links SET tries = tries + 1 WHERE id = $1 AND tries = $2 AND ended_at IS NULL";
     END_LINK = "UPDATE enrol_links SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     SPEND_LINK = "UPDATE enrol_links SET ended_at = $2 \

@@ -60,6 +60,7 @@ type TheStore = SqliteStore;
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const INSERT_AUDIT: &str = own::INSERT_AUDIT;
 const LEAVES: &str = own::LEAVES;
+const WAITING: &str = own::WAITING;
 
 /// How long a writer waits for another process that holds the file, such as the command line's.
 const BUSY: Duration = Duration::from_secs(5);
@@ -127,6 +128,7 @@ impl SqliteStore {
     /// [`StoreError::Unavailable`] when a migration fails, or the file was written by a newer version.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let mut writer = self.write.lock().await;
+        shared::upgrade::to_seals(&mut writer, own::IS_UNSEALED, &self.seals).await?;
         sqlx::migrate!("migrations/sqlite").run(&mut *writer).await.map_err(unavailable)
     }
 

@@ -2,14 +2,14 @@
 
 use super::super::evidence::{About, Proven, Signer};
 use super::super::standing::Before;
-use super::super::wrong::Flaw;
+use super::super::wrong::{Flaw, Place};
 use super::Run;
 use crate::domain::audit::reading::Reading;
 use crate::domain::staff::signing::Signs;
 
 impl Run {
     /// Whether the evidence is about what the entry says.
-    pub(super) fn agrees(&mut self, entry: &Reading, proven: &Proven) -> Result<(), Flaw> {
+    pub(super) fn agrees(&mut self, entry: &Reading, place: Place, proven: &Proven) -> Result<(), Flaw> {
         let other = |what| Err(Flaw::OtherMatter(what));
         let (kind, id) = match proven.by {
             Signer::Device(device) => ("device", device.to_string()),
@@ -39,7 +39,7 @@ impl Run {
                 if entry.at >= *expires_at {
                     return other("the prompt was over");
                 }
-                self.same_keys(proven)?;
+                self.same_keys(entry, place, proven)?;
                 self.standings.decided(*approval, entry.at, *hold);
                 Ok(())
             }
@@ -60,7 +60,7 @@ impl Run {
                 if entry.at >= *expires_at {
                     return other("the prompt was over");
                 }
-                self.same_keys(proven)
+                self.same_keys(entry, place, proven)
             }
             About::Staff { signs, object, text, expires_at } => {
                 if entry.at >= *expires_at {
@@ -75,7 +75,7 @@ impl Run {
                     Signs::Change => {}
                     Signs::Override => self.override_signed(entry, proven.by, *object, text)?,
                 }
-                self.same_keys(proven)
+                self.same_keys(entry, place, proven)
             }
         }
     }
@@ -93,12 +93,14 @@ impl Run {
         Ok(())
     }
 
-    fn same_keys(&self, proven: &Proven) -> Result<(), Flaw> {
-        match self.enrolled.get(&proven.by) {
+    fn same_keys(&mut self, entry: &Reading, place: Place, proven: &Proven) -> Result<(), Flaw> {
+        let enrolled = self.enrolled.get(&proven.by);
+        let mut lenient = self.excused.about(entry, place, self.before, self.counts.erased);
+        lenient.takes(|before| match enrolled {
             Some(keys) if *keys == proven.keys => Ok(()),
             Some(_) => Err(Flaw::OtherKeys),
-            None if self.before == Before::Unknown => Ok(()),
+            None if before == Before::Unknown => Ok(()),
             None => Err(Flaw::NeverEnrolled),
-        }
+        })
     }
 }

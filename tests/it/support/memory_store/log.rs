@@ -7,7 +7,7 @@ use countersign::domain::log::note::Signature;
 use countersign::domain::log::{TileAt, Tiles};
 use countersign::domain::{ApprovalId, ChangeId};
 use countersign::ports::StoreError;
-use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed};
+use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed, Waiting};
 use countersign::ports::witness::{CosignatureStore, Cosigned};
 
 use super::{MemoryStore, Record};
@@ -35,6 +35,16 @@ impl LogStore for MemoryStore {
         let record = self.record();
         let larger = record.checkpoints.iter().filter(|signed| signed.head.size > size);
         Ok(larger.take(limit as usize).cloned().collect())
+    }
+
+    async fn waiting(&self, place: Option<i64>, limit: u32) -> Result<Vec<Waiting>, StoreError> {
+        let leaves = self.leaves_after(place, limit).await?;
+        Ok(leaves.into_iter().map(|(place, leaf)| Waiting::Ours { place, leaf }).collect())
+    }
+
+    async fn set_aside(&self, places: &[i64]) -> Result<(), StoreError> {
+        assert!(places.is_empty(), "nobody writes here past the port");
+        Ok(())
     }
 
     async fn leaves_after(&self, place: Option<i64>, limit: u32) -> Result<Vec<(i64, Digest)>, StoreError> {
