@@ -124,6 +124,7 @@ async function act(work) {
     if (answer.link) {
       // Shown once, here, and nowhere again.
       say(box, "Signed by two. Give the new person this link:", answer.link, { text: "Go on", href: answer.location });
+      for (const form of document.querySelectorAll(".case__decide form[method=post]")) form.hidden = true;
       button.hidden = true;
     } else {
       go(answer.location);

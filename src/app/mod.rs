@@ -17,7 +17,8 @@ use crate::config::Config;
 use crate::service::Context;
 use crate::service::log::look;
 use crate::workers::{
-    ClockGate, deliveries, erasures, notices, overrides, prune, sequencer, siem, sweep, timers, witnesses,
+    ClockGate, deliveries, erasures, notices, overrides, prune, sequencer, siem, staff_notices, sweep, timers,
+    witnesses,
 };
 
 pub use parts::{Parts, Record, open, open_record};
@@ -105,6 +106,7 @@ pub async fn start(
         spawn(&mut tasks, erasures::run(cx.clone(), stop.clone()));
         spawn(&mut tasks, prune::run(cx.clone(), config.keep_sent, stop.clone()));
         spawn(&mut tasks, notices::run(cx.clone(), parts.senders.clone(), parts.notices_wake.clone(), stop.clone()));
+        spawn(&mut tasks, staff_notices::run(cx.clone(), parts.senders.clone(), stop.clone()));
         for sink in parts.sinks.clone() {
             spawn(&mut tasks, siem::run(parts.stream(), sink, stop.clone()));
         }

@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use crate::app;
 use crate::config::Config;
+use crate::domain::channel::Address;
 use crate::domain::ids::DirectoryKeyId;
 use crate::domain::staff::{Employer, Group, Profile, Role, Roles, StaffName, UserName};
 use crate::domain::text::Token;
@@ -36,6 +37,9 @@ pub enum StaffCommand {
         /// The identity provider's own id.
         #[arg(long)]
         external_id: Option<String>,
+        /// Where a signer is told that a case waits, and nothing of the case. Encrypted wherever it is kept.
+        #[arg(long)]
+        mail: Option<String>,
     },
     /// Add a key for the identity provider (SCIM). It is shown once.
     DirectoryKey,
@@ -58,9 +62,10 @@ pub async fn run(config: &Config, command: StaffCommand) -> anyhow::Result<()> {
 
 async fn carry_out(cx: &crate::service::Context, command: StaffCommand) -> anyhow::Result<()> {
     match command {
-        StaffCommand::Invite { name, group, employer, roles, ends, user_name, external_id } => {
+        StaffCommand::Invite { name, group, employer, roles, ends, user_name, external_id, mail } => {
             let roles: Result<Vec<Role>, _> = roles.iter().map(|role| role.parse()).collect();
             let whole = if ends.len() == 10 { format!("{ends}T23:59:59Z") } else { ends };
+            let mail = mail.map(|text| Address::email(&text)).transpose().context("--mail")?;
             let profile = Profile {
                 name: StaffName::parse(&name).context("--name")?,
                 group: Group::parse(&group).context("--group")?,
@@ -70,8 +75,9 @@ async fn carry_out(cx: &crate::service::Context, command: StaffCommand) -> anyho
                 user_name: user_name.map(|name| UserName::parse(&name)).transpose().context("--user-name")?,
                 external_id: external_id.map(|id| Token::parse(&id)).transpose().context("--external-id")?,
                 own_holders: Vec::new(),
+                mail: None,
             };
-            let invited = invite::from_host(cx, profile).await?;
+            let invited = invite::from_host(cx, profile, mail.as_ref()).await?;
             println!("staff    {}", invited.staff);
             println!("link     {}", invited.url);
             println!("opens    {}", invited.opens_at);

@@ -12,6 +12,8 @@ use anyhow::Context as _;
 use url::Url;
 
 use crate::config::Console;
+use crate::demo::exchange::SIGNERS;
+use crate::domain::channel::Address;
 use crate::domain::staff::{Employer, Group, Profile, Role, Roles, StaffName};
 use crate::service::Context;
 use crate::service::staff::invite;
@@ -64,8 +66,12 @@ impl Office {
                 user_name: None,
                 external_id: None,
                 own_holders: Vec::new(),
+                mail: None,
             };
-            let invited = invite::from_host(cx, profile).await.with_context(|| format!("{name} isn't invited"))?;
+            let inbox = SIGNERS.iter().find(|(signer, _)| *signer == name);
+            let mail = inbox.map(|(_, inbox)| Address::inbox(inbox)).transpose()?;
+            let invited =
+                invite::from_host(cx, profile, mail.as_ref()).await.with_context(|| format!("{name} isn't invited"))?;
             links.push((name, invited.url.to_string()));
         }
         Ok(Self { console, links })
@@ -93,6 +99,7 @@ customer can stop them. One private window is enough; sign out between people.
 {links}  2. B   Make a withdrawal wait (steps 1 to 3 above) and leave it unanswered.
   3.     Sign in at {console} as Dana. Look the customer up by the number in the
          inbox, and ask two others to approve the withdrawal.
+         Expect: a message for each of them in the inbox, and nothing of the case in it.
   4.     Sign in as Jonas, then as Amir: each writes what they checked and signs.
          Expect: cooling-off, a whole day. Only a signer's first seven days are left
          out in the demo, nothing else.

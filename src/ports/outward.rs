@@ -97,10 +97,18 @@ pub trait ConsoleCeremonies: Ceremonies {
     fn sign_in_options(&self, challenge: &Digest) -> Result<serde_json::Value, CeremonyError>;
 }
 
+/// Who reads a message: what stands around its words differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    Holder,
+    Staff,
+}
+
 /// What a message says, before a channel gives it its form. No text of the initiator is in it.
 #[derive(Clone)]
 pub struct Message {
     pub notice: NoticeId,
+    pub reader: Reader,
     pub approval: Option<ApprovalId>,
     pub title: String,
     /// Short paragraphs of plain text.

@@ -11,6 +11,7 @@ use crate::domain::freeze::{Freeze, FreezeStep};
 use crate::domain::ids::{DeviceId, FreezeId, HolderId, OverrideId};
 use crate::domain::override_request::transitions::{Carry, Step};
 use crate::domain::override_request::{Caps, OverrideRequest};
+use crate::domain::staff::notice::StaffNotice;
 use crate::domain::time::Timestamp;
 
 /// A step of an override request with what it does elsewhere, in one commit.
@@ -23,6 +24,8 @@ pub struct OverrideWrite {
     /// everybody who signed before it is asked too whether their signature still counts, wherever it is used.
     pub proof: Option<PasskeyProof>,
     pub also: Also,
+    /// Drawn signers who are told that it waits for them.
+    pub tell: Vec<StaffNotice>,
 }
 
 /// What a step does elsewhere.

@@ -2,15 +2,18 @@
 //!
 //! Reads are here; what changes goes as a [`StaffEffect`] inside a [`super::Change`], with its audit entry.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
-use super::store::StoreError;
+use super::store::{NoticeOutcome, StoreError};
 use crate::domain::details::Digest;
 use crate::domain::device::Blob;
 use crate::domain::ids::{DirectoryKeyId, HolderId, InviteId, SessionId, StaffChangeId, StaffId, ViewId};
 use crate::domain::staff::change::StaffChange;
 use crate::domain::staff::directory::DirectoryKey;
 use crate::domain::staff::invite::Invite;
+use crate::domain::staff::notice::StaffNotice;
 use crate::domain::staff::passkey::Passkey;
 use crate::domain::staff::session::Session;
 use crate::domain::staff::view::View;
@@ -165,4 +168,18 @@ pub trait StaffStore: Send + Sync {
 
     async fn directory_key(&self, hash: &Digest) -> Result<Option<DirectoryKey>, StoreError>;
     async fn directory_keys(&self) -> Result<Vec<DirectoryKey>, StoreError>;
+
+    /// Leases notices to staff whose time has come, oldest first.
+    async fn claim_staff_notices(&self, limit: u32, lease: Duration) -> Result<Vec<StaffNoticeJob>, StoreError>;
+    /// Records how a leased one ended; `false` when the lease had passed to somebody else.
+    async fn settle_staff_notice(&self, job: &StaffNoticeJob, outcome: &NoticeOutcome) -> Result<bool, StoreError>;
+}
+
+/// A leased notice to a person of staff.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaffNoticeJob {
+    pub notice: StaffNotice,
+    /// How often it was leased before.
+    pub attempts: u32,
+    pub fence: i64,
 }

@@ -10,10 +10,12 @@ use crate::domain::event::WebhookBody;
 use crate::domain::freeze::Freeze;
 use crate::domain::ids::{DeliveryId, EndpointId, HolderId, NoticeId};
 use crate::domain::link::EnrolLink;
+use crate::domain::override_request::transitions::Step;
 use crate::domain::override_request::{Request, SETTLED_CHANNEL};
+use crate::domain::staff::notice::{self, StaffNotice};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Cause, Delivery, message_id};
-use crate::ports::outward::Message;
+use crate::ports::outward::{Message, Reader};
 use crate::ports::store::NoticeJob;
 
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
@@ -158,6 +160,41 @@ pub fn override_cooling(
     notices
 }
 
+/// "A case waits for your signature": those who were drawn by this step.
+pub fn drawn(cx: &Context, step: &Step, now: Timestamp) -> Vec<StaffNotice> {
+    let case = &step.case;
+    let notice = |staff| StaffNotice {
+        id: cx.id(NoticeId::new, now),
+        staff,
+        case: case.id(),
+        created_at: now,
+        useless_after: case.expires_at,
+    };
+    notice::told_of(step).into_iter().map(notice).collect()
+}
+
+/// Puts a notice to a person of staff into words. Nothing of the case goes out, not even its number.
+///
+/// # Errors
+/// [`Error::NoConsole`].
+pub fn message_to_staff(cx: &Context, notice: &StaffNotice) -> Result<Message, Error> {
+    Ok(Message {
+        notice: notice.id,
+        reader: Reader::Staff,
+        approval: None,
+        title: format!("{}: a case waits for your signature", cx.settings.operator),
+        body: vec![
+            "You were drawn to sign or refuse it. Open the console, sign in with your passkey, and look at all of it."
+                .to_owned(),
+            "Nobody may ask you by mail or by phone how you decide, or to hurry.".to_owned(),
+        ],
+        open: Some(cx.console()?.url.clone()),
+        stop: None,
+        code: None,
+        useless_after: notice.useless_after,
+    })
+}
+
 /// One webhook message per endpoint about a transition.
 ///
 /// # Errors
@@ -194,6 +231,7 @@ pub fn message(cx: &Context, job: &NoticeJob) -> Result<Message, Error> {
     let line = |text: &str| text.to_owned();
     let mut message = Message {
         notice: job.id,
+        reader: Reader::Holder,
         approval: None,
         title: String::new(),
         body: Vec::new(),

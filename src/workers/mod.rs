@@ -10,6 +10,7 @@ pub mod overrides;
 pub mod prune;
 pub mod sequencer;
 pub mod siem;
+pub mod staff_notices;
 pub mod sweep;
 pub mod timers;
 pub mod witnesses;

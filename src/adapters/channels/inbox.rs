@@ -77,6 +77,7 @@ mod tests {
         let address = |name: &str| Address::inbox(name).unwrap();
         let message = |number: u8| Message {
             notice: NoticeId::new(Timestamp::EPOCH, [number; 10]),
+            reader: crate::ports::outward::Reader::Holder,
             approval: None,
             title: format!("number {number}"),
             body: Vec::new(),

@@ -246,7 +246,8 @@ mod tests {
             .into_iter()
             .filter(|event| {
                 let step = Step { case: case.clone(), from: Some(1), guard: Guard::default(), event: *event };
-                let stored = OverrideWrite { step, caps: Caps::DEFAULT, proof: None, also: Also::Nothing };
+                let (caps, also) = (Caps::DEFAULT, Also::Nothing);
+                let stored = OverrideWrite { step, caps, proof: None, also, tell: Vec::new() };
                 write(Effect::Override(Box::new(stored))).tightens()
             })
             .collect();

@@ -12,7 +12,7 @@ use super::client::{Client, ClientError, Enrolment, Holder};
 use super::order::{Draft, FieldFault, NotOurOrder, Order};
 use super::receipt::Trust;
 use super::webhook::{BadWebhook, Event, Secret, Signed};
-use super::{Around, Letter};
+use super::{Around, Letter, SIGNERS};
 
 /// How often taking a release is tried when no answer comes; the same key makes it safe.
 const TRIES: usize = 3;
@@ -142,6 +142,12 @@ impl Desk {
     /// The person's messages, newest first.
     pub fn letters(&self) -> Vec<Letter> {
         (self.around.letters)(&self.person().subject)
+    }
+
+    /// What the staff who sign were sent, with their names.
+    pub fn letters_to_signers(&self) -> Vec<(&'static str, Letter)> {
+        let of = |(name, inbox)| (self.around.letters)(inbox).into_iter().map(move |letter| (name, letter));
+        SIGNERS.into_iter().flat_map(of).collect()
     }
 
     /// Every order, in the order in which they were placed.

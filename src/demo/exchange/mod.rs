@@ -39,6 +39,9 @@ pub struct Letter {
     pub stop: Option<Url>,
 }
 
+/// The exchange's own staff who sign, and the names of their inboxes.
+pub const SIGNERS: [(&str, &str); 2] = [("Jonas Weber", "jonas-weber"), ("Amir Haddad", "amir-haddad")];
+
 /// Gives the messages of the inbox of that name, newest first.
 pub type Letters = dyn Fn(&str) -> Vec<Letter> + Send + Sync;
 

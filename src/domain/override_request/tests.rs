@@ -29,6 +29,7 @@ fn person(number: u8, group: &str, employer: &str, roles: &[Role]) -> Staff {
         user_name: None,
         external_id: None,
         own_holders: Vec::new(),
+        mail: None,
     };
     Staff::new(id(number), profile, NOW - 9000 * HOUR).enrolled(NOW - 8999 * HOUR)
 }

@@ -8,6 +8,7 @@ pub mod change;
 pub mod directory;
 pub mod eligible;
 pub mod invite;
+pub mod notice;
 pub mod passkey;
 pub mod roles;
 pub mod session;
@@ -122,6 +123,10 @@ pub struct Profile {
     /// Holders who are this person. They look at none of them, and do and decide nothing about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub own_holders: Vec<HolderId>,
+    /// Where the person is told that a case waits for them, if anywhere. Records from before have none. Boxed, because
+    /// most have none and a proposal holds two profiles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Box<notice::Mailbox>>,
 }
 
 /// More accounts than one person has.

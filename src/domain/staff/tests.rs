@@ -29,6 +29,7 @@ fn profile(roles: &[Role]) -> Profile {
         user_name: None,
         external_id: None,
         own_holders: Vec::new(),
+        mail: None,
     }
 }
 

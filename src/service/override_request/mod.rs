@@ -16,7 +16,7 @@ pub mod sign;
 pub mod stop;
 
 use super::staff::SignedIn;
-use super::{Context, Error, commit};
+use super::{Context, Error, commit, notify};
 use crate::domain::approval::Actor;
 use crate::domain::audit::Facts;
 use crate::domain::ids::{HolderId, OverrideId, StaffId};
@@ -43,7 +43,8 @@ fn change(cx: &Context, step: Step, also: Also, by: Actor, mut facts: Facts, now
         Some(approval) => cx.entry(kind, by, &[&id, &holder, &approval], facts, now)?,
         None => cx.entry(kind, by, &[&id, &holder], facts, now)?,
     };
-    let write = OverrideWrite { step, caps: cx.settings.override_caps, proof: None, also };
+    let tell = notify::drawn(cx, &step, now);
+    let write = OverrideWrite { step, caps: cx.settings.override_caps, proof: None, also, tell };
     Ok(Change::new(entry, Effect::Override(Box::new(write))))
 }
 

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::signing::{self, Object, Prompt, Signed};
 use super::{SignedIn, invite};
+use crate::domain::channel::Address;
 use crate::domain::device::Blob;
 use crate::domain::ids::{InviteId, StaffChangeId, StaffId};
 use crate::domain::staff::change::{CHANGE_LIFE, ChangeRefusal, ChangeState, Proposal, StaffChange};
@@ -39,16 +40,28 @@ pub struct Stored {
 ///
 /// # Errors
 /// [`Error::NotInRole`]; [`Error::NotFound`], [`Error::StaffChange`] and [`Error::Invalid`] by the rules.
-pub async fn draft(cx: &Context, by: &SignedIn, draft: Draft, reason: Reason) -> Result<Prompt, Error> {
+pub async fn draft(
+    cx: &Context,
+    by: &SignedIn,
+    draft: Draft,
+    mail: Option<&Address>,
+    reason: Reason,
+) -> Result<Prompt, Error> {
     by.needs(Role::Admin)?;
     let now = cx.now();
     let proposal = match draft {
-        Draft::Add(profile) => Proposal::Add { staff: cx.id(StaffId::new, now), profile },
+        Draft::Add(profile) => {
+            let staff = cx.id(StaffId::new, now);
+            Proposal::Add { staff, profile: Profile { mail: invite::mailbox(cx, staff, mail)?, ..profile } }
+        }
         Draft::Change(id, after) => {
             let person = cx.staff.person(id).await?.ok_or(Error::NotFound)?;
             if matches!(person.status, Status::Ended { .. }) {
                 return Err(ChangeRefusal::Moved.into());
             }
+            // One that isn't given stays.
+            let mail = invite::mailbox(cx, id, mail)?.or_else(|| person.profile.mail.clone());
+            let after = Profile { mail, ..after };
             Proposal::Change { staff: id, version: person.version, before: person.profile, after }
         }
     };

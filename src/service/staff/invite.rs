@@ -5,13 +5,16 @@ use data_encoding::BASE64URL_NOPAD;
 use url::Url;
 
 use crate::domain::approval::Actor;
+use crate::domain::channel::Address;
 use crate::domain::details::Digest;
+use crate::domain::device::Blob;
 use crate::domain::ids::{InviteId, StaffId};
 use crate::domain::link::six_digits;
 use crate::domain::staff::invite::{INVITE_LIFE, Invite, Origin};
+use crate::domain::staff::notice::Mailbox;
 use crate::domain::staff::{Profile, Staff, admins_ever};
 use crate::domain::time::Timestamp;
-use crate::ports::secrets::TagKey;
+use crate::ports::secrets::{BoxKey, TagKey};
 use crate::ports::staff::StaffEffect;
 use crate::ports::store::CommitError;
 use crate::ports::{Change, Effect};
@@ -26,19 +29,20 @@ pub struct Invited {
     pub expires_at: Timestamp,
 }
 
-/// Invites somebody from the host.
+/// Invites somebody from the host; `mail` is where they are told that a case waits.
 ///
 /// # Errors
 /// [`Error::NoConsole`]; [`Error::Invalid`] for an end in the past; [`Error::Conflict`] for a name at the identity
 /// provider that somebody else has.
-pub async fn from_host(cx: &Context, profile: Profile) -> Result<Invited, Error> {
+pub async fn from_host(cx: &Context, profile: Profile, mail: Option<&Address>) -> Result<Invited, Error> {
     let now = cx.now();
     if profile.ends_at <= now {
         return Err(Error::invalid("ends", "must be later than now"));
     }
     let admins = admins_ever(&cx.staff.everybody().await?);
     let (origin, opens_at) = Invite::from_host(admins, now);
-    let staff = Staff::new(cx.id(StaffId::new, now), profile, now);
+    let id = cx.id(StaffId::new, now);
+    let staff = Staff::new(id, Profile { mail: mailbox(cx, id, mail)?, ..profile }, now);
     let (invite, url) = make(cx, staff.id, origin, opens_at, now)?;
     let mut facts = staff.facts();
     facts.insert("opens_at", opens_at.to_string());
@@ -58,6 +62,17 @@ pub async fn from_host(cx: &Context, profile: Profile) -> Result<Invited, Error>
         Err(CommitError::Duplicate(_)) => Err(Error::Conflict),
         Err(error) => Err(error.into()),
     }
+}
+
+/// An address as it is kept and signed: encrypted, and masked.
+///
+/// # Errors
+/// [`Error::Internal`] when it can't be written.
+pub fn mailbox(cx: &Context, staff: StaffId, address: Option<&Address>) -> Result<Option<Box<Mailbox>>, Error> {
+    let Some(address) = address else { return Ok(None) };
+    let plain = serde_json::to_vec(address).map_err(Error::internal)?;
+    let sealed = Blob(cx.secrets.seal(BoxKey::Address, staff.bytes(), &plain));
+    Ok(Some(Box::new(Mailbox { masked: address.masked(), sealed })))
 }
 
 /// An invite and its link.

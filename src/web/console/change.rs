@@ -7,6 +7,7 @@ use serde_json::json;
 use super::failure::PageError;
 use super::present;
 use super::signed_in::SignedIn;
+use crate::domain::channel::Address;
 use crate::domain::ids::{HolderId, StaffChangeId, StaffId};
 use crate::domain::staff::change::{ChangeState, Proposal, StaffChange};
 use crate::domain::staff::{
@@ -85,6 +86,7 @@ fn values(profile: &Profile) -> FormValues {
         ends: date(profile.ends_at),
         user_name: profile.user_name.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default(),
         own_holders: profile.own_holders.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        mail: profile.mail.as_ref().map(|mail| mail.masked.clone()).unwrap_or_default(),
     }
 }
 
@@ -123,6 +125,9 @@ pub struct Form {
     /// Ids of holders, with spaces between them.
     #[serde(default)]
     own_holders: String,
+    /// Where the person is told that a case waits; empty leaves it as it is.
+    #[serde(default)]
+    mail: String,
     reason: String,
 }
 
@@ -137,7 +142,7 @@ impl Faults {
 }
 
 impl Form {
-    fn read(&self) -> Result<(Profile, Reason), Problem> {
+    fn read(&self) -> Result<(Profile, Option<Address>, Reason), Problem> {
         let mut faults = Faults::default();
         let name = faults.take("name", StaffName::parse(self.name.trim()));
         let group = faults.take("group", Group::parse(self.group.trim()));
@@ -155,14 +160,16 @@ impl Form {
         if own_holders.len() > MAX_OWN_HOLDERS {
             faults.take::<(), _>("own_holders", Err("are too many"));
         }
+        let mail = given(&self.mail).map(|text| faults.take("mail", Address::email(&text)));
         let reason = faults.take("reason", Reason::parse(self.reason.trim()));
         match (name, group, employer, roles, ends_at, reason) {
             (Some(name), Some(group), Some(employer), Some(roles), Some(ends_at), Some(reason))
                 if faults.0.is_empty() =>
             {
                 let (user_name, external_id) = (user_name.flatten(), external_id.flatten());
-                let profile = Profile { name, group, employer, roles, ends_at, user_name, external_id, own_holders };
-                Ok((profile, reason))
+                let profile =
+                    Profile { name, group, employer, roles, ends_at, user_name, external_id, own_holders, mail: None };
+                Ok((profile, mail.flatten(), reason))
             }
             _ => Err(Problem::invalid(faults.0)),
         }
@@ -172,7 +179,7 @@ impl Form {
 /// Checks the form and gives the prompt to sign it.
 pub async fn draft(cx: web::Data<Context>, by: SignedIn, form: web::Json<Form>) -> Result<HttpResponse, Problem> {
     by.needs(Role::Admin)?;
-    let (profile, reason) = form.read()?;
+    let (profile, mail, reason) = form.read()?;
     let draft = match &form.staff {
         Some(id) => {
             let id: StaffId = id.parse().map_err(|_| Error::NotFound)?;
@@ -183,7 +190,7 @@ pub async fn draft(cx: web::Data<Context>, by: SignedIn, form: web::Json<Form>) 
         }
         None => Draft::Add(profile),
     };
-    Ok(prompted(&change::draft(&cx, &by, draft, reason).await?))
+    Ok(prompted(&change::draft(&cx, &by, draft, mail.as_ref(), reason).await?))
 }
 
 pub async fn propose(cx: web::Data<Context>, by: SignedIn, ask: web::Json<Signed>) -> Result<HttpResponse, Problem> {

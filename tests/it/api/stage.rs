@@ -14,17 +14,14 @@ use countersign::adapters::storage::sqlite::SqliteStore;
 use countersign::adapters::timing::{MemoryLimits, MemoryLive, MemoryTimers, OsEntropy};
 use countersign::adapters::webauthn::Webauthn;
 use countersign::domain::approval::transitions::{Guard, Transition};
-use countersign::domain::approval::{Actor, Approval, Decider, Decision, Distinct, State, Told};
-use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
-use countersign::domain::backend::{IdempotencyKey, Remembered, Scope, Scopes};
-use countersign::domain::details::{Digest, Subject};
-use countersign::domain::device::{Blob, Device, DeviceBody, DeviceKey, DeviceName};
+use countersign::domain::approval::{Approval, Decider, Decision, Distinct, State, Told};
+use countersign::domain::backend::{Scope, Scopes};
+use countersign::domain::details::Digest;
 use countersign::domain::event::EventKind;
-use countersign::domain::link::{ENROL_LINK_LIFE, EnrolLink};
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::text::Line;
 use countersign::domain::witness::quorum::Quorum;
-use countersign::domain::{ApprovalId, BackendId, ChangeId, ChannelId, DeviceId, KeyId, LinkId, Timestamp};
+use countersign::domain::{ApprovalId, BackendId, ChangeId, ChannelId, DeviceId, KeyId, Timestamp};
 use countersign::ports::{Change, Effect, Entropy, LogStore, Secrets, StaffStore, Store};
 use countersign::service::log::{self, Log, Witnesses};
 use countersign::service::{Context, Profile, Settings, backends};
@@ -39,6 +36,7 @@ use tempfile::TempDir;
 use super::call::{Answer, Call};
 use crate::support::approved;
 use crate::support::clock::ManualClock;
+use crate::support::enrolled;
 use crate::support::log::log_at_once;
 use crate::support::memory_store::MemoryStore;
 
@@ -172,56 +170,13 @@ impl Stage {
     /// A holder with a mailbox and an enrolled device, which is past its hold.
     pub async fn enrolled(&self) -> String {
         let subject = self.holder().await;
-        let parsed = Subject::parse(&subject).unwrap();
-        let holder = self.cx.store.holder(self.backend, &parsed).await.unwrap().unwrap().id;
-        let now = self.cx.now();
-        let link = EnrolLink {
-            id: self.cx.id(LinkId::new, now),
-            holder,
-            token_hash: Digest::of(subject.as_bytes()),
-            created_at: now,
-            expires_at: now + ENROL_LINK_LIFE,
-            tries: 0,
-            ended_at: None,
-        };
-        let mut key = [9; 65];
-        key[0] = 4;
-        let body = DeviceBody {
-            id: self.cx.id(DeviceId::new, now),
-            holder,
-            name: DeviceName::parse("Telephone").unwrap(),
-            credential: json!({}),
-            credential_id: Blob(subject.clone().into_bytes()),
-            key: DeviceKey::from_bytes(&key).unwrap(),
-            cookie_hash: Digest::of(subject.as_bytes()),
-            assurance: Assurance::DeviceBound,
-            enrolled_at: now - 48 * HOUR,
-            usable_from: now - 36 * HOUR,
-        };
-        let device = Device { body, counter: 0, failures: 0, locked_at: None, removed_at: None };
-        let remember = Remembered {
-            backend: self.backend,
-            key: IdempotencyKey::parse(&self.name("link")).unwrap(),
-            request: Digest::of(b""),
-            answer: String::new(),
-            created_at: now,
-        };
-        let id = link.id;
-        self.apply(Effect::AddLink { link, remember }).await;
-        self.apply(Effect::EnrolFirst { link: id, device: Box::new(device), at: now - 48 * HOUR }).await;
+        enrolled::enrol(&self.cx, self.backend, &subject, &subject, &self.name("link")).await;
         subject
     }
 
     /// Takes the database away.
     pub async fn lose_record(&self) {
         self.sqlite.as_ref().expect("a record in a database").close().await;
-    }
-
-    async fn apply(&self, effect: Effect) {
-        let now = self.cx.now();
-        let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
-        let entry = AuditEntry::new(self.cx.id(ChangeId::new, now), now, self.cx.random(), &event).unwrap();
-        self.cx.store.commit(Change::new(entry, effect)).await.unwrap();
     }
 
     /// A body for a create.
@@ -308,7 +263,7 @@ impl Stage {
                 self.cx.store.commit(change).await.unwrap();
                 while log::turn(&self.cx).await.unwrap() > 0 {}
             }
-            None => self.apply(effect).await,
+            None => enrolled::apply(&self.cx, effect).await,
         }
         self.cx.live.publish(&[(id, next.version)]).await;
         let view = countersign::service::view::ApprovalView::of(&next).unwrap();

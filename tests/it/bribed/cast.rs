@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use countersign::domain::approval::Actor;
-use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
 use countersign::domain::channel::{Address, Channel};
 use countersign::domain::details::{Digest, Salt};
 use countersign::domain::override_request::{Kind, OverrideRequest, Request, Words};
@@ -13,8 +11,7 @@ use countersign::domain::staff::invite::{INVITE_LIFE, Invite, Origin};
 use countersign::domain::staff::passkey::{Passkey, PasskeyBody};
 use countersign::domain::staff::{Role, Staff};
 use countersign::domain::{
-    ApprovalId, ChangeId, ChannelId, DeviceId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId,
-    Timestamp,
+    ApprovalId, ChannelId, DeviceId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId, Timestamp,
 };
 use countersign::ports::change::NewChannel;
 use countersign::ports::overrides::{Also, OverrideWrite};
@@ -26,6 +23,7 @@ use serde_json::json;
 
 use crate::console::desk::{Desk, Reply};
 use crate::console::stage::{self, DAY, Stage};
+use crate::support::enrolled::entered;
 
 pub const CHECKED: &str = "Called back on the number on file, the voice matched the notes.";
 pub const REASON: &str = "Customer lost her phone on the train, completes on a house today.";
@@ -39,14 +37,6 @@ pub struct Cast {
     pub settled: ChannelId,
 }
 
-fn entered(stage: &Stage, effect: Effect) -> Change {
-    let cx = &stage.cx;
-    let now = cx.now();
-    let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
-    let entry = AuditEntry::new(cx.id(ChangeId::new, now), now, cx.random(), &event).unwrap();
-    Change::new(entry, effect)
-}
-
 /// Somebody who made their passkey so long ago, signed in.
 pub async fn veteran(
     stage: &Stage,
@@ -55,11 +45,23 @@ pub async fn veteran(
     ago: Duration,
     ends_at: Timestamp,
 ) -> Desk {
+    veteran_with(stage, (name, group, employer), roles, ago, ends_at, |person| person).await
+}
+
+/// The same with something more in their record.
+pub async fn veteran_with(
+    stage: &Stage,
+    (name, group, employer): (&str, &str, &str),
+    roles: &[Role],
+    ago: Duration,
+    ends_at: Timestamp,
+    more: impl FnOnce(Staff) -> Staff,
+) -> Desk {
     let cx = &stage.cx;
     let now = cx.now();
     let since = now - ago;
     let id = cx.id(StaffId::new, now);
-    let person = Staff::new(id, stage::profile(name, group, employer, roles, ends_at), since);
+    let person = more(Staff::new(id, stage::profile(name, group, employer, roles, ends_at), since));
     let invite = Invite {
         id: cx.id(InviteId::new, now),
         staff: id,
@@ -235,12 +237,12 @@ impl Cast {
         let by = cx.staff.person(self.agent.id()).await.unwrap().unwrap();
         let everybody = cx.staff.everybody().await.unwrap();
         let step = OverrideRequest::ask(request, &by, &everybody, [lot; 16], now).unwrap();
-        OverrideWrite { step, caps: cx.settings.override_caps, proof: None, also: Also::Nothing }
+        OverrideWrite { step, caps: cx.settings.override_caps, proof: None, also: Also::Nothing, tell: Vec::new() }
     }
 
     /// A change that writes it.
     pub fn change(&self, write: OverrideWrite) -> Change {
-        entered(&self.stage, Effect::Override(Box::new(write)))
+        entered(&self.stage.cx, Effect::Override(Box::new(write)))
     }
 
     /// The places of the two who were drawn, and of one who wasn't.

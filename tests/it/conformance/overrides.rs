@@ -137,7 +137,8 @@ impl Desk {
         let signed = Signed { credential_id: credential_id.clone(), challenge, checked };
         let (step, carry) = case.clone().sign(person, signers, signed, self.now().await).unwrap();
         let proof = PasskeyProof { staff: person.id, credential_id, counter, role: Some(Role::Signer) };
-        let write = OverrideWrite { step, caps: Caps::DEFAULT, proof: Some(proof), also: Also::Nothing };
+        let write =
+            OverrideWrite { step, caps: Caps::DEFAULT, proof: Some(proof), also: Also::Nothing, tell: Vec::new() };
         (write, carry)
     }
 
@@ -265,7 +266,7 @@ fn words(text: &str) -> countersign::domain::override_request::Words {
 }
 
 fn write(step: Step, also: Also) -> Effect {
-    Effect::Override(Box::new(OverrideWrite { step, caps: Caps::DEFAULT, proof: None, also }))
+    Effect::Override(Box::new(OverrideWrite { step, caps: Caps::DEFAULT, proof: None, also, tell: Vec::new() }))
 }
 
 fn freeze_of(step: FreezeStep) -> Effect {

@@ -225,5 +225,6 @@ pub fn profile(world: &World, roles: &[Role]) -> Profile {
         user_name: Some(UserName::parse(&format!("mara-{serial}@harbour.example")).unwrap()),
         external_id: Some(Token::parse(&format!("00u-{serial}")).unwrap()),
         own_holders: Vec::new(),
+        mail: None,
     }
 }

@@ -16,7 +16,7 @@ impl Stage {
 
     /// Invites from the host.
     pub async fn invite(&self, name: &str, roles: &[Role]) -> Result<Invited, Error> {
-        invite::from_host(&self.cx, profile(name, "office", "in-house", roles, self.in_a_year())).await
+        invite::from_host(&self.cx, profile(name, "office", "in-house", roles, self.in_a_year()), None).await
     }
 
     /// Two admins who joined over the console and are signed in.

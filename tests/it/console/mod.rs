@@ -15,6 +15,7 @@ mod scim;
 mod sign_in;
 pub mod stage;
 mod timing;
+mod told;
 
 /// Makes a test of each case, on both databases.
 macro_rules! on_both {

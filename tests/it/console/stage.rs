@@ -13,19 +13,14 @@ use countersign::adapters::receipts::{Es256Receipts, generate_pem};
 use countersign::adapters::storage::postgres::Committers;
 use countersign::adapters::timing::OsEntropy;
 use countersign::adapters::webauthn::Webauthn;
-use countersign::domain::approval::Actor;
-use countersign::domain::audit::{AuditEntry, AuditEvent, Facts};
-use countersign::domain::backend::{IdempotencyKey, Remembered, Scope, Scopes};
-use countersign::domain::details::{Digest, Subject};
-use countersign::domain::device::{Blob, Device, DeviceBody, DeviceKey, DeviceName};
-use countersign::domain::link::{ENROL_LINK_LIFE, EnrolLink};
+use countersign::domain::backend::{Scope, Scopes};
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::staff::{Employer, Group, Profile, Role, Roles};
 use countersign::domain::text::Line;
 use countersign::domain::verification::evidence::{Site, Sites};
-use countersign::domain::{BackendId, ChangeId, DeviceId, HolderId, LinkId, Timestamp};
+use countersign::domain::{BackendId, HolderId, Timestamp};
 use countersign::ports::audit::AuditStore;
-use countersign::ports::{Change, Effect, LogStore, StaffStore, Store};
+use countersign::ports::{Effect, LogStore, StaffStore, Store};
 use countersign::service::audit::Record;
 use countersign::service::{Console, Context, Profile as Deployment, Settings, backends};
 use countersign::web::console::routes as console_routes;
@@ -42,6 +37,7 @@ use url::Url;
 use super::timing::Timing;
 use crate::storage_sql::make;
 use crate::support::clock::ManualClock;
+use crate::support::enrolled;
 use crate::support::log::log;
 use crate::support::servers::redis::Redis;
 
@@ -119,6 +115,7 @@ pub fn profile(name: &str, group: &str, employer: &str, roles: &[Role], ends_at:
         user_name: None,
         external_id: None,
         own_holders: Vec::new(),
+        mail: None,
     }
 }
 
@@ -217,47 +214,11 @@ impl Stage {
 
     /// A holder of the backend with an enrolled device, whose cookie is returned.
     pub async fn holder(&self, subject: &str) -> (HolderId, String) {
-        let now = self.cx.now();
-        let remember = || Remembered {
-            backend: self.backend,
-            key: IdempotencyKey::parse(&self.name("a-key-of-sixteen")).unwrap(),
-            request: Digest::of(b""),
-            answer: String::new(),
-            created_at: now,
-        };
         let body = json!({"subject": subject, "channels": [{"kind": "email", "address": "marta@example.org"}]});
         self.api("/v1/holders", &body).await;
-        let parsed = Subject::parse(subject).unwrap();
-        let holder = self.cx.store.holder(self.backend, &parsed).await.unwrap().unwrap().id;
-        let link = EnrolLink {
-            id: self.cx.id(LinkId::new, now),
-            holder,
-            token_hash: Digest::of(subject.as_bytes()),
-            created_at: now,
-            expires_at: now + ENROL_LINK_LIFE,
-            tries: 0,
-            ended_at: None,
-        };
         let cookie = format!("cookie-of-{subject}");
-        let mut key = [9; 65];
-        key[0] = 4;
-        let body = DeviceBody {
-            id: self.cx.id(DeviceId::new, now),
-            holder,
-            name: DeviceName::parse("Marta’s telephone").unwrap(),
-            credential: json!({}),
-            credential_id: Blob(subject.as_bytes().to_vec()),
-            key: DeviceKey::from_bytes(&key).unwrap(),
-            cookie_hash: Digest::of(cookie.as_bytes()),
-            assurance: Assurance::DeviceBound,
-            enrolled_at: now - 48 * HOUR,
-            usable_from: now - 36 * HOUR,
-        };
-        let device = Device { body, counter: 0, failures: 0, locked_at: None, removed_at: None };
-        let id = link.id;
-        self.apply(Effect::AddLink { link, remember: remember() }).await;
-        self.apply(Effect::EnrolFirst { link: id, device: Box::new(device), at: now - 48 * HOUR }).await;
-        (holder, cookie)
+        let once = self.name("a-key-of-sixteen");
+        (enrolled::enrol(&self.cx, self.backend, subject, &cookie, &once).await, cookie)
     }
 
     /// A transfer that waits; its id.
@@ -288,10 +249,7 @@ impl Stage {
 
     /// Stores an effect past the services, with an entry that says nothing.
     pub async fn apply(&self, effect: Effect) {
-        let now = self.cx.now();
-        let event = AuditEvent { kind: "test", actor: Actor::Service, object: Vec::new(), facts: Facts::new() };
-        let entry = AuditEntry::new(self.cx.id(ChangeId::new, now), now, self.cx.random(), &event).unwrap();
-        self.cx.store.commit(Change::new(entry, effect)).await.unwrap();
+        enrolled::apply(&self.cx, effect).await;
     }
 
     /// The audit entries of one kind, oldest first.

@@ -27,6 +27,7 @@ pub fn noon() -> Timestamp {
 pub fn message(number: u8) -> Message {
     Message {
         notice: NoticeId::new(noon(), [number; 10]),
+        reader: countersign::ports::outward::Reader::Holder,
         approval: Some(ApprovalId::new(noon(), [number; 10])),
         title: "Harbour: a transfer is waiting for you".to_owned(),
         body: vec!["This money has not been sent.".to_owned(), "If you didn’t start it, stop it.".to_owned()],

@@ -6,6 +6,7 @@ pub mod backend;
 pub mod chromium;
 pub mod clock;
 pub mod contract;
+pub mod enrolled;
 pub mod eventually;
 pub mod log;
 pub mod memory_store;

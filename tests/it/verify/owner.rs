@@ -213,6 +213,7 @@ async fn a_member_of_staff_who_was_ended_and_is_put_back_is_found(scene: Scene) 
         user_name: None,
         external_id: None,
         own_holders: Vec::new(),
+        mail: None,
     };
     let staff = Staff::new(StaffId::new(now, [3; 10]), profile, now);
     let id = InviteId::new(now, [4; 10]);

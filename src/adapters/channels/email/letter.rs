@@ -7,7 +7,7 @@ use std::error::Error;
 use std::time::{Duration, SystemTime};
 
 use crate::domain::time::Timestamp;
-use crate::ports::outward::Message;
+use crate::ports::outward::{Message, Reader};
 
 /// Digits of a code that stand together: people keep groups of three in mind.
 const GROUP: usize = 3;
@@ -37,6 +37,7 @@ struct PlainText<'a> {
     open: Option<&'a str>,
     stop: Option<&'a str>,
     sender: &'a str,
+    reader: Reader,
 }
 
 #[derive(Template)]
@@ -48,6 +49,7 @@ struct Html<'a> {
     open: Option<&'a str>,
     stop: Option<&'a str>,
     sender: &'a str,
+    reader: Reader,
 }
 
 /// RFC 3834 section 5: keeps answering machines from answering.
@@ -82,8 +84,10 @@ impl Letterhead {
         let (code, sender) = (code.as_deref(), self.sender.as_str());
         let open = message.open.as_ref().map(url::Url::as_str);
         let stop = message.stop.as_ref().map(url::Url::as_str);
-        let text = PlainText { body: &body, code, open, stop, sender }.render().map_err(LetterError::Template)?;
-        let html = Html { title: &title, body: &body, code, open, stop, sender };
+        let reader = message.reader;
+        let text =
+            PlainText { body: &body, code, open, stop, sender, reader }.render().map_err(LetterError::Template)?;
+        let html = Html { title: &title, body: &body, code, open, stop, sender, reader };
         let html = html.render().map_err(LetterError::Template)?;
 
         // The same notice has the same id however often it is sent, so that a mailbox shows it once.
@@ -129,6 +133,7 @@ mod tests {
     fn message() -> Message {
         Message {
             notice: NoticeId::new(Timestamp::EPOCH, [7; 10]),
+            reader: Reader::Holder,
             approval: None,
             title: "Harbour: a transfer is waiting for you".to_owned(),
             body: vec!["This money has not been sent.".to_owned(), "If you didn’t start it, stop it.".to_owned()],
@@ -147,6 +152,15 @@ mod tests {
 
     fn headers(mail: &str) -> Vec<&str> {
         mail.split("\r\n\r\n").next().unwrap().split("\r\n").collect()
+    }
+
+    #[test]
+    fn staff_are_told_why_they_get_it_in_words_of_their_own() {
+        let open = Some("https://console.harbour.example/");
+        let text = PlainText { body: &[], code: None, open, stop: None, sender: "Harbour", reader: Reader::Staff };
+        let text = text.render().unwrap();
+        assert!(text.contains("The console:\nhttps://console.harbour.example/"), "{text}");
+        assert!(text.contains("you sign for it") && !text.contains("transfers"), "{text}");
     }
 
     #[test]
@@ -189,8 +203,10 @@ mod tests {
         let shown = message();
         let (open, stop) = (shown.open.as_ref().map(|u| u.as_str()), shown.stop.as_ref().map(|u| u.as_str()));
         let (code, sender) = (Some("482 913"), "Harbour & Sons");
-        let text = PlainText { body: &shown.body, code, open, stop, sender }.render().unwrap();
-        let html = Html { title: &shown.title, body: &shown.body, code, open, stop, sender }.render().unwrap();
+        let text = PlainText { body: &shown.body, code, open, stop, sender, reader: Reader::Holder }.render().unwrap();
+        let html = Html { title: &shown.title, body: &shown.body, code, open, stop, sender, reader: Reader::Holder }
+            .render()
+            .unwrap();
         for foreign in ["src=", "@import", "url(", "<link", "<script", "<img"] {
             assert!(!html.contains(foreign), "{foreign}");
         }
@@ -206,7 +222,14 @@ mod tests {
 
     #[test]
     fn a_message_may_have_neither_links_nor_code() {
-        let text = PlainText { body: &["One.".to_owned()], code: None, open: None, stop: None, sender: "Harbour" };
+        let text = PlainText {
+            body: &["One.".to_owned()],
+            code: None,
+            open: None,
+            stop: None,
+            sender: "Harbour",
+            reader: Reader::Holder,
+        };
         let text = text.render().unwrap();
         assert!(text.starts_with("One.\n\nHarbour sent this"), "{text:?}");
     }

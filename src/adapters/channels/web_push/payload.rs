@@ -46,6 +46,7 @@ mod tests {
     fn message(title: &str, body: &[&str]) -> Message {
         Message {
             notice: NoticeId::new(Timestamp::EPOCH, [0; 10]),
+            reader: crate::ports::outward::Reader::Holder,
             approval: None,
             title: title.to_owned(),
             body: body.iter().map(|&paragraph| paragraph.to_owned()).collect(),

@@ -8,14 +8,16 @@ use uuid::Uuid;
 use super::{BadRow, corrupt, digest, json, narrow};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::seal::{Sealed, Seals, forged, moment, parts};
-use crate::domain::ids::{DirectoryKeyId, InviteId, SessionId, StaffChangeId, StaffId, ViewId};
+use crate::domain::ids::{DirectoryKeyId, InviteId, NoticeId, OverrideId, SessionId, StaffChangeId, StaffId, ViewId};
 use crate::domain::staff::Staff;
 use crate::domain::staff::change::StaffChange;
 use crate::domain::staff::directory::DirectoryKey;
 use crate::domain::staff::invite::Invite;
+use crate::domain::staff::notice::StaffNotice;
 use crate::domain::staff::passkey::{Passkey, PasskeyBody};
 use crate::domain::staff::session::Session;
 use crate::domain::staff::view::View;
+use crate::ports::staff::StaffNoticeJob;
 use crate::ports::store::StoreError;
 
 /// The parts of [`Sealed`] that are the same for each row.
@@ -86,6 +88,35 @@ impl StaffRow {
         let agrees =
             again.version == self.version && again.user_name == self.user_name && again.external_id == self.external_id;
         if agrees { Ok(staff) } else { Err(corrupt(Self::TABLE, staff.id, BadRow::Columns)) }
+    }
+}
+
+/// A notice to a person of staff. It carries no authority, so it has no seal.
+#[derive(Debug, Clone, FromRow)]
+pub struct StaffNoticeRow {
+    pub id: Uuid,
+    pub staff_id: Uuid,
+    pub case_id: Uuid,
+    pub attempts: i64,
+    pub fence: i64,
+    pub created_at: At,
+    pub useless_after: At,
+}
+
+impl StaffNoticeRow {
+    /// # Errors
+    /// [`StoreError::Corrupt`].
+    pub fn read(self) -> Result<StaffNoticeJob, StoreError> {
+        let id = NoticeId::from_uuid(self.id);
+        let attempts = narrow("attempts", self.attempts).map_err(|source| corrupt("staff_notices", id, source))?;
+        let notice = StaffNotice {
+            id,
+            staff: StaffId::from_uuid(self.staff_id),
+            case: OverrideId::from_uuid(self.case_id),
+            created_at: self.created_at.into(),
+            useless_after: self.useless_after.into(),
+        };
+        Ok(StaffNoticeJob { notice, attempts, fence: self.fence })
     }
 }
 

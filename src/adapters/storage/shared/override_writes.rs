@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::override_sql as own;
-use super::{Connection, Db, sql, staff_writes};
+use super::{Connection, Db, sql, staff_statements, staff_writes};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::approval::ApprovalRow;
@@ -204,6 +204,16 @@ pub async fn step(
                 .await?;
             touched(set.rows_affected())?;
         }
+    }
+    for notice in &write.tell {
+        sqlx::query::<Db>(staff_statements::INSERT_STAFF_NOTICE)
+            .bind(notice.id.uuid())
+            .bind(notice.staff.uuid())
+            .bind(notice.case.uuid())
+            .bind(At(notice.created_at))
+            .bind(At(notice.useless_after))
+            .execute(&mut *connection)
+            .await?;
     }
     match &write.also {
         Also::Nothing => Ok(()),

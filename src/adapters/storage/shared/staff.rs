@@ -1,12 +1,14 @@
 //! Reads of staff: the [`StaffStore`] port.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{Db, TheStore, staff_statements as sql};
 use crate::adapters::storage::at::At;
-use crate::adapters::storage::failure::reading;
+use crate::adapters::storage::failure::{reading, unavailable};
 use crate::adapters::storage::rows::staff::{
-    ChangeRow, DirectoryKeyRow, InviteRow, PasskeyRow, SessionRow, StaffRow, ViewRow,
+    ChangeRow, DirectoryKeyRow, InviteRow, PasskeyRow, SessionRow, StaffNoticeRow, StaffRow, ViewRow,
 };
 use crate::domain::details::Digest;
 use crate::domain::device::Blob;
@@ -19,14 +21,15 @@ use crate::domain::staff::session::Session;
 use crate::domain::staff::view::View;
 use crate::domain::staff::{ExternalId, Staff, UserName};
 use crate::domain::time::Timestamp;
-use crate::ports::staff::StaffStore;
-use crate::ports::store::StoreError;
+use crate::ports::staff::{StaffNoticeJob, StaffStore};
+use crate::ports::store::{NoticeOutcome, StoreError};
 
 const STAFF: &str = "staff";
 const PASSKEYS: &str = "staff_passkeys";
 const INVITES: &str = "staff_invites";
 const CHANGES: &str = "staff_changes";
 const VIEWS: &str = "staff_views";
+const NOTICES: &str = "staff_notices";
 
 #[async_trait]
 impl StaffStore for TheStore {
@@ -130,5 +133,37 @@ impl StaffStore for TheStore {
     async fn directory_keys(&self) -> Result<Vec<DirectoryKey>, StoreError> {
         let rows = sqlx::query_as::<Db, DirectoryKeyRow>(sql::DIRECTORY_KEYS).fetch_all(self.reads()).await;
         rows.map_err(reading("directory_keys"))?.into_iter().map(|row| row.read(self.seals())).collect()
+    }
+
+    async fn claim_staff_notices(&self, limit: u32, lease: Duration) -> Result<Vec<StaffNoticeJob>, StoreError> {
+        let mut writer = self.writer().await?;
+        let now = self.clock().now(&mut writer).await.map_err(unavailable)?;
+        let due = sqlx::query_as::<Db, StaffNoticeRow>(sql::STAFF_NOTICES_DUE).bind(At(now)).bind(i64::from(limit));
+        let mut leased = Vec::new();
+        for row in due.fetch_all(&mut *writer).await.map_err(reading(NOTICES))? {
+            // Whoever moved the fence has it; the other one passes.
+            let lease = sqlx::query::<Db>(sql::LEASE_STAFF_NOTICE).bind(row.id).bind(row.fence).bind(At(now + lease));
+            if lease.execute(&mut *writer).await.map_err(unavailable)?.rows_affected() == 1 {
+                let fence = row.fence + 1;
+                leased.push(StaffNoticeJob { fence, ..row.read()? });
+            }
+        }
+        Ok(leased)
+    }
+
+    async fn settle_staff_notice(&self, job: &StaffNoticeJob, outcome: &NoticeOutcome) -> Result<bool, StoreError> {
+        let (status, next) = match outcome {
+            NoticeOutcome::Delivered { .. } => ("delivered", None),
+            NoticeOutcome::RetryAt(at) | NoticeOutcome::DeferredTo(at) => ("waiting", Some(At(*at))),
+            NoticeOutcome::Failed { .. } => ("failed", None),
+            NoticeOutcome::Dropped => ("dropped", None),
+        };
+        let mut writer = self.writer().await?;
+        let query = sqlx::query::<Db>(sql::SETTLE_STAFF_NOTICE)
+            .bind(job.notice.id.uuid())
+            .bind(job.fence)
+            .bind(status)
+            .bind(next);
+        Ok(query.execute(&mut *writer).await.map_err(unavailable)?.rows_affected() == 1)
     }
 }

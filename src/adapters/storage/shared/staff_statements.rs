@@ -82,5 +82,13 @@ crate::adapters::storage::statements! {
                                       for_update!());
     INSERT_DIRECTORY_KEY = "INSERT INTO directory_keys (id, hash, created_at, revoked_at, seal) \
                             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    INSERT_STAFF_NOTICE = "INSERT INTO staff_notices (id, staff_id, case_id, status, attempts, fence, created_at, \
+                           useless_after, next_at) VALUES ($1, $2, $3, 'waiting', 0, 0, $4, $5, $4)";
+    STAFF_NOTICES_DUE = "SELECT id, staff_id, case_id, attempts, fence, created_at, useless_after FROM staff_notices \
+                         WHERE next_at IS NOT NULL AND next_at <= $1 ORDER BY next_at, id LIMIT $2";
+    LEASE_STAFF_NOTICE = "UPDATE staff_notices SET fence = fence + 1, attempts = attempts + 1, next_at = $3 \
+                          WHERE id = $1 AND fence = $2 AND next_at IS NOT NULL";
+    SETTLE_STAFF_NOTICE = "UPDATE staff_notices SET status = $3, next_at = $4 WHERE id = $1 AND fence = $2 \
+                           AND next_at IS NOT NULL";
     REVOKE_DIRECTORY_KEY = "UPDATE directory_keys SET revoked_at = $2, seal = $3 WHERE id = $1";
 }

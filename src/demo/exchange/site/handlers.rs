@@ -197,10 +197,15 @@ pub async fn start_over(site: Shared) -> HttpResponse {
 
 pub async fn inbox(site: Shared) -> HttpResponse {
     let person = site.desk.person();
-    let page_of = InboxPage { person: person.name, number: person.subject, letters: site.desk.letters() };
+    let page_of = InboxPage {
+        person: person.name,
+        number: person.subject,
+        letters: site.desk.letters(),
+        signers: site.desk.letters_to_signers(),
+    };
     page(StatusCode::OK, &page_of)
 }
 
 pub async fn inbox_status(site: Shared) -> HttpResponse {
-    HttpResponse::Ok().json(json!({"stamp": site.desk.letters().len()}))
+    HttpResponse::Ok().json(json!({"stamp": site.desk.letters().len() + site.desk.letters_to_signers().len()}))
 }

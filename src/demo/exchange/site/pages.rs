@@ -106,6 +106,8 @@ pub struct InboxPage {
     /// By which the exchange and Countersign know them.
     pub number: String,
     pub letters: Vec<Letter>,
+    /// What the exchange's own staff were sent, with their names.
+    pub signers: Vec<(&'static str, Letter)>,
 }
 
 /// What can't be shown, and why.

@@ -85,6 +85,8 @@ pub struct FormValues {
     pub ends: String,
     pub user_name: String,
     pub own_holders: String,
+    /// Masked.
+    pub mail: String,
 }
 
 #[derive(Template)]
@@ -129,6 +131,7 @@ impl Side {
             line("Ends", |values| values.ends.clone()),
             line("Name at the identity provider", |values| values.user_name.clone()),
             line("Is the holder", |values| values.own_holders.clone()),
+            line("Mail, for cases that wait", |values| values.mail.clone()),
         ]
     }
 

@@ -89,7 +89,7 @@ pub async fn a_first_signature_stops_counting_with_its_signer(desk: Desk) {
 
 pub async fn the_daily_caps_hold(desk: Desk) {
     let capped = |step: Step, caps: Caps| {
-        Effect::Override(Box::new(OverrideWrite { step, caps, proof: None, also: Also::Nothing }))
+        Effect::Override(Box::new(OverrideWrite { step, caps, proof: None, also: Also::Nothing, tell: Vec::new() }))
     };
     let asked = Caps { asked_by_one: 2, ..Caps::DEFAULT };
     let (_, transfer) = desk.about_a_transfer().await;

@@ -12,6 +12,7 @@ use countersign::domain::override_request::transitions::Event;
 use countersign::domain::override_request::{OverrideRequest, draw};
 use countersign::domain::{DeviceId, FreezeId, HolderId, OverrideId, StaffId, Timestamp};
 use countersign::ports::overrides::{Also, OverrideStore, OverrideWrite};
+use countersign::ports::staff::StaffNoticeJob;
 use countersign::ports::store::{Read, Unique};
 use countersign::ports::{CommitError, StoreError};
 
@@ -190,6 +191,11 @@ impl Record {
             self.overrides.signatures.push(row);
         }
         self.overrides.requests.insert(case.id(), case);
+        let tell = write.tell.into_iter().map(|notice| {
+            let at = notice.created_at;
+            (StaffNoticeJob { notice, attempts: 0, fence: 0 }, Some(at))
+        });
+        self.staff.notices.extend(tell);
         match write.also {
             Also::Nothing => {}
             Also::Approval(transition) => {

@@ -1,6 +1,7 @@
 //! Staff in memory: the rows, the conditions of each effect as `ports::staff` words them, the effects, and the reads.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign::domain::details::Digest;
@@ -14,8 +15,8 @@ use countersign::domain::staff::session::Session;
 use countersign::domain::staff::view::{DAY, REVEALS_A_DAY, Seen, VIEWS_A_DAY, View};
 use countersign::domain::staff::{ExternalId, Role, Staff, UserName, admins_ever};
 use countersign::domain::time::Timestamp;
-use countersign::ports::staff::{Acting, Outcome, PasskeyProof, StaffEffect, StaffStore};
-use countersign::ports::store::Unique;
+use countersign::ports::staff::{Acting, Outcome, PasskeyProof, StaffEffect, StaffNoticeJob, StaffStore};
+use countersign::ports::store::{NoticeOutcome, Store, Unique};
 use countersign::ports::{CommitError, StoreError};
 
 use super::MemoryStore;
@@ -30,6 +31,8 @@ pub struct StaffRecord {
     pub changes: BTreeMap<StaffChangeId, StaffChange>,
     pub views: Vec<View>,
     pub keys: BTreeMap<DirectoryKeyId, DirectoryKey>,
+    /// With the time of the next try, or of the end of the lease; nothing once it ended.
+    pub notices: Vec<(StaffNoticeJob, Option<Timestamp>)>,
 }
 
 type Checked = Result<(), CommitError>;
@@ -312,5 +315,37 @@ impl StaffStore for MemoryStore {
 
     async fn directory_keys(&self) -> Result<Vec<DirectoryKey>, StoreError> {
         Ok(self.look(|record| record.staff.keys.values().cloned().collect()))
+    }
+
+    async fn claim_staff_notices(&self, limit: u32, lease: Duration) -> Result<Vec<StaffNoticeJob>, StoreError> {
+        let now = Store::now(self).await?;
+        let mut claimed = Vec::new();
+        self.set_up(|record| {
+            let due = |(_, next): &&mut (StaffNoticeJob, Option<Timestamp>)| next.is_some_and(|next| next <= now);
+            for (job, next) in record.staff.notices.iter_mut().filter(due).take(limit as usize) {
+                job.fence += 1;
+                claimed.push(job.clone());
+                job.attempts += 1;
+                *next = Some(now + lease);
+            }
+        });
+        Ok(claimed)
+    }
+
+    async fn settle_staff_notice(&self, job: &StaffNoticeJob, outcome: &NoticeOutcome) -> Result<bool, StoreError> {
+        let mut settled = false;
+        self.set_up(|record| {
+            let leased = |(known, next): &&mut (StaffNoticeJob, Option<Timestamp>)| {
+                known.notice.id == job.notice.id && known.fence == job.fence && next.is_some()
+            };
+            if let Some((_, next)) = record.staff.notices.iter_mut().find(leased) {
+                settled = true;
+                *next = match outcome {
+                    NoticeOutcome::RetryAt(at) | NoticeOutcome::DeferredTo(at) => Some(*at),
+                    NoticeOutcome::Delivered { .. } | NoticeOutcome::Failed { .. } | NoticeOutcome::Dropped => None,
+                };
+            }
+        });
+        Ok(settled)
     }
 }
