@@ -109,7 +109,9 @@ async fn a_refused_form_keeps_its_words_and_a_signer_refuses() {
     agent.says(".state", "Refused").await;
     agent.look("console-case-refused-agent").await;
 
-    // Another request; the two who were drawn can't, and two others are drawn.
+    // Another request, as if the day were over for which a refusal stands; the two who were drawn can't, and two others
+    // are drawn.
+    office.stage.owner_runs("DELETE FROM overrides WHERE due_at IS NULL").await;
     for who in [("Ines Sol", "desk", "Teleplus"), ("Uma Pillai", "night", "in-house")] {
         veteran(&office.stage, who, &[Role::Signer], 30 * DAY, office.stage.in_a_year()).await;
     }
