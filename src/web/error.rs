@@ -141,9 +141,8 @@ impl Problem {
     fn of_override(refusal: override_request::Refusal) -> Self {
         use override_request::Refusal as Why;
         let kind = match refusal {
-            Why::State(_) | Why::SignedAlready | Why::RedrawnAlready | Why::RefusedBefore | Why::NobodyToDraw => {
-                Kind::Conflict
-            }
+            Why::State(_) | Why::SignedAlready | Why::RedrawnAlready | Why::NobodyToDraw => Kind::Conflict,
+            Why::RefusedBefore => Kind::RefusedBefore,
             Why::TimeOver => Kind::Expired,
             Why::Ineligible(_) | Why::NotDrawn | Why::SameGroup | Why::NobodyInHouse | Why::MayNotAsk => {
                 Kind::Forbidden

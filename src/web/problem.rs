@@ -84,6 +84,7 @@ kinds! {
     RequestTimeout "request-timeout" REQUEST_TIMEOUT "The request took too long to arrive";
     /// The record isn't as the request expects; read it again.
     Conflict "conflict" CONFLICT "The record isn't as it would have to be";
+    RefusedBefore "refused-before" CONFLICT "A signer refused the same within a day";
     AlreadyRedeemed "already-redeemed" CONFLICT "The transfer was redeemed";
     Expired "expired" CONFLICT "Its time is over";
     TooEarly "too-early" CONFLICT "Its time has not come";

@@ -49,6 +49,7 @@ pub const fn trouble(kind: Kind) -> Trouble {
         Kind::LookCap => Trouble::LookCap,
         Kind::DailyCap => Trouble::DailyCap,
         Kind::HolderFrozen => Trouble::Locked,
+        Kind::RefusedBefore => Trouble::RefusedBefore,
         Kind::RateLimited => Trouble::SlowDown,
         Kind::LinkEnded | Kind::CodeUsedUp => Trouble::InviteEnded,
         Kind::TooEarly => Trouble::NotYet,

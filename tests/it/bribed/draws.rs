@@ -124,7 +124,9 @@ mod cases {
         let late = cast.asked_for_later(3).await;
         // Another transfer of the same holder, and another agent: the answer was no.
         let other = cast.stage.transfer("u-1").await;
-        assert_eq!(cast.ask_for("approve_for_holder", &other, "").await.status, 409);
+        let told = cast.ask_for("approve_for_holder", &other, "").await;
+        assert_eq!(told.status, 409);
+        assert!(told.text.contains("A signer refused this"), "{}", told.text);
         cast.agent = second;
         assert_eq!(cast.ask_for("approve_for_holder", &other, "").await.status, 409);
         assert_eq!(cast.refusals("refused_before").await, 2);

@@ -12,6 +12,8 @@ pub enum Trouble {
     DailyCap,
     /// The holder's transfers are locked.
     Locked,
+    /// A signer refused the same of this holder's.
+    RefusedBefore,
     SlowDown,
     InviteEnded,
     NotYet,
@@ -38,6 +40,7 @@ impl Trouble {
             Self::LookCap => "You have looked at too many holders",
             Self::DailyCap => "The most for one day is reached",
             Self::Locked => "Transfers are locked",
+            Self::RefusedBefore => "A signer refused this",
             Self::SlowDown => "Please wait",
             Self::InviteEnded => "This invite has ended",
             Self::NotYet => "This invite isn’t open yet",
@@ -60,6 +63,9 @@ impl Trouble {
             Self::DailyCap => "Nothing was done, and this was written down. Ask a colleague, or try again tomorrow.",
             Self::Locked => {
                 "Nothing was done. While transfers are locked, nothing of this holder can be approved. Ask to unlock them first."
+            }
+            Self::RefusedBefore => {
+                "Nothing was done. For 24 hours after a refusal nobody can ask the same for this holder, you or anybody else."
             }
             Self::SlowDown => "You were quicker than a person works. Try again in a few minutes.",
             Self::InviteEnded => "It was used, or its time is over. Ask the admin who sent it for a new one.",
