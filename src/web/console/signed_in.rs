@@ -61,7 +61,7 @@ pub fn no_cookie(cx: &Context) -> Cookie<'static> {
     gone
 }
 
-/// The middleware: a page without a session leads to the sign-in, everything else is told so. What a page asks by
+/// The middleware: a page or a form without a session leads to the sign-in, a script is told so. What a page asks by
 /// itself doesn't keep the session alive, and what somebody's roles don't open is written down.
 ///
 /// # Errors
@@ -88,9 +88,7 @@ pub async fn required(
             }
             Ok(answered)
         }
-        Err(Error::SignedOut) if *request.method() == Method::GET && wants_page(&request) => {
-            Ok(request.into_response(see("/sign-in")))
-        }
+        Err(Error::SignedOut) if wants_page(&request) => Ok(request.into_response(see("/sign-in"))),
         Err(error) => Ok(request.into_response(Problem::from(error).error_response())),
     }
 }

@@ -111,6 +111,12 @@ impl Desk {
         self.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
     }
 
+    /// The same, by somebody who waits for a page.
+    pub async fn form_for_a_page(&self, path: &str) -> Reply {
+        let request = self.request("POST", path).header("sec-fetch-site", "same-origin").header("accept", "text/html");
+        self.send(request.header("content-type", "application/x-www-form-urlencoded").body("")).await
+    }
+
     /// A request of another site's page, with this browser's cookie.
     pub async fn act_elsewhere(&self, path: &str, headers: &[(&'static str, &'static str)]) -> Reply {
         let request =

@@ -24,6 +24,8 @@ mod cases {
         let turned_away = stranger.get("/staff").await;
         assert_eq!((turned_away.status, turned_away.location.as_deref()), (303, Some("/sign-in")));
         assert_eq!(stranger.post("/staff/draft", &serde_json::json!({})).await.slug(), "signed-out");
+        let late = stranger.form_for_a_page("/looks/vew_01a227b84f0077acaafb155e7121ee01/lock").await;
+        assert_eq!((late.status, late.location.as_deref()), (303, Some("/sign-in")), "a person gets a page");
 
         stage.clock.advance(IDLE);
         assert_eq!(one.get("/").await.status, 303, "15 minutes without a request end a session");
