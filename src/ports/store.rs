@@ -238,6 +238,7 @@ pub struct Backlog {
 pub enum Outgoing {
     Notices,
     Deliveries,
+    StaffNotices,
 }
 
 impl Outgoing {
@@ -245,6 +246,7 @@ impl Outgoing {
         match self {
             Self::Notices => "notice",
             Self::Deliveries => "delivery",
+            Self::StaffNotices => "staff_notice",
         }
     }
 }

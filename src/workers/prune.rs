@@ -1,6 +1,6 @@
-//! Every minute: notices and webhook deliveries that are older than the operator keeps them go, a bounded number of
-//! rows at a time. What is still to be sent stays, and so do notices about an approval or an override that lives: a
-//! release rests on them.
+//! Every minute: notices, those to staff too, and webhook deliveries that are older than the operator keeps them go, a
+//! bounded number of rows at a time. What is still to be sent stays, and so do notices about an approval or an override
+//! that lives: a release rests on them.
 //!
 //! It goes through the rows by their ids, which are in the order of their making, and remembers where it was: rows that
 //! stay aren't looked at again before all others were.
@@ -24,6 +24,7 @@ const PAGES: usize = 40;
 pub struct Place {
     notices: Option<Uuid>,
     deliveries: Option<Uuid>,
+    staff_notices: Option<Uuid>,
 }
 
 /// Runs until stopped. `keep` is how long rows are kept.
@@ -48,7 +49,8 @@ pub async fn run(cx: Context, keep: Duration, stop: CancellationToken) {
 pub async fn turn(cx: &Context, keep: Duration, from: Place) -> Result<(Place, u64), Error> {
     let (notices, gone) = through(cx, Outgoing::Notices, keep, from.notices).await?;
     let (deliveries, more) = through(cx, Outgoing::Deliveries, keep, from.deliveries).await?;
-    Ok((Place { notices, deliveries }, gone + more))
+    let (staff_notices, rest) = through(cx, Outgoing::StaffNotices, keep, from.staff_notices).await?;
+    Ok((Place { notices, deliveries, staff_notices }, gone + more + rest))
 }
 
 async fn through(

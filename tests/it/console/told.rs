@@ -17,6 +17,7 @@ mod cases {
     use countersign::ports::ChannelSender;
     use countersign::ports::outward::{Message, Reader, SendError};
     use countersign::ports::secrets::BoxKey;
+    use countersign::ports::store::Outgoing;
     use countersign::workers::notices::Senders;
     use countersign::workers::staff_notices::turn;
 
@@ -158,8 +159,14 @@ mod cases {
         // What is over by the time of sending isn't sent.
         let second = opened(&cast.ask_for("reset_devices", "", "").await);
         assert_eq!(cast.agent.form(&format!("/cases/{second}/stop"), &[]).await.status, 303);
+        // Old ones go, and none that is still to be sent.
+        let store = &cast.stage.cx.store;
+        let far = cast.stage.cx.now() + 30 * DAY;
+        let old = || store.prune(Outgoing::StaffNotices, far, None, 100);
+        assert_eq!(old().await.unwrap().deleted, 4);
         assert_eq!(told.turn().await, 2);
         assert!(told.post.taken().is_empty());
+        assert_eq!(old().await.unwrap().deleted, 2);
     }
 
     /// On a clock that the test turns.

@@ -23,6 +23,7 @@ use crate::ports::store::{DeliveryJob, DeliveryView, NoticeJob, NoticeOutcome, O
 const NOTICES: &str = "notices";
 const DELIVERIES: &str = "deliveries";
 const ENDPOINTS: &str = "endpoints";
+const STAFF_NOTICES: &str = "staff_notices";
 
 /// The lease of a notice that was handed over: the first one.
 const FIRST: i64 = Born::Leased.fence();
@@ -312,6 +313,7 @@ pub async fn prune(
     let (table, old, delete) = match what {
         Outgoing::Notices => (NOTICES, sql::OLD_NOTICES, sql::PRUNE_NOTICES),
         Outgoing::Deliveries => (DELIVERIES, sql::OLD_DELIVERIES, sql::PRUNE_DELIVERIES),
+        Outgoing::StaffNotices => (STAFF_NOTICES, sql::OLD_STAFF_NOTICES, sql::PRUNE_STAFF_NOTICES),
     };
     // The least id of that moment, of whatever kind.
     let bound = NoticeId::new(before, [0; 10]).uuid();

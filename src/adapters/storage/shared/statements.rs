@@ -223,6 +223,9 @@ crate::adapters::storage::statements! {
     // What was sent, by its age: ids are in the order of their making.
     OLD_NOTICES = "SELECT id FROM notices WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3";
     OLD_DELIVERIES = "SELECT id FROM deliveries WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3";
+    OLD_STAFF_NOTICES = "SELECT id FROM staff_notices WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3";
+    PRUNE_STAFF_NOTICES = concat!("DELETE FROM staff_notices WHERE id ", among!("$1"), " AND next_at IS NULL \
+                                   AND useless_after < $2");
     PRUNE_NOTICES = concat!("DELETE FROM notices WHERE id ", among!("$1"), " AND next_at IS NULL \
                      AND useless_after < $2 \
                      AND NOT EXISTS (SELECT 1 FROM approvals a WHERE a.id = notices.about_id AND a.due_at IS NOT NULL) \

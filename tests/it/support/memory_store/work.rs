@@ -25,6 +25,7 @@ impl Record {
         let all: Vec<Uuid> = match what {
             Outgoing::Notices => self.notices.keys().map(|id| id.uuid()).collect(),
             Outgoing::Deliveries => self.deliveries.keys().map(|id| id.uuid()).collect(),
+            Outgoing::StaffNotices => self.staff.notices.iter().map(|(job, _)| job.notice.id.uuid()).collect(),
         };
         let looked: Vec<Uuid> = all.into_iter().filter(old).take(limit as usize).collect();
         let mut deleted = 0;
@@ -46,11 +47,15 @@ impl Record {
                     .deliveries
                     .get(&DeliveryId::from_uuid(*id))
                     .is_some_and(|row| row.status != DeliveryStatus::Queued && row.delivery.created_at < before),
+                Outgoing::StaffNotices => self.staff.notices.iter().any(|(job, next)| {
+                    job.notice.id.uuid() == *id && next.is_none() && job.notice.useless_after < before
+                }),
             };
             if goes {
                 deleted += 1;
                 self.notices.remove(&NoticeId::from_uuid(*id));
                 self.deliveries.remove(&DeliveryId::from_uuid(*id));
+                self.staff.notices.retain(|(job, _)| job.notice.id.uuid() != *id);
             }
         }
         let last = looked.last().copied().filter(|_| looked.len() == limit as usize);
