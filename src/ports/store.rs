@@ -9,7 +9,7 @@ use super::change::Change;
 use crate::domain::approval::{Approval, StateName, Told};
 use crate::domain::audit::AuditEntry;
 use crate::domain::backend::{ApiKey, Backend, IdempotencyKey, Remembered};
-use crate::domain::channel::{About, Channel, ChannelKind, NoticeStatus, Purpose};
+use crate::domain::channel::{About, Channel, ChannelKind, NoticeStatus, Purpose, SealedAddress};
 use crate::domain::details::{Digest, Subject, TransferId};
 use crate::domain::device::{Device, Thumbprint};
 use crate::domain::evidence::Evidence;
@@ -100,11 +100,13 @@ pub struct Case {
 }
 
 /// A device's request about an approval of its holder's, in one read.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct DeviceCase {
     /// Removed and locked ones too.
     pub device: Device,
     pub case: Case,
+    /// The holder's channels. One that can't be believed must not keep the holder from stopping.
+    pub channels: Vec<Read<Channel>>,
     /// The tree of the log's newest checkpoint; nothing before the first.
     pub log: Option<Head>,
 }
@@ -153,7 +155,7 @@ pub struct NoticeJob {
     pub channel: ChannelId,
     pub purpose: Purpose,
     pub about: About,
-    pub sealed_address: Vec<u8>,
+    pub address: SealedAddress,
     pub attempts: u32,
     pub created_at: Timestamp,
     pub useless_after: Timestamp,

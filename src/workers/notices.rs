@@ -205,7 +205,7 @@ async fn attempt(cx: &Context, senders: &Senders, job: &NoticeJob) -> NoticeOutc
     if let Verdict::Wait(wait) = within_rate(cx, job).await {
         return if is_moot(cx, job).await { NoticeOutcome::Dropped } else { NoticeOutcome::DeferredTo(now + wait) };
     }
-    let plain = match cx.secrets.open(BoxKey::Address, job.channel.bytes(), &job.sealed_address) {
+    let plain = match cx.secrets.open(BoxKey::Address, job.channel.bytes(), job.address.bytes()) {
         Ok(plain) => plain,
         Err(error) => {
             tracing::error!(error = %error, channel.id = %job.channel, "an address can't be opened");

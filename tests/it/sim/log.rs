@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use countersign::domain::details::Digest;
 use countersign::domain::log::{TileAt, Tiles};
 use countersign::domain::{ApprovalId, ChangeId};
-use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed, Waiting};
+use countersign::ports::log::{Appended, Batch, Leaf, LogStore, LoggedDecision, Signed, Waiting};
 use countersign::ports::store::StoreError;
 
 use super::faults::{Faults, broken};
@@ -63,5 +63,5 @@ reads! {
     fn leaves_after(place: Option<i64>, limit: u32) -> Vec<(i64, Digest)>;
     fn tiles(places: &[TileAt]) -> Tiles;
     fn leaf(id: ChangeId) -> Option<Leaf>;
-    fn approve_leaf(approval: ApprovalId) -> Option<Leaf>;
+    fn logged_decision(approval: ApprovalId) -> Option<LoggedDecision>;
 }
