@@ -5,6 +5,8 @@
 //! queue before the committers in [`committer`]. May import: `domain`, `ports`, sqlx. `app` alone names what is here.
 
 mod at;
+#[macro_use]
+mod columns;
 mod committer;
 mod failure;
 mod handover;

@@ -186,3 +186,36 @@ pub async fn the_stores_clock_goes_forward(store: Arc<dyn Store>) {
         last = now;
     }
 }
+
+/// Everything that a request looks up first, for one number: most of it there, some of it not.
+async fn looked_up(world: &World, approvals: &[Approval], number: usize) -> String {
+    let (store, of) = (&world.store, |text: &str| Digest::of(format!("{text}{number}").as_bytes()));
+    let missing = number % 5 == 4;
+    let id = if missing { world.id(ApprovalId::new) } else { approvals[number % approvals.len()].id };
+    let hash = if number % 7 == 6 { of("key") } else { world.key.hash };
+    let cookie = if number % 3 == 2 { of("cookie") } else { world.device.body.cookie_hash };
+    let subject = ["u-77", "u-78", "u-79"][number % 3];
+    let (subject, key) = (Subject::parse(subject).unwrap(), IdempotencyKey::parse("key-unused").unwrap());
+    let (one, case, device, opening) = tokio::join!(
+        store.key_by_hash(&hash),
+        store.case(id),
+        store.device_case(&cookie, id),
+        store.opening(world.backend.id, &subject, &key),
+    );
+    format!("{:?} {:?} {:?} {:?}", one.unwrap(), case.unwrap(), device.unwrap(), opening.unwrap())
+}
+
+pub async fn what_is_looked_up_at_the_same_time_is_answered_each_for_itself(store: Arc<dyn Store>) {
+    let world = World::build(store).await;
+    world.added_channel(Some(world.device.body.id), world.now - HOUR).await;
+    world.added_channel(None, world.now).await;
+    world.another_holder("u-78").await;
+    let approvals = [world.opened().await, world.opened_as(world.cooled()).await, world.opened().await];
+    let mut expected = Vec::new();
+    for number in 0..105 {
+        expected.push(looked_up(&world, &approvals, number).await);
+    }
+    assert!(expected[0].matches("SealedAddress").count() >= 6 && expected[4] != expected[0], "{:#?}", &expected[..5]);
+    let at_once = (0..105).map(|number| looked_up(&world, &approvals, number));
+    assert_eq!(futures_util::future::join_all(at_once).await, expected);
+}

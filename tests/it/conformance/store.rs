@@ -127,6 +127,7 @@ macro_rules! store_conformance {
                     the_backlog_is_what_should_have_gone_out,
                     audit_entries_come_in_the_order_they_were_stored,
                     the_stores_clock_goes_forward,
+                    what_is_looked_up_at_the_same_time_is_answered_each_for_itself,
                 }
                 erasing {
                     a_holder_of_whom_something_lives_is_not_erased,

@@ -216,6 +216,7 @@ async fn postgres_walks_its_indexes() {
     let backend = format!("'{}'::uuid", world.backend.id.uuid());
     let highest = "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid";
     let one = format!("ARRAY['{}']::uuid[]", approval.id.uuid());
+    let several = format!("ARRAY[{backend}]::uuid[]");
     let asked = [
         (
             "DUE_BEFORE",
@@ -230,6 +231,10 @@ async fn postgres_walks_its_indexes() {
         ("LIST_OF_TRANSFER", format!("{backend}, {highest}, 50::bigint, NULL::text, NULL::text, 't77'::text")),
         ("LIST_OF_HOLDER", format!("'{}'::uuid, 50::bigint", world.holder.id.uuid())),
         ("TOLD", one.clone()),
+        ("CASES", one.clone()),
+        ("DEVICE_CASES", format!("ARRAY['cookie']::bytea[], {one}")),
+        ("KEYS_BY_HASH", "ARRAY['hash']::bytea[]".to_owned()),
+        ("OPENINGS", format!("{several}, ARRAY['u-77']::text[], ARRAY['key']::text[]")),
         ("APPROVALS_BY_ID", one),
         ("NOTICES", format!("'{}'::uuid", approval.id.uuid())),
     ];

@@ -25,6 +25,8 @@ mod batch;
 mod claims;
 mod connect;
 mod durability;
+mod gathered;
+mod lookups;
 mod readers;
 mod resolve;
 mod statements;
@@ -39,6 +41,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use self::connect::{Committers, PostgresOptions};
+use self::lookups::Lookups;
 use self::readers::Readers;
 use self::statements as own;
 use super::at::At;
@@ -84,6 +87,7 @@ impl DatabaseClock {
 pub struct PostgresStore {
     target: connect::Target,
     reads: Readers,
+    lookups: Lookups,
     work: Pool<Db>,
     durable: Pool<Db>,
     seals: Seals,
@@ -108,7 +112,7 @@ impl PostgresStore {
         let writer = || writer::PostgresWriter::new(target.clone(), seals.clone());
         let writers: Vec<_> = std::iter::repeat_with(writer).take(options.committers.number()).collect();
         let committer = Committer::start(writers, options.queue, &handover);
-        let store = Self { target, reads, work, durable, seals, committer, handover };
+        let store = Self { target, reads, lookups: Lookups::default(), work, durable, seals, committer, handover };
         store.database_now().await?;
         Ok(store)
     }

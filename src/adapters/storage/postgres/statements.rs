@@ -29,6 +29,37 @@ crate::adapters::storage::statements! {
     RAISE_AUDIT_BASE = "UPDATE audit_base SET base = r.base FROM (SELECT coalesce((SELECT max(place) >> 20 FROM audit), 0) \
                         - pg_current_xact_id()::text::bigint + 1 AS base) r WHERE audit_base.base < r.base";
 
+    // Look-ups for several at once: a row says in `number` which it belongs to. Each step is a look-up of its own in an
+    // index, because a lateral limit or offset can't be pulled out.
+    KEYS_BY_HASH = concat!("SELECT q.number, k.* FROM unnest($1::bytea[]) WITH ORDINALITY AS q (asked, number) \
+                    CROSS JOIN LATERAL (SELECT ", key_columns!(), " FROM api_keys WHERE hash = q.asked LIMIT 1) k");
+    OPENINGS = concat!("SELECT q.number, h.id, h.backend_id, h.subject, h.created_at, h.enrolled_at, h.seal, \
+                i.request, i.answer, i.created_at AS remembered_at, \
+                (SELECT count(*) FROM approvals a WHERE a.holder_id = h.id AND a.state = 'pending') AS pending, \
+                (SELECT count(*) FROM devices d WHERE d.holder_id = h.id AND d.locked_at IS NULL \
+                 AND d.removed_at IS NULL) AS devices, \
+                (SELECT count(*) FROM freezes f WHERE f.holder_id = h.id AND f.ended_at IS NULL) AS freezes, ",
+                beside_channels!(), " FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY \
+                AS q (backend_id, subject, key, number) \
+                LEFT JOIN LATERAL (SELECT * FROM holders x WHERE x.backend_id = q.backend_id \
+                AND x.subject = q.subject LIMIT 1) h ON true \
+                LEFT JOIN LATERAL (SELECT * FROM idempotency x WHERE x.backend_id = q.backend_id \
+                AND x.key = q.key LIMIT 1) i ON true \
+                LEFT JOIN LATERAL (SELECT * FROM channels x WHERE x.holder_id = h.id AND x.removed_at IS NULL \
+                OFFSET 0) c ON true ORDER BY q.number, c.id");
+    CASES = concat!("SELECT q.number, ", approval_columns!(), ", a.receipt, ", endpoint_ids!(),
+             " FROM unnest($1::uuid[]) WITH ORDINALITY AS q (asked, number) \
+             CROSS JOIN LATERAL (SELECT * FROM approvals x WHERE x.id = q.asked LIMIT 1) a");
+    DEVICE_CASES = concat!("SELECT q.number, ", approval_columns!(), ", a.receipt, ", endpoint_ids!(), ", ",
+                    beside_approval!(), ", l.size AS log_size, l.root AS log_root, ", beside_channels!(),
+                    " FROM unnest($1::bytea[], $2::uuid[]) WITH ORDINALITY AS q (cookie, approval, number) \
+                    CROSS JOIN LATERAL (SELECT * FROM devices x WHERE x.cookie_hash = q.cookie LIMIT 1) d \
+                    CROSS JOIN LATERAL (SELECT * FROM approvals x WHERE x.id = q.approval \
+                    AND x.holder_id = d.holder_id LIMIT 1) a \
+                    LEFT JOIN log_checkpoints l ON l.size = (SELECT max(size) FROM log_checkpoints) \
+                    LEFT JOIN LATERAL (SELECT * FROM channels x WHERE x.holder_id = d.holder_id \
+                    AND x.removed_at IS NULL OFFSET 0) c ON true ORDER BY q.number, c.id");
+
     // Written so that the plan can only be one of look-ups: a join by `= ANY (ARRAY[…])` can't be hashed, and a lateral
     // aggregate or limit can't be pulled out. The planner sees it once, perhaps before there is a single row.
     BATCH = "WITH \

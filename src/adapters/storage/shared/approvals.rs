@@ -77,14 +77,13 @@ pub async fn approval(store: &TheStore, id: ApprovalId) -> Result<Option<Approva
 }
 
 pub async fn case(store: &TheStore, id: ApprovalId) -> Result<Option<Case>, StoreError> {
-    let query = sqlx::query_as::<Db, CaseRow>(sql::CASE).bind(id.uuid());
-    let row = query.fetch_optional(store.reads()).await.map_err(reading(APPROVALS))?;
+    let rows = store.case_rows(id).await.map_err(reading(APPROVALS))?;
+    let row = rows.first().map(CaseRow::from_row).transpose().map_err(reading(APPROVALS))?;
     row.map(|row| row.read(store.seals())).transpose()
 }
 
 pub async fn device_case(store: &TheStore, cookie: &Digest, id: ApprovalId) -> Result<Option<DeviceCase>, StoreError> {
-    let query = sqlx::query::<Db>(sql::DEVICE_CASE).bind(cookie.bytes().as_slice()).bind(id.uuid());
-    let rows = query.fetch_all(store.reads()).await.map_err(reading(APPROVALS))?;
+    let rows = store.device_case_rows(cookie, id).await.map_err(reading(APPROVALS))?;
     let Some(first) = rows.first() else { return Ok(None) };
     let row = DeviceCaseRow::from_row(first).map_err(reading(APPROVALS))?;
     let log = row.log_size.zip(row.log_root).map(|(size, root)| log::head(size, &root)).transpose()?;

@@ -18,8 +18,8 @@ const KEYS: &str = "api_keys";
 const FORGOTTEN_AT_ONCE: u32 = 1_000;
 
 pub async fn key_by_hash(store: &TheStore, hash: &Digest) -> Result<Option<ApiKey>, StoreError> {
-    let query = sqlx::query_as::<Db, KeyRow>(sql::KEY_BY_HASH).bind(hash.bytes().as_slice());
-    let row = query.fetch_optional(store.reads()).await.map_err(reading(KEYS))?;
+    let rows = store.key_rows(hash).await.map_err(reading(KEYS))?;
+    let row = rows.first().map(KeyRow::from_row).transpose().map_err(reading(KEYS))?;
     row.map(|row| row.read(store.seals())).transpose()
 }
 

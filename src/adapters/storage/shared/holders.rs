@@ -70,8 +70,7 @@ pub async fn opening(
     subject: &Subject,
     key: &IdempotencyKey,
 ) -> Result<Opening, StoreError> {
-    let query = sqlx::query::<Db>(sql::OPENING).bind(backend.uuid()).bind(subject.as_str()).bind(key.as_str());
-    let rows = query.fetch_all(store.reads()).await.map_err(reading(HOLDERS))?;
+    let rows = store.opening_rows(backend, subject, key).await.map_err(reading(HOLDERS))?;
     let first = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(reading(HOLDERS))?;
     let mut row = OpeningRow::from_row(first).map_err(reading(HOLDERS))?;
     let remembered = row.remembered(backend, key).map(RememberedRow::read).transpose()?;

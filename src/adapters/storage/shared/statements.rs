@@ -3,45 +3,6 @@
 //!
 //! Every statement is a constant and is listed in [`ALL`], so that a test can prepare each of them on both databases.
 
-macro_rules! approval_columns {
-    () => {
-        "a.id, a.backend_id, a.holder_id, a.transfer_id, a.subject, a.state, a.reason, a.version, a.created_at, \
-         a.expires_at, a.cooling_until, a.approved_at, a.redeem_until, a.due_at, a.decided_by, a.body, a.details, a.seal"
-    };
-}
-macro_rules! channel_columns {
-    () => {
-        "c.id, c.holder_id, c.kind, c.device_id, c.masked, c.address, c.created_at, c.counts_from, c.removed_at, c.seal"
-    };
-}
-// Of channels that are read beside something else. Removed ones aren't.
-macro_rules! beside_channels {
-    () => {
-        "c.id AS channel_id, c.kind AS channel_kind, c.device_id AS channel_device, c.masked AS channel_masked, \
-         c.address AS channel_address, c.created_at AS channel_created_at, c.counts_from AS channel_counts_from, \
-         c.seal AS channel_seal"
-    };
-}
-macro_rules! device_columns {
-    () => {
-        "id, holder_id, credential_id, cookie_hash, thumbprint, body, counter, failures, locked_at, removed_at, seal"
-    };
-}
-macro_rules! endpoint_columns {
-    () => {
-        "id, backend_id, url, status, created_at, secret, previous_secret, previous_until"
-    };
-}
-macro_rules! key_columns {
-    () => {
-        "id, backend_id, hash, scopes, created_at, revoked_at, seal"
-    };
-}
-macro_rules! holder_columns {
-    () => {
-        "id, backend_id, subject, created_at, enrolled_at, seal"
-    };
-}
 // The size before its batch, and how many entries of the batch come before it. $2 is less than any place.
 macro_rules! leaf_index {
     () => {
@@ -50,12 +11,6 @@ macro_rules! leaf_index {
          FROM log_checkpoints c WHERE c.place >= u.place ORDER BY c.place LIMIT 1) AS leaf_index"
     };
 }
-macro_rules! delivery_columns {
-    () => {
-        "id, endpoint_id, message_id, status, attempts, last_status, last_error, created_at, next_at, done_at"
-    };
-}
-
 crate::adapters::storage::statements! {
     // Backends and keys.
     BACKENDS = "SELECT id, name, created_at FROM backends ORDER BY id";
@@ -126,9 +81,7 @@ crate::adapters::storage::statements! {
     CASE = concat!("SELECT ", approval_columns!(), ", a.receipt, ", endpoint_ids!(), " FROM approvals a WHERE a.id = $1");
     // A row for each channel, and one where there is none.
     DEVICE_CASE = concat!("SELECT ", approval_columns!(), ", a.receipt, ", endpoint_ids!(),
-                          ", d.id AS device_id, d.credential_id, d.cookie_hash, d.thumbprint, d.body AS device_body, \
-                          d.counter, d.failures, d.locked_at, d.removed_at, d.seal AS device_seal, \
-                          l.size AS log_size, l.root AS log_root, ", beside_channels!(), " FROM devices d \
+                          ", ", beside_approval!(), ", l.size AS log_size, l.root AS log_root, ", beside_channels!(), " FROM devices d \
                           JOIN approvals a ON a.id = $2 AND a.holder_id = d.holder_id \
                           LEFT JOIN log_checkpoints l ON l.size = (SELECT max(size) FROM log_checkpoints) \
                           LEFT JOIN channels c ON c.holder_id = d.holder_id AND c.removed_at IS NULL \

@@ -25,6 +25,7 @@ macro_rules! for_update {
 }
 
 mod claims;
+mod lookups;
 mod statements;
 mod writer;
 
