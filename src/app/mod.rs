@@ -87,13 +87,13 @@ pub async fn start(
     let mut tasks = JoinSet::new();
     let cx = parts.cx.clone();
 
-    // Once before anything is answered, so that missed timers are armed and a wrong clock is known from the start.
-    if let Err(error) = sweep::sweep(&cx, &gate).await {
-        tracing::warn!(error = %error, "the first sweep could not be finished");
-    }
-    // Before anything is answered, too: a restored database is known from the start.
+    // Before anything is answered or moved: a restored database is known from the start.
     if let Err(error) = look(&cx).await {
         tracing::error!(error = %error, "the log could not be compared with its high-water mark");
+    }
+    // Once before anything is answered, too, so that missed timers are armed and a wrong clock is known from the start.
+    if let Err(error) = sweep::sweep(&cx, &gate).await {
+        tracing::warn!(error = %error, "the first sweep could not be finished");
     }
     if !role.works() {
         spawn(&mut tasks, sequencer::follow(cx.clone(), stop.clone()));

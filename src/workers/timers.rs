@@ -12,7 +12,7 @@ use crate::service::Context;
 use crate::service::release::{self, Outcome};
 
 /// So many in one claim: what shares one read and one commit.
-const BATCH: usize = 250;
+pub(super) const BATCH: usize = 250;
 /// Longer than any commit takes; shorter than anybody wants to wait for a dead node's timers.
 const LEASE: Duration = Duration::from_secs(10);
 /// A timer whose transition lost a race, or came before the database's clock, is looked at again after this.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::chance::Chance;
 use super::deployment::{Deployment, Options, database};
@@ -29,7 +29,7 @@ async fn redis_forgets_everything_and_goes_away() {
         load.goes_on(25).await;
         eprintln!("Redis goes away after {} answers", load.gateway.answered());
         deployment.redis.kill();
-        // Work goes on without it; what waits for its release waits.
+        // Work goes on without it; what waits for its release waits for a sweep.
         load.goes_on(15).await;
         deployment.redis.restart();
     }
@@ -79,5 +79,32 @@ async fn nodes_start_and_decide_without_redis() {
     for placed in &approved {
         holder.redeem(placed).await;
     }
+    deployment.check(&deployment.postgres.url("postgres")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn releases_and_ends_come_with_the_sweep_while_redis_stays_away() {
+    const LIFE: u64 = 20;
+    let mut chance = Chance::of("redis stays away");
+    let mut deployment = Deployment::start(Options { life: LIFE, ..Options::default() }).await;
+    let gateway = deployment.gateway();
+    let mut holder = Holder::enrolled(&deployment, &gateway, "left-alone", chance.fork()).await;
+    let placed = holder.place().await;
+    holder.watch(&placed, &mut Cookies::default()).await;
+    let unanswered = holder.place().await;
+    deployment.redis.kill();
+    assert!(holder.approve(&placed).await);
+    let approved = Instant::now();
+    assert!(holder.released(&placed).await);
+    let hold = Duration::from_secs(deployment.hold);
+    assert!(approved.elapsed() < hold + A_SWEEP, "released {:?} after the approve", approved.elapsed());
+    holder.redeem(&placed).await;
+    timeout(Duration::from_secs(LIFE) + A_SWEEP, async {
+        while holder.read(&unanswered.id).await["state"] != "expired" {
+            sleep(Duration::from_millis(200)).await;
+        }
+    })
+    .await
+    .expect("what nobody answered ends within a sweep, though Redis isn't back");
     deployment.check(&deployment.postgres.url("postgres")).await;
 }

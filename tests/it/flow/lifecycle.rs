@@ -1,18 +1,66 @@
 //! From creation to each of the ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use countersign::adapters::receipts::{Expected, verify_receipt};
 use countersign::authenticator::SoftAuthenticator;
 use countersign::domain::approval::StateName;
 use countersign::domain::approval::transitions::Refusal;
 use countersign::domain::details::Digest;
 use countersign::domain::policy::TOLD_BEFORE;
+use countersign::domain::{ApprovalId, Timestamp};
+use countersign::ports::Timers;
+use countersign::ports::timing::{Claim, PortError};
 use countersign::service::request::Repeat;
 use countersign::service::{Browser, Error, cancel, links, redeem, reject, release};
 use countersign::workers::sweep;
 
 use super::world::{HOLD, HOLD_CAP, LIFE, UNPROVED_HOLD, World, key};
+use crate::support::clock::ManualClock;
+
+/// Timers that nobody reaches.
+struct NoTimers;
+
+impl NoTimers {
+    fn gone<T>() -> Result<T, PortError> {
+        Err(PortError { what: "timers", source: "they are gone".into() })
+    }
+}
+
+#[async_trait]
+impl Timers for NoTimers {
+    async fn arm(&self, _: &[(ApprovalId, Timestamp)]) -> Result<(), PortError> {
+        Self::gone()
+    }
+
+    async fn arm_missing(&self, _: &[(ApprovalId, Timestamp)]) -> Result<(), PortError> {
+        Self::gone()
+    }
+
+    async fn disarm(&self, _: &[ApprovalId]) -> Result<(), PortError> {
+        Self::gone()
+    }
+
+    async fn claim(&self, _: usize, _: Duration) -> Result<Vec<Claim>, PortError> {
+        Self::gone()
+    }
+
+    async fn ack(&self, _: &[Claim]) -> Result<(), PortError> {
+        Self::gone()
+    }
+
+    async fn release(&self, _: &[Claim]) -> Result<(), PortError> {
+        Self::gone()
+    }
+
+    async fn wait(&self, _: Duration) {}
+
+    async fn count(&self) -> Result<u64, PortError> {
+        Self::gone()
+    }
+}
 
 /// An approval that was approved on a watched page.
 async fn cooling(world: &World, subject: &str) -> countersign::domain::ApprovalId {
@@ -77,6 +125,33 @@ async fn lost_timers_come_back_with_a_sweep() {
     sweep::sweep(&world.cx, &world.gate).await.unwrap();
     world.settle().await;
     world.is(id, StateName::Released, None).await;
+}
+
+#[tokio::test]
+async fn without_timers_a_sweep_releases_and_expires_what_is_due() {
+    let mut world = World::new().await;
+    world.enrolled("u-2", SoftAuthenticator::device_bound()).await;
+    let id = cooling(&world, "u-1").await;
+    let (unanswered, _) = world.create("u-2", "u-2").await.unwrap();
+    world.cx.timers = Arc::new(NoTimers);
+    world.clock.advance(HOLD - Duration::from_micros(1));
+    sweep::sweep(&world.cx, &world.gate).await.unwrap();
+    world.is(id, StateName::Cooling, None).await;
+    world.clock.advance(Duration::from_micros(1));
+
+    // A node whose clock is ahead doesn't move anything, timers or none.
+    let agreed = world.cx.clock.clone();
+    world.cx.clock = Arc::new(ManualClock::at(agreed.now() + release::MAX_SKEW + Duration::from_micros(1)));
+    sweep::sweep(&world.cx, &world.gate).await.unwrap();
+    world.is(id, StateName::Cooling, None).await;
+    world.cx.clock = agreed;
+
+    sweep::sweep(&world.cx, &world.gate).await.unwrap();
+    world.is(id, StateName::Released, None).await;
+    world.is(unanswered, StateName::Pending, None).await;
+    world.clock.advance(LIFE - HOLD);
+    sweep::sweep(&world.cx, &world.gate).await.unwrap();
+    world.is(unanswered, StateName::Expired, Some("unanswered")).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::chance::Chance;
 
-/// A bug put into the ports on purpose.
+/// A bug put into the ports on purpose, or a port that is gone for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plant {
     Nothing,
@@ -27,6 +27,8 @@ pub enum Plant {
     NoSweep,
     /// A freeze finds nothing to stop.
     FreezeSeesNothing,
+    /// No bug: timers can't be reached from beginning to end, the calm included. Nothing may come of it.
+    TimersAreGone,
 }
 
 /// Decides when a fault strikes. Switched off for the calm at the end of a run.

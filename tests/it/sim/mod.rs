@@ -32,6 +32,8 @@ use run::Run;
 /// Seeds of a plain test run, and steps of each.
 const SEEDS: u64 = 1_000;
 const STEPS: usize = 800;
+/// Seeds of the runs that have no timers at all.
+const SEEDS_WITHOUT_TIMERS: u64 = 200;
 /// Seeds within which a planted bug must show.
 const SEEDS_FOR_A_BUG: u64 = 1_000;
 
@@ -94,6 +96,13 @@ fn no_seed_breaks_an_invariant() {
     };
     if let Some((seed, broken, story)) = first_broken(seeds, Plant::Nothing) {
         panic!("seed {seed} broke {broken}\n\n{story}\n\nSEED={seed} runs it again");
+    }
+}
+
+#[test]
+fn no_seed_breaks_an_invariant_without_timers() {
+    if let Some((seed, broken, story)) = first_broken(0..SEEDS_WITHOUT_TIMERS, Plant::TimersAreGone) {
+        panic!("seed {seed} broke {broken} without timers\n\n{story}");
     }
 }
 

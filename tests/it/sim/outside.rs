@@ -18,7 +18,7 @@ use countersign::ports::secrets::SignError;
 use countersign::ports::timing::{Claim, PortError, Quota, Verdict};
 use countersign::ports::{ChannelSender, Clock, Limits, Live, ReceiptSigner, Timers, WebhookSender};
 
-use super::faults::{Faults, broken};
+use super::faults::{Faults, Plant, broken};
 use super::tasks::give_way;
 
 /// Timers as the nodes share them. They lose some, fire some twice and some that nobody set, and may all be flushed.
@@ -43,7 +43,7 @@ impl SharedTimers {
 
     async fn reach(&self) -> Result<Arc<MemoryTimers>, PortError> {
         give_way().await;
-        if self.faults.strike(60) {
+        if self.faults.plant == Plant::TimersAreGone || self.faults.strike(60) {
             return Err(PortError { what: "timers", source: broken("timers can't be reached") });
         }
         Ok(Arc::clone(&self.inner.lock().unwrap_or_else(PoisonError::into_inner)))

@@ -81,8 +81,13 @@ impl Checks {
                 self.decided(run, act, stored, life, &before, decision)
             }
             (State::Cooling { decision, cooling_until }, State::Released { decision: same, told, released_at, .. }) => {
-                let Act::Timers { trusts_its_clock } = act else { return nobody(act, after) };
-                must(*trusts_its_clock, EARLY, || "a node released that doubts its clock".to_owned())?;
+                // A sweep compares the clocks itself before it moves anything.
+                let trusts_its_clock = match act {
+                    Act::Timers { trusts_its_clock } => *trusts_its_clock,
+                    Act::Sweep => true,
+                    _ => return nobody(act, after),
+                };
+                must(trusts_its_clock, EARLY, || "a node released that doubts its clock".to_owned())?;
                 must(decision == same, EVIDENCE, || "another decision was released".to_owned())?;
                 must(now >= *cooling_until, EARLY, || format!("database {now}, hold until {cooling_until}"))?;
                 // The node's clock as it was when the node decided: it may have been turned before the commit.
@@ -104,7 +109,7 @@ impl Checks {
                 was_told(run, life, decision, told)
             }
             (State::Cooling { decision, cooling_until }, State::Cooling { decision: same, cooling_until: later }) => {
-                let Act::Timers { .. } = act else { return nobody(act, after) };
+                let (Act::Timers { .. } | Act::Sweep) = act else { return nobody(act, after) };
                 must(decision == same, EVIDENCE, || "another decision cools off".to_owned())?;
                 must(later > cooling_until, EARLY, || "the hold became shorter".to_owned())?;
                 let cap = decision.approved_at + before.terms.hold_cap;
@@ -125,7 +130,9 @@ impl Checks {
             }
             (state, State::Cancelled { reason: CancelReason::Unreachable, .. }) => {
                 let given_up = before.given_up_at().is_some_and(|at| now >= at);
-                must(given_up && matches!(act, Act::Timers { .. }), EARLY, || format!("{state:?} was given up"))
+                must(given_up && matches!(act, Act::Timers { .. } | Act::Sweep), EARLY, || {
+                    format!("{state:?} was given up")
+                })
             }
             (_, State::Cancelled { .. }) => {
                 let entitled = match act {
