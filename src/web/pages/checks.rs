@@ -229,6 +229,18 @@ fn a_browser_we_do_not_know_learns_nothing() -> Checked {
     Ok(())
 }
 
+/// Two drawn people of staff can approve instead of a holder, so no page says that nobody can.
+#[test]
+fn a_holder_without_a_device_is_told_the_truth_about_staff() -> Checked {
+    let mut told = 0;
+    for (name, html) in samples()? {
+        assert!(!html.contains("obody there can approve"), "{name}");
+        told += count(&html, "One person there can’t approve it for you, and nobody will ring you to do it.");
+    }
+    assert_eq!(told, 1, "07-same-browser-only says it");
+    Ok(())
+}
+
 #[test]
 fn pages_do_not_promise_what_is_not_built() -> Checked {
     for (name, html) in samples()? {
