@@ -26,13 +26,14 @@ if (page === "approve") approving();
 async function approving() {
   const button = document.getElementById("approve");
   const box = document.getElementById("answer");
+  const how = document.getElementById("how");
   const progress = document.getElementById("progress");
   let prompt = null;
   let renewing = null;
   let retryMs = 5_000;
 
   if (!ceremony.supported()) {
-    say(box, "This browser can’t approve.", "Update it, or use another device you added. You can still reject it here.");
+    cannot("This browser can’t approve.", "Update it, or use another device you added. You can still reject it here.");
     return;
   }
   let record;
@@ -42,12 +43,18 @@ async function approving() {
     record = undefined;
   }
   if (!record) {
-    say(
-      box,
+    cannot(
       "This browser has lost the key of this phone.",
       "It may have cleared its data. Use another device you added. You can still reject it here.",
     );
     return;
+  }
+
+  // Says so under the heading too, where the page said that one could.
+  function cannot(strong, text, way) {
+    say(box, strong, text, way);
+    how.className = "answer";
+    say(how, strong, text);
   }
 
   function fresh() {
@@ -75,7 +82,7 @@ async function approving() {
       if (!fresh()) {
         button.disabled = true;
         // Whatever changed, the server's page says it better than a line here.
-        say(box, "You can’t approve it on this page now.", forSlug(reply.slug), again);
+        cannot("You can’t approve it on this page now.", forSlug(reply.slug), again);
       }
       if (reply.slug !== "rate-limited") return;
     } catch {

@@ -11,6 +11,8 @@ import { forSlug, say, show, unsay } from "./words.js";
 
 const TAG = "countersign/enrol/v1";
 const NOT_ADDED = "This phone was not added.";
+// With these the link has ended, and nothing on the page can be done any more.
+const OVER = ["link-ended", "code-used-up"];
 
 const { base } = document.body.dataset;
 const form = document.getElementById("enrol");
@@ -167,6 +169,7 @@ function said(error) {
       return;
     }
     startOver();
+    if (OVER.includes(error.slug)) over();
     say(box, NOT_ADDED, forSlug(error.slug));
   } else if (error instanceof Unknown) {
     startOver();
@@ -180,6 +183,17 @@ function said(error) {
   } else {
     say(box, NOT_ADDED, "This phone could not make a passkey. Set a screen lock, or use another browser.");
   }
+}
+
+// What asks goes, also the way to say no: there is nothing left to say it to. The answer stands where the question stood.
+function over() {
+  for (const part of document.querySelectorAll("[data-asks], #stop, a.skip[href='#stop']")) part.hidden = true;
+  document.getElementById("title").textContent = "This link has ended";
+  document.title = document.title.replace(title.split(" – ")[0], "This link has ended");
+  document.getElementById("lead").replaceWith(box);
+  document.getElementById("ended").hidden = false;
+  form.hidden = true;
+  scrollTo(0, 0);
 }
 
 function startOver() {

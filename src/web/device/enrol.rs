@@ -37,9 +37,10 @@ pub async fn show(cx: web::Data<Context>, token: web::Path<String>, seen: Seen) 
     Ok(html(page.render().map_err(Error::internal)?))
 }
 
-/// How long a new device waits, in words.
-fn hold_text(cx: &Context) -> String {
-    span(i64::try_from(cx.settings.new_device_hold.as_micros()).unwrap_or(i64::MAX))
+/// How long a new device waits, in words, if it does.
+fn hold_text(cx: &Context) -> Option<String> {
+    let hold = cx.settings.new_device_hold;
+    (!hold.is_zero()).then(|| span(i64::try_from(hold.as_micros()).unwrap_or(i64::MAX)))
 }
 
 #[derive(Deserialize)]

@@ -30,8 +30,8 @@ pub struct EnrolPage {
     /// When the link ends.
     pub deadline: Deadline,
     pub proof: Proof,
-    /// How long the new phone waits before it can approve: «12 hours».
-    pub device_hold: String,
+    /// How long the new phone waits before it can approve: «12 hours»; `None` when it doesn't.
+    pub device_hold: Option<String>,
 }
 
 impl EnrolPage {

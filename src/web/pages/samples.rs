@@ -284,12 +284,12 @@ impl Sampler<'_> {
     }
 
     fn enrolling(&self) -> Pages {
-        let ask = |proof: Proof| EnrolPage {
+        let ask = |proof: Proof, device_hold: Option<&str>| EnrolPage {
             frame: self.frame(),
             token: TOKEN.to_owned(),
             deadline: Deadline::new(NOW, NOW + 8 * MINUTE),
             proof,
-            device_hold: "12 hours".to_owned(),
+            device_hold: device_hold.map(str::to_owned),
         };
         let done = |usable: Usable, notices: Notices| EnrolledPage {
             frame: self.frame(),
@@ -299,8 +299,8 @@ impl Sampler<'_> {
         };
         let later = Usable::From(moment(NOW, NOW + 710 * MINUTE));
         Ok(vec![
-            ("06-enrol", ask(Proof::CodeSentTo(Given::new("p••••@example.com"))).render()?),
-            ("06-enrol-further", ask(Proof::Approved).render()?),
+            ("06-enrol", ask(Proof::CodeSentTo(Given::new("p••••@example.com")), Some("12 hours")).render()?),
+            ("06-enrol-further", ask(Proof::Approved, None).render()?),
             ("06-enrol-declined", EnrolDeclinedPage { frame: self.frame() }.render()?),
             ("06-enrolled", done(later, Notices::Offered).render()?),
             ("06-enrolled-now", done(Usable::Now, Notices::Offered).render()?),

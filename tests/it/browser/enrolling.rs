@@ -19,6 +19,8 @@ async fn what_is_wrong_is_told_at_its_place_and_can_be_mended() {
     let invitation = world.invite().await;
     phone.open(&invitation.path).await;
     phone.is_ready("#add").await;
+    // These pages wait for nothing, so the page doesn't speak of waiting.
+    phone.says("main .steps", "It can stop and approve transfers at once.").await;
     phone.look("enrol").await;
 
     phone.tap("#add").await;
@@ -68,6 +70,12 @@ async fn too_many_wrong_codes_end_the_link_and_so_does_saying_no() {
     phone.write("#code", &invitation.code).await;
     phone.tap("#add").await;
     phone.says("#answer", "There were too many wrong numbers. This link has ended.").await;
+    phone.shows("#answer").await;
+    phone.headed("This link has ended").await;
+    let words = phone.words().await;
+    for asked in ["Add this phone", "Type the 6 numbers", "left", "Don’t add it", "Use this phone"] {
+        assert!(!words.contains(asked), "an ended link asks on: {asked}: {words}");
+    }
     phone.look("enrol-used-up").await;
     assert!(world.bank.read_holder(HOLDER).await["enrolled_at"].is_null());
 
@@ -103,6 +111,7 @@ async fn a_link_adds_one_phone_only() {
     other.tap("#add").await;
     other.says("#answer", "This phone was not added.").await;
     other.says("#answer", "This link has ended.").await;
+    assert!(!other.words().await.contains("Add this phone"), "an ended link asks on");
     other.open(&invitation.path).await;
     other.headed("This link has ended").await;
     // On the phone it leads on, because a Home Screen icon may have been made of it.

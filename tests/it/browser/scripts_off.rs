@@ -20,6 +20,8 @@ async fn stopping_needs_no_scripts_and_approving_says_that_it_does() {
     phone.open(&transfer.page).await;
     phone.says("noscript", "To approve, turn on JavaScript. You can reject it without.").await;
     assert!(phone.has("#approve[disabled]").await);
+    phone.shows("noscript").await;
+    assert!(!phone.words().await.contains("You can approve it at the end"), "a page that contradicts itself");
     assert_eq!(phone.text(".amount").await, "12,500.00 EUR");
     phone.look("device-approve-no-scripts").await;
     phone.tap("#stop button").await;

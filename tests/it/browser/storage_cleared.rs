@@ -18,6 +18,10 @@ async fn the_brake_outlives_the_device_key_and_nothing_outlives_the_cookie() {
     phone.open(&transfer.page).await;
     phone.says("#answer", "This browser has lost the key of this phone.").await;
     assert!(phone.has("#approve[disabled]").await);
+    // It stands on the first screen, too, and nothing there says that one can approve.
+    phone.says("#how", "This browser has lost the key of this phone.").await;
+    phone.shows("#how").await;
+    assert!(!phone.words().await.contains("You can approve it at the end"), "a page that contradicts itself");
     phone.look("device-key-lost").await;
     phone.tap("#stop button").await;
     phone.headed("Not sent. You rejected it").await;
