@@ -17,6 +17,7 @@ use countersign::domain::{ApprovalId, ChangeId, HolderId};
 use countersign::ports::{Change, Effect};
 use countersign::service::{Error, backends, freeze, invite, links, log, redeem, release};
 use countersign::workers::{ClockGate, overrides};
+use serde_json::json;
 use tokio::sync::Notify;
 
 use super::cast::{Cast, opened, veteran};
@@ -62,6 +63,37 @@ async fn a_transfer_that_staff_approved_is_released_a_day_after_the_first_notice
     look_at(&cast.stage, approval).await;
     assert_eq!(cast.state(approval).await.0, "cooling");
     cast.stage.clock.advance(MINUTE);
+    look_at(&cast.stage, approval).await;
+    assert_eq!(cast.state(approval).await.0, "released");
+}
+
+/// The larger of the two holds: an override that is sooner than the holder's own device would be a way to loosen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_asked_for_a_longer_hold_keeps_it_when_staff_approve() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    let body = json!({
+        "subject": "u-1", "transfer_id": "wd-held", "amount": "99000.00", "currency": "EUR",
+        "payee": {"name": "Marta Nowak", "account": "PL61109010140000071219812874"},
+        "source_account": {"id": "acc-4471", "label": "Everyday account, ending 4471"},
+        "initiator": {"started_on": "website"}, "hold_seconds": 2 * DAY.as_secs(),
+    });
+    let approval: ApprovalId = cast.stage.api("/v1/approvals", &body).await["id"].as_str().unwrap().parse().unwrap();
+    let id = opened(&cast.ask_for("approve_for_holder", &approval.to_string(), "").await);
+    let (one, other, _) = cast.drawn(id).await;
+    let page = cast.signers[one].get(&format!("/cases/{id}")).await;
+    assert!(page.text.contains("cooling-off of 48 hours"), "{}", page.text);
+    cast.sign(one, id).await.expect(200);
+    cast.sign(other, id).await.expect(200);
+    let signed = cast.stage.entries("override.signed_twice").await;
+    assert_eq!(signed[0]["facts"]["hold_micros"], (2 * DAY).as_micros().to_string());
+    cast.deliver().await;
+    for hours in [24, 23] {
+        cast.stage.clock.advance(hours * HOUR);
+        look_at(&cast.stage, approval).await;
+        assert_eq!(cast.state(approval).await.0, "cooling");
+    }
+    cast.stage.clock.advance(HOUR);
     look_at(&cast.stage, approval).await;
     assert_eq!(cast.state(approval).await.0, "released");
 }
