@@ -48,10 +48,10 @@ pub enum Effect {
     /// a device decided, that device still live and its counter risen. Into `cooling`, `released` and `redeemed` only
     /// while nothing of the holder is frozen.
     Transition { transition: Box<Transition>, proof: Option<DeviceProof>, receipt: Option<String> },
-    /// Releases what two staff members approved. Conditions: those of any transition, and that both signatures of the
-    /// override still count in this very commit, by the database's clock: whoever ends or moves a signer comes before
-    /// it, and then it fails, or after it.
-    ReleaseSigned { transition: Box<Transition>, case: Box<OverrideRequest> },
+    /// Releases or redeems what two staff members approved. Conditions: those of any transition, and that both signatures
+    /// of the override still count in this very commit, by the database's clock: whoever ends or moves a signer comes
+    /// before it, and then it fails, or after it.
+    MoveSigned { transition: Box<Transition>, case: Box<OverrideRequest>, receipt: Option<String> },
     /// Inserts a holder with the channels the backend knows. Condition: the subject is new for this backend; that of an
     /// erased holder isn't.
     AddHolder { holder: Holder, channels: Vec<NewChannel>, remember: Remembered },

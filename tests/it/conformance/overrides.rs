@@ -45,6 +45,7 @@ macro_rules! override_conformance {
                 steps::a_signer_who_left_since_the_reading_carries_nothing_out,
                 releases::what_two_signed_is_released_while_both_stand,
                 releases::a_signer_who_left_since_the_reading_releases_nothing,
+                releases::a_redeem_of_staff_needs_both_signers_and_keeps_its_receipt,
                 releases::a_release_of_staff_keeps_every_other_condition,
                 releases::of_an_ending_and_a_release_at_once_one_comes_first,
                 freezes::a_freeze_reads_back_until_it_ends,

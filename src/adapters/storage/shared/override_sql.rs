@@ -77,8 +77,8 @@ crate::adapters::storage::statements! {
 
     // A transition beside a step of an override request. The guard was checked with the transaction's own clock.
     MOVE_BESIDE = "UPDATE approvals SET state = $3, reason = $4, version = $5, expires_at = $6, cooling_until = $7, \
-                   approved_at = $8, redeem_until = $9, due_at = $10, decided_by = $11, body = $12, seal = $13 \
-                   WHERE id = $1 AND version = $2";
+                   approved_at = $8, redeem_until = $9, due_at = $10, decided_by = $11, body = $12, seal = $13, \
+                   receipt = coalesce($14, receipt) WHERE id = $1 AND version = $2";
     PROVE_BESIDE = "UPDATE devices SET counter = $2, failures = 0 WHERE id = $1 AND locked_at IS NULL \
                     AND removed_at IS NULL AND ($2 > counter OR ($2 = 0 AND counter = 0))";
     CHANNELS_ON_DEVICES = concat!("SELECT ", told_columns!(), " FROM channels c WHERE c.holder_id = $1 \

@@ -106,8 +106,8 @@ async fn apply(
         Effect::Staff(effect) => staff_writes::apply(connection, effect, seals, now).await,
         Effect::Freeze { step, proof } => override_writes::freeze(connection, step, *proof, seals, now).await,
         Effect::Override(write) => override_writes::step(connection, write, seals, now).await,
-        Effect::ReleaseSigned { transition, case } => {
-            override_writes::release(connection, transition, case, seals, now).await
+        Effect::MoveSigned { transition, case, receipt } => {
+            override_writes::move_signed(connection, transition, case, receipt.as_deref(), seals, now).await
         }
         Effect::Erase(step) => erasures::step(connection, step, write.entry.id, seals, now).await,
     }

@@ -95,7 +95,7 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             proof.map_or(Ok(()), |proof| proof_holds(record, proof))
         }
         Effect::Override(write) => record.override_fits(write, now),
-        Effect::ReleaseSigned { transition, case } => {
+        Effect::MoveSigned { transition, case, .. } => {
             record.signatures_stand(case, now)?;
             not_frozen(record, transition.approval.holder)?;
             moves(record, transition, now)
