@@ -46,7 +46,7 @@ pub enum Effect {
     Open { approval: Box<Approval>, remember: Remembered },
     /// Stores a transition by compare-and-set on (`id`, `version`), with its guard on the database's clock and, where
     /// a device decided, that device still live and its counter risen. Into `cooling`, `released` and `redeemed` only
-    /// while nothing of the holder is frozen.
+    /// while nothing of the holder is frozen; into the last two only while the device that decided isn't removed.
     Transition { transition: Box<Transition>, proof: Option<DeviceProof>, receipt: Option<String> },
     /// Releases or redeems what two staff members approved. Conditions: those of any transition, and that both signatures
     /// of the override still count in this very commit, by the database's clock: whoever ends or moves a signer comes

@@ -141,28 +141,10 @@ async fn stop_everything(cx: &Context, frozen: &Freeze) -> Result<(), Error> {
             return Ok(());
         }
         for approval in live {
-            stop_one(cx, frozen, approval).await?;
+            let facts = Facts::from([("freeze", frozen.id.to_string())]);
+            commit::cancel_living(cx, approval.id, CancelReason::HolderFrozen, frozen.by, &facts).await?;
         }
     }
-}
-
-async fn stop_one(cx: &Context, frozen: &Freeze, approval: Approval) -> Result<(), Error> {
-    for _ in 0..commit::ATTEMPTS {
-        let Some(case) = cx.store.case(approval.id).await? else { return Ok(()) };
-        if case.approval.state.name().is_final() {
-            return Ok(());
-        }
-        let now = cx.now();
-        let transition = case.approval.cancel(CancelReason::HolderFrozen, frozen.by, now)?;
-        let facts = Facts::from([("freeze", frozen.id.to_string())]);
-        let with = commit::With { endpoints: &case.endpoints, facts, ..commit::With::default() };
-        match commit::transition(cx, transition, frozen.by, with, now).await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Error::Conflict)
 }
 
 /// A worker's turn: ends what is over, and cancels what a freeze left over. Gives how many freezes moved.

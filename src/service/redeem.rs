@@ -1,11 +1,11 @@
 //! The backend takes a released transfer, once, naming the digest it is about to execute, and gets the receipt. The end
 //! of the way.
 
-use super::override_request::carry_out::{Under, under};
+use super::override_request::carry_out::{Under, is_decider_removed, under};
 use super::request::{Repeat, caller_has};
 use super::{Context, Error, commit, log};
 use crate::domain::approval::transitions::Refusal;
-use crate::domain::approval::{Actor, Approval, CancelReason, State};
+use crate::domain::approval::{Actor, Approval, CancelReason, Decision, State};
 use crate::domain::audit::Facts;
 use crate::domain::backend::{Caller, IdempotencyKey, Scope};
 use crate::domain::details::Digest;
@@ -52,6 +52,7 @@ pub async fn redeem(
         }
         let now = cx.now();
         let by = Actor::Backend(caller.key);
+        let (holder, decider) = (case.approval.holder, case.approval.state.decision().and_then(Decision::device));
         // Released isn't permission: a signer who left or was moved since takes the signature along, and the commit asks
         // for them again.
         let signed = match &case.approval.state {
@@ -82,7 +83,12 @@ pub async fn redeem(
             commit::With { endpoints: &case.endpoints, receipt: receipt_of, signed, ..commit::With::default() };
         match commit::transition(cx, transition, by, with, now).await {
             Ok(approval) => return Ok(Redeemed { approval, receipt, repeat: Repeat::New }),
-            Err(error) if error.is_conflict() => {}
+            // Somebody was faster, a signer left in between, or the device that approved was removed.
+            Err(error) if error.is_conflict() => {
+                if is_decider_removed(cx, holder, decider).await? {
+                    taken_along(cx, id, by, CancelReason::DeviceRemoved).await?;
+                }
+            }
             // Whatever froze the holder cancels it, as where a device decided.
             Err(commit::CommitOrFault::Commit(CommitError::Frozen)) => {}
             Err(error) => return Err(error.into()),

@@ -4,26 +4,21 @@
 use std::sync::Arc;
 
 use countersign::adapters::receipts::{Freshness, verify_offline};
-use countersign::domain::approval::transitions::{Guard, Transition};
-use countersign::domain::approval::{Approval, Decider, Decision, Distinct, State, Told};
+use countersign::domain::approval::State;
 use countersign::domain::backend::{Caller, IdempotencyKey, Scope, Scopes};
 use countersign::domain::details::{Digest, Subject};
-use countersign::domain::event::EventKind;
 use countersign::domain::override_request::StateName;
-use countersign::domain::policy::Assurance;
 use countersign::domain::receipt::{Receipt, ReceiptStaff};
 use countersign::domain::staff::Role;
-use countersign::domain::{ApprovalId, ChangeId, HolderId};
-use countersign::ports::{Change, Effect};
+use countersign::domain::ApprovalId;
 use countersign::service::{Error, backends, freeze, invite, links, log, redeem, release};
 use countersign::workers::{ClockGate, overrides};
 use serde_json::json;
 use tokio::sync::Notify;
 
-use super::cast::{Cast, opened, veteran};
+use super::cast::{Cast, opened, released, veteran};
 use crate::console::stage::{self, DAY, HOUR, MINUTE, Stage};
 use crate::log::receipts::run_documented;
-use crate::support::approved;
 use crate::support::eventually::eventually;
 
 async fn sign_both(cast: &mut Cast, id: countersign::domain::OverrideId) {
@@ -255,33 +250,6 @@ async fn four_hours_of_silence_end_it() {
     cast.stage.clock.advance(4 * HOUR + MINUTE);
     turn(&cast.stage).await;
     assert_eq!(cast.case(id).await.state.name(), StateName::Expired);
-}
-
-/// Puts a waiting transfer into `released`, by the shortest way: what leads there is tested elsewhere. Its decision and
-/// evidence stand in the record as the service writes them, so that the log can prove them to a redeem.
-async fn released(stage: &Stage, subject: &str, holder: HolderId) -> ApprovalId {
-    let id: ApprovalId = stage.transfer(subject).await.parse().unwrap();
-    let cx = &stage.cx;
-    let from = cx.store.approval(id).await.unwrap().unwrap();
-    let now = cx.now();
-    let by = Decider::Device {
-        device: cx.store.devices(holder).await.unwrap()[0].body.id,
-        device_enrolled_at: now - 48 * HOUR,
-        assurance: Assurance::DeviceBound,
-        distinct: Distinct::Observed,
-    };
-    let decision = Decision { by, approved_at: now, hold: HOUR, challenge: Digest::of(b"challenge") };
-    let told = Told { channel: cx.store.channels(holder).await.unwrap()[0].id, delivered_at: now };
-    let state = State::Released { decision: decision.clone(), told, released_at: now, redeem_until: now + DAY };
-    let next = Approval { version: from.version + 1, state, ..from.clone() };
-    let transition =
-        Transition { approval: next.clone(), from: from.version, event: EventKind::Released, guard: Guard::default() };
-    let entry = approved::entry(cx.id(ChangeId::new, now), now, &next, &decision);
-    let effect = Effect::Transition { transition: Box::new(transition), proof: None, receipt: None };
-    let mut change = Change::new(entry, effect);
-    change.evidence = Some(approved::evidence(&next, &decision));
-    cx.store.commit(change).await.unwrap();
-    id
 }
 
 /// What became of the redeems of a round: how many were taken before the freeze was answered, and how many lost.

@@ -41,6 +41,7 @@ macro_rules! override_conformance {
                 steps::the_first_delivered_notice_of_its_hold_counts,
                 steps::the_second_signature_starts_the_hold_of_the_transfer,
                 steps::a_reset_removes_every_device_and_nothing_else_does,
+                steps::what_a_removed_device_decided_is_neither_released_nor_redeemed,
                 steps::an_unfreeze_ends_the_freeze_with_its_case,
                 steps::a_signer_who_left_since_the_reading_carries_nothing_out,
                 releases::what_two_signed_is_released_while_both_stand,

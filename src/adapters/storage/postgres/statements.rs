@@ -74,6 +74,8 @@ crate::adapters::storage::statements! {
             AND (m.not_after IS NULL OR clock_timestamp() < m.not_after) \
             AND (m.device_id IS NULL OR m.live) AND (m.state NOT IN ('cooling', 'released', 'redeemed') \
             OR (SELECT true FROM freezes z WHERE z.holder_id = a.holder_id AND z.ended_at IS NULL LIMIT 1) IS NULL) \
+            AND (m.state NOT IN ('released', 'redeemed') OR m.decided_by IS NULL \
+            OR (SELECT true FROM devices z WHERE z.id = m.decided_by AND z.removed_at IS NULL LIMIT 1)) \
             RETURNING m.change_id, m.device_id, m.counter), \
         proved AS (UPDATE devices d SET failures = 0, counter = CASE WHEN d.locked_at IS NULL \
             AND d.removed_at IS NULL AND (c.counter > d.counter OR (c.counter = 0 AND d.counter = 0)) \

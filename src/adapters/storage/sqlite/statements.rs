@@ -25,7 +25,9 @@ crate::adapters::storage::statements! {
             receipt = coalesce($14, receipt) \
             WHERE id = $1 AND version = $2 AND ($15 IS NULL OR $15 <= $17) AND ($16 IS NULL OR $17 < $16) \
             AND ($3 NOT IN ('cooling', 'released', 'redeemed') OR NOT EXISTS (SELECT 1 FROM freezes f \
-            WHERE f.holder_id = approvals.holder_id AND f.ended_at IS NULL))";
+            WHERE f.holder_id = approvals.holder_id AND f.ended_at IS NULL)) \
+            AND ($3 NOT IN ('released', 'redeemed') OR $11 IS NULL \
+            OR EXISTS (SELECT 1 FROM devices d WHERE d.id = $11 AND d.removed_at IS NULL))";
     LEASE_NOTICES = "UPDATE notices SET next_at = $3, fence = fence + 1 WHERE id IN (SELECT id FROM notices \
                      WHERE next_at IS NOT NULL AND next_at <= $2 ORDER BY next_at, id LIMIT $1) \
                      RETURNING id, holder_id, channel_id, purpose, about_kind, about_id, attempts, fence, \

@@ -1,6 +1,7 @@
 //! Steps of override requests, and what they do elsewhere.
 
-use countersign::domain::approval::{Actor, Told};
+use countersign::domain::approval::transitions::Guard;
+use countersign::domain::approval::{Actor, Approval, Told};
 use countersign::domain::channel::{About, Purpose, Turn};
 use countersign::domain::freeze::FreezeReason;
 use countersign::domain::override_request::transitions::{Due, Step};
@@ -11,7 +12,7 @@ use countersign::ports::overrides::{Also, OverrideWrite};
 use countersign::ports::store::{NoticeOutcome, Unique};
 
 use super::{Desk, all, write};
-use crate::conformance::world::{HOUR, MINUTE, Why};
+use crate::conformance::world::{HOUR, MINUTE, Why, transition};
 
 pub async fn a_request_reads_back_in_every_list(desk: Desk) {
     let store = &desk.world().store;
@@ -183,6 +184,24 @@ pub async fn a_reset_removes_every_device_and_nothing_else_does(desk: Desk) {
     assert!(store.devices(holder).await.unwrap().iter().all(|device| !device.is_live()));
     assert_eq!(store.holder_by_id(holder).await.unwrap().unwrap().enrolled_at, None);
     assert_eq!(desk.case(case.id()).await.state.name(), StateName::CarriedOut);
+}
+
+/// Whatever cancels it besides, and whether that ever runs.
+pub async fn what_a_removed_device_decided_is_neither_released_nor_redeemed(desk: Desk) {
+    let world = desk.world();
+    let (cooling, released) = (world.opened_as(world.cooled()).await, world.opened_as(world.released()).await);
+    let (goes, taken) = (world.opened_as(world.cooled()).await, world.opened_as(world.released()).await);
+    let moved = |from: &Approval, to| transition(world.moved(from, to, Guard::default()));
+    desk.apply(moved(&goes, world.released())).await;
+    desk.apply(moved(&taken, world.redeemed())).await;
+    let case = desk.held(&desk.asked(Kind::ResetDevices).await).await;
+    let (step, carry) = carries(&desk, &case);
+    desk.apply(write(step, Also::ResetDevices(carry))).await;
+    for (from, to) in [(&cooling, world.released()), (&released, world.redeemed())] {
+        world.refuses(moved(from, to), from.id, Why::Conflict).await;
+        // What tightens goes on.
+        desk.apply(moved(from, world.cancelled())).await;
+    }
 }
 
 pub async fn an_unfreeze_ends_the_freeze_with_its_case(desk: Desk) {

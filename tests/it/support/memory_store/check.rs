@@ -1,6 +1,6 @@
 //! The conditions of a change, each as `ports::change::Effect` words it. Reads only: whoever passes is written whole.
 
-use countersign::domain::approval::StateName;
+use countersign::domain::approval::{Decision, StateName};
 use countersign::domain::approval::transitions::Transition;
 use countersign::domain::backend::Remembered;
 use countersign::domain::device::Device;
@@ -113,7 +113,11 @@ fn moves(record: &Record, transition: &Transition, now: Timestamp) -> Checked {
     holds(transition.guard.before.is_none_or(|bound| now < bound))?;
     let tightens =
         !matches!(transition.approval.state.name(), StateName::Cooling | StateName::Released | StateName::Redeemed);
-    holds(tightens || record.holding(transition.approval.holder).is_none())
+    holds(tightens || record.holding(transition.approval.holder).is_none())?;
+    let takes = matches!(transition.approval.state.name(), StateName::Released | StateName::Redeemed);
+    let decider = transition.approval.state.decision().and_then(Decision::device);
+    let stands = |id| record.devices.get(&id).is_some_and(|device| device.removed_at.is_none());
+    holds(!takes || decider.is_none_or(stands))
 }
 
 fn key_is_new(record: &Record, remember: &Remembered) -> Checked {
