@@ -116,8 +116,12 @@ crate::adapters::storage::statements! {
                 EXISTS (SELECT 1 FROM approvals WHERE id = $5), \
                 EXISTS (SELECT 1 FROM freezes WHERE holder_id = $4 AND ended_at IS NULL)";
     WHO_AM_I = "SELECT pid::bigint, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";
-    // Ends a server process whose answer was lost, and waits until it is gone: what it didn't store it never will.
-    END_PROCESS = "SELECT coalesce(bool_and(pg_terminate_backend(pid, 2000)), true) FROM pg_stat_activity \
+    // Ends a server process whose answer was lost, and waits until it is gone: what it didn't store it never will. One
+    // that waits for its synchronous standby is left alone, and one that may be about to: ended, it would show everybody
+    // a change that the standby doesn't have, and that a failover takes back.
+    END_PROCESS = "SELECT coalesce(bool_and(CASE WHEN wait_event = 'SyncRep' \
+                   OR (state = 'active' AND current_setting('synchronous_standby_names') <> '') THEN false \
+                   ELSE pg_terminate_backend(pid, 2000) END), true) FROM pg_stat_activity \
                    WHERE pid = $1 AND backend_start = $2";
     // A record in the log that a commit has to flush, and a synchronous standby to confirm, behind all before it.
     CONFIRM = "SELECT pg_logical_emit_message(true, 'countersign', 'confirm')::text";
