@@ -87,7 +87,9 @@ async fn freeze(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, fa
 
 async fn begin(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, facts: Facts) -> Result<Freeze, Error> {
     for _ in 0..commit::ATTEMPTS {
-        let now = cx.now();
+        // A freeze from a link counts a day from here, and the database's clock ends it: on a node whose clock is behind it
+        // would be over before it began.
+        let now = cx.store.now().await?.max(cx.now());
         let step = match cx.store.freeze(holder).await? {
             None => Freeze::begin(cx.id(FreezeId::new, now), holder, why, by, now),
             Some(known) => match known.clone().again(why, by, now) {

@@ -282,6 +282,18 @@ impl Cast {
         gone
     }
 
+    /// As if everything that was delivered had been so much earlier. The service takes nothing to have been delivered
+    /// before the database's own clock, so that its owner has to do it.
+    pub async fn delivered_earlier(&self, by: Duration) {
+        let micros = by.as_micros();
+        let sql = if self.stage.file.is_some() {
+            format!("UPDATE notices SET delivered_at = delivered_at - {micros}")
+        } else {
+            format!("UPDATE notices SET delivered_at = delivered_at - {micros} * interval '1 microsecond'")
+        };
+        self.stage.owner_runs(&sql).await;
+    }
+
     /// Refused attempts in the audit log, by reason.
     pub async fn refusals(&self, why: &str) -> usize {
         let entries = self.stage.entries("override.refused").await;

@@ -11,7 +11,6 @@ on_both! {
 
 mod cases {
     use std::sync::{Arc, Mutex};
-    use std::time::Duration;
 
     use countersign::adapters::timing::OsEntropy;
     use countersign::domain::approval::transitions::{Guard, Refusal, Transition};
@@ -22,7 +21,6 @@ mod cases {
     use countersign::domain::override_request::StateName;
     use countersign::domain::staff::EndReason;
     use countersign::ports::Effect;
-    use countersign::ports::store::NoticeOutcome;
     use countersign::ports::timing::Entropy;
     use countersign::service::override_request::sign;
     use countersign::service::staff::{directory, end, session};
@@ -69,10 +67,8 @@ mod cases {
         cast.sign(other, id).await.expect(200);
         let cx = &cast.stage.cx;
         let now = cx.store.now().await.unwrap();
-        for job in cx.store.claim_notices(100, Duration::from_secs(30)).await.unwrap() {
-            let outcome = NoticeOutcome::Delivered { at: now - 29 * HOUR };
-            assert!(cx.store.settle_notice(job.id, job.fence, outcome).await.unwrap());
-        }
+        cast.deliver().await;
+        cast.delivered_earlier(29 * HOUR).await;
         let from = cx.store.approval(approval).await.unwrap().unwrap();
         let State::Cooling { decision, .. } = from.state.clone() else { panic!("{from:?}") };
         let decision = Decision { approved_at: now - 30 * HOUR, ..decision };

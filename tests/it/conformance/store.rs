@@ -90,6 +90,7 @@ macro_rules! store_conformance {
                     a_notice_about_another_approval_does_not,
                     a_notice_that_asks_for_an_answer_does_not,
                     the_first_that_counts_is_named,
+                    nothing_was_delivered_before_the_stores_own_clock,
                 }
                 due {
                     what_falls_due_comes_in_order_and_in_pages,

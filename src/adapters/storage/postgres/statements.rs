@@ -151,8 +151,11 @@ crate::adapters::storage::statements! {
                         UPDATE deliveries SET next_at = clock_timestamp() + $4::bigint * interval '1 microsecond', \
                         fence = fence + 1 WHERE id = ANY (ARRAY(SELECT id FROM picked)) \
                         RETURNING id, endpoint_id, message_id, body, attempts, fence, created_at";
+    // Nothing was delivered later than now by this clock, and holds are counted from it: a node whose clock is behind must
+    // not make one shorter. A null stays one.
     SETTLE_NOTICES = "UPDATE notices n SET status = x.status, attempts = n.attempts + x.tries, fence = n.fence + 1, \
-                      next_at = x.next_at, delivered_at = x.delivered_at \
+                      next_at = x.next_at, delivered_at = CASE WHEN x.delivered_at IS NOT NULL \
+                      THEN greatest(x.delivered_at, clock_timestamp()) END \
                       FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[], \
                       $6::timestamptz[]) AS x (id, fence, status, tries, next_at, delivered_at) \
                       WHERE n.id = ANY (ARRAY[x.id]) AND n.fence = x.fence AND n.status = 'queued' RETURNING n.id";

@@ -48,8 +48,9 @@ crate::adapters::storage::statements! {
                         WHERE e.status = 'active' AND NOT w.endpoint_id ", among!("$5"),
                         " ORDER BY d.next_at, d.id LIMIT $1) \
                         RETURNING id, endpoint_id, message_id, body, attempts, fence, created_at");
+    // $7 is the time by the database's clock. A null stays one.
     SETTLE_NOTICE = "UPDATE notices SET status = $3, attempts = attempts + $4, fence = fence + 1, next_at = $5, \
-                     delivered_at = $6 WHERE id = $1 AND fence = $2 AND status = 'queued'";
+                     delivered_at = max($6, $7) WHERE id = $1 AND fence = $2 AND status = 'queued'";
     PAST_HOLD = concat!("SELECT id FROM approvals WHERE id ", among!("$1"),
                         " AND state = 'cooling' AND cooling_until <= $2");
     SETTLE_DELIVERY = "UPDATE deliveries SET status = $3, attempts = attempts + 1, fence = fence + 1, \

@@ -146,10 +146,11 @@ pub async fn the_first_delivered_notice_of_its_hold_counts(desk: Desk) {
     world.store.commit(change).await.unwrap();
     assert_eq!(world.store.override_told(case.id()).await.unwrap(), None);
     for job in world.store.claim_notices(10, MINUTE).await.unwrap() {
-        assert!(world.store.settle_notice(job.id, job.fence, NoticeOutcome::Delivered { at: now }).await.unwrap());
+        let at = now + MINUTE;
+        assert!(world.store.settle_notice(job.id, job.fence, NoticeOutcome::Delivered { at }).await.unwrap());
     }
     let told = world.store.override_told(case.id()).await.unwrap();
-    assert_eq!(told, Some(Told { channel: world.mailbox.id, delivered_at: now }));
+    assert_eq!(told, Some(Told { channel: world.mailbox.id, delivered_at: now + MINUTE }));
 }
 
 pub async fn the_second_signature_starts_the_hold_of_the_transfer(desk: Desk) {
