@@ -57,7 +57,8 @@ pub enum Effect {
     AddHolder { holder: Holder, channels: Vec<NewChannel>, remember: Remembered },
     /// Adds one channel.
     AddChannel(NewChannel),
-    /// Inserts an enrolment link and ends every earlier one of the holder. Condition: the idempotency key is new.
+    /// Inserts an enrolment link and ends every earlier one of the holder. Conditions: the idempotency key is new, the
+    /// holder isn't frozen and had fewer than `LINKS_A_DAY` since a day ago.
     AddLink { link: EnrolLink, remember: Remembered },
     /// Takes one of a link's tries. Condition: `tries` were taken before, and it hadn't ended.
     CountTry { link: LinkId, tries: u32 },

@@ -1,12 +1,14 @@
 //! A backend asks for an enrolment link: one use, ten minutes, for the holder's first device. The code goes out on a
 //! channel that was registered earlier; the link alone enrols nothing. Next: [`super::enrol`].
 
+use std::time::Duration;
+
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
 use super::override_request::read::disputed_at_reset;
 use super::request::{Answered, Repeat, caller_has, repeat};
-use super::{Context, Error, links, notify};
+use super::{Context, Error, commit, links, notify};
 use crate::domain::approval::Actor;
 use crate::domain::audit::Facts;
 use crate::domain::backend::{Caller, IdempotencyKey, Remembered, Scope};
@@ -16,7 +18,11 @@ use crate::domain::link::{ENROL_LINK_LIFE, EnrolLink};
 use crate::domain::time::Timestamp;
 use crate::ports::secrets::BoxKey;
 use crate::ports::store::{CommitError, Unique};
+use crate::ports::timing::{Quota, Verdict};
 use crate::ports::{Change, Effect};
+
+/// Refusals about one holder that are written down.
+const WRITTEN: Quota = Quota { name: "invite-cap", burst: 3, per: Duration::from_secs(3600) };
 
 /// An enrolment link, for the backend to show to its signed-in holder.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -33,7 +39,7 @@ pub struct EnrolmentView {
 ///
 /// # Errors
 /// [`Error::UnknownHolder`], [`Error::AlreadyEnrolled`]; [`Error::NoChannel`], also when every channel was disputed as the
-/// holder's devices were reset.
+/// holder's devices were reset; [`Error::DailyCap`] when the holder had as many links in a day as there may be.
 pub async fn invite(
     cx: &Context,
     caller: &Caller,
@@ -87,6 +93,15 @@ pub async fn invite(
         Err(CommitError::Duplicate(Unique::IdempotencyKey)) => {
             let remembered = cx.store.remembered(caller.backend, &key).await?.ok_or(Error::Conflict)?;
             repeated(cx, &remembered, &fingerprint)
+        }
+        Err(CommitError::Cap) => {
+            // Somebody with the key may try on, so that not each try is written down.
+            let written = cx.limits.take(WRITTEN, &holder.id.to_string()).await == Verdict::Allowed;
+            if written {
+                let by = Actor::Backend(caller.key);
+                commit::refused(cx, "enrol.refused", by, &[&holder.id], "daily_cap", now).await;
+            }
+            Err(Error::DailyCap)
         }
         Err(other) => Err(other.into()),
     }

@@ -59,6 +59,7 @@ macro_rules! store_conformance {
                     a_subject_is_one_backends_for_ever,
                     a_further_channel_joins_the_others,
                     a_new_link_ends_the_earlier_ones,
+                    a_holder_gets_so_many_links_in_a_day,
                     wrong_codes_are_counted_from_what_was_read,
                     a_link_ends_once,
                     the_first_device_spends_the_link,

@@ -72,7 +72,7 @@ async fn apply(
         Effect::AddChannel(channel) => add_channel(connection, channel, seals).await,
         Effect::AddLink { link, remember } => {
             remember_once(connection, remember).await?;
-            add_link(connection, link, seals).await
+            add_link(connection, link, seals, now).await
         }
         Effect::CountTry { link, tries } => count_try(connection, *link, *tries).await,
         Effect::EndLink { link, at } => end_link(connection, *link, *at).await,
@@ -153,11 +153,22 @@ async fn add_channel(connection: &mut Connection, channel: &NewChannel, seals: &
     Ok(inserted(added.rows_affected(), Unique::Other)?)
 }
 
-async fn add_link(connection: &mut Connection, link: &EnrolLink, seals: &Seals) -> Result<(), Failure> {
-    // Two links made at once must not both stay open: the holder's row is kept until this one is stored.
+async fn add_link(
+    connection: &mut Connection,
+    link: &EnrolLink,
+    seals: &Seals,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    // Two links made at once must not both stay open, nor both be the day's last: the holder's row is kept until this
+    // one is stored.
     let lock = sqlx::query::<Db>(sql::HOLDER_TO_CHANGE).bind(link.holder.uuid());
     lock.fetch_optional(&mut *connection).await?;
     override_writes::not_frozen(connection, link.holder).await?;
+    let since = At(now - LINKS_DAY);
+    let made = sqlx::query_scalar::<Db, i64>(sql::LINKS_SINCE).bind(link.holder.uuid()).bind(since);
+    if made.fetch_one(&mut *connection).await? >= i64::from(LINKS_A_DAY) {
+        return Err(Refused::Cap.into());
+    }
     sqlx::query::<Db>(sql::END_LINKS)
         .bind(link.holder.uuid())
         .bind(At(link.created_at))

@@ -5,6 +5,7 @@ use countersign::domain::approval::transitions::Transition;
 use countersign::domain::backend::Remembered;
 use countersign::domain::device::Device;
 use countersign::domain::holder::PENDING_AT_ONCE;
+use countersign::domain::link::{EnrolLink, LINKS_A_DAY, LINKS_DAY};
 use countersign::domain::webhook::MAX_ENDPOINTS;
 use countersign::domain::{HolderId, LinkId, Timestamp};
 use countersign::ports::change::DeviceProof;
@@ -67,6 +68,10 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
         Effect::AddLink { link, remember } => {
             key_is_new(record, remember)?;
             not_frozen(record, link.holder)?;
+            let today = |other: &&EnrolLink| other.holder == link.holder && other.created_at + LINKS_DAY > now;
+            if record.links.values().filter(today).count() >= LINKS_A_DAY as usize {
+                return Err(CommitError::Cap);
+            }
             let is_new = record.links.values().all(|other| other.id != link.id && other.token_hash != link.token_hash);
             unique(is_new, Unique::Other)
         }
