@@ -59,7 +59,7 @@ pub trait OverrideStore: Send + Sync {
     async fn override_request(&self, id: OverrideId) -> Result<Option<OverrideRequest>, StoreError>;
     /// Those that live, newest first, and then the newest that ended; `limit` of each.
     async fn overrides(&self, limit: u32) -> Result<Vec<OverrideRequest>, StoreError>;
-    /// Those of one holder, newest first. A forged or corrupt row doesn't hide its neighbours.
+    /// Those of one holder: those that live, newest first, and then the newest that ended; `limit` in all. A forged or corrupt row doesn't hide its neighbours.
     async fn overrides_of_holder(&self, holder: HolderId, limit: u32)
     -> Result<Vec<Read<OverrideRequest>>, StoreError>;
     /// Those whose time has come, oldest first. A forged or corrupt row doesn't hide its neighbours.

@@ -31,6 +31,7 @@ macro_rules! override_conformance {
         mod $name {
             $crate::conformance::overrides::override_conformance! { @cases $make;
                 steps::a_request_reads_back_in_every_list,
+                steps::what_lives_of_a_holder_comes_before_what_ended,
                 steps::one_request_lives_for_one_target,
                 steps::a_step_moves_from_the_version_that_was_read,
                 steps::nobody_signs_twice_and_no_counter_stands_still,

@@ -48,8 +48,13 @@ crate::adapters::storage::statements! {
                          UNION ALL \
                          SELECT * FROM (SELECT * FROM overrides WHERE due_at IS NULL ORDER BY id DESC LIMIT $1) e) o \
                          ORDER BY o.due_at IS NULL, o.id DESC");
-    OVERRIDES_OF_HOLDER = concat!("SELECT ", override_columns!(), " FROM overrides o WHERE o.holder_id = $1 \
-                                   ORDER BY o.id DESC LIMIT $2");
+    // Those that live first: what tightens looks for them, and no number of others may push one out.
+    OVERRIDES_OF_HOLDER = concat!("SELECT ", override_columns!(), " FROM (\
+                         SELECT * FROM (SELECT * FROM overrides WHERE holder_id = $1 AND due_at IS NOT NULL \
+                         ORDER BY id DESC LIMIT $2) l \
+                         UNION ALL \
+                         SELECT * FROM (SELECT * FROM overrides WHERE holder_id = $1 AND due_at IS NULL \
+                         ORDER BY id DESC LIMIT $2) e) o ORDER BY o.due_at IS NULL, o.id DESC LIMIT $2");
     // By the index of a holder's requests; nobody asks so often that the rest would have to be searched.
     OVERRIDES_SINCE = concat!("SELECT ", override_columns!(), " FROM overrides o WHERE o.holder_id = $1 \
                                AND o.kind = $2 AND o.created_at > $3 ORDER BY o.id DESC");

@@ -41,6 +41,19 @@ pub async fn a_request_reads_back_in_every_list(desk: Desk) {
     assert_eq!(store.override_request(nobody).await.unwrap(), None);
 }
 
+/// However many were asked for and stopped since.
+pub async fn what_lives_of_a_holder_comes_before_what_ended(desk: Desk) {
+    let lives = desk.asked(Kind::ResetDevices).await;
+    for _ in 0..3 {
+        let (_, ended) = desk.about_a_transfer().await;
+        desk.apply(write(ended.stop(Actor::Link, desk.office.now()).unwrap(), Also::Nothing)).await;
+    }
+    let read = desk.world().store.overrides_of_holder(desk.holder(), 2).await;
+    let read = all(read);
+    assert_eq!((read.len(), &read[0]), (2, &lives));
+    assert!(read[1].due_at().is_none());
+}
+
 pub async fn one_request_lives_for_one_target(desk: Desk) {
     let case = desk.asked(Kind::ResetDevices).await;
     desk.refuses(write(desk.asks(Kind::ResetDevices), Also::Nothing), Why::Duplicate(Unique::Other)).await;

@@ -294,8 +294,9 @@ impl OverrideStore for MemoryStore {
         limit: u32,
     ) -> Result<Vec<Read<OverrideRequest>>, StoreError> {
         let record = self.record();
-        let theirs = record.overrides.requests.values().rev().filter(|case| case.request.holder == holder);
-        Ok(theirs.take(limit as usize).cloned().map(Ok).collect())
+        let theirs = || record.overrides.requests.values().rev().filter(|case| case.request.holder == holder);
+        let (live, ended) = (theirs().filter(|c| c.due_at().is_some()), theirs().filter(|c| c.due_at().is_none()));
+        Ok(live.chain(ended).take(limit as usize).cloned().map(Ok).collect())
     }
 
     async fn overrides_due(
