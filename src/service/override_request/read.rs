@@ -14,7 +14,7 @@ use crate::service::{Context, Error};
 /// Cases that are read at once.
 pub(super) const PAGE: u32 = 200;
 /// As many are read of one holder where one that isn't found would loosen something.
-const EVERY: u32 = 10_000;
+pub(super) const EVERY: u32 = 10_000;
 
 /// One case with everything to decide on.
 #[derive(Debug, Clone)]
