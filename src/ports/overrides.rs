@@ -68,6 +68,14 @@ pub trait OverrideStore: Send + Sync {
         before: Timestamp,
         limit: u32,
     ) -> Result<Vec<Result<OverrideRequest, StoreError>>, StoreError>;
+    /// Ids of those whose time comes before this, with it: the next ones behind `after`, oldest first. Nothing is read of
+    /// them, so that a row that isn't believed hides no other.
+    async fn override_ids_due(
+        &self,
+        before: Timestamp,
+        after: Option<(Timestamp, OverrideId)>,
+        limit: u32,
+    ) -> Result<Vec<(OverrideId, Timestamp)>, StoreError>;
     /// The first delivered notice of its hold that counts.
     async fn override_told(&self, id: OverrideId) -> Result<Option<Told>, StoreError>;
 }

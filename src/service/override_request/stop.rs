@@ -11,7 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::overrides::Also;
 use crate::ports::store::{CommitError, StoreError};
 use crate::service::staff::SignedIn;
-use crate::service::{Browser, Context, Error, commit, links};
+use crate::service::{Browser, Context, Error, commit, links, release};
 
 /// Whoever holds the link in a notice stops it.
 ///
@@ -82,21 +82,23 @@ pub async fn of_frozen(cx: &Context, frozen: &Freeze, by: Actor, before: Option<
 /// As [`of_frozen`].
 pub async fn all(cx: &Context, before: Timestamp, page: u32) -> Result<u64, Error> {
     let mut stopped = 0;
+    let mut after = None;
     loop {
-        let rows = cx.store.overrides_due(before, page).await?;
-        let live: Vec<OverrideId> = rows.iter().flatten().map(OverrideRequest::id).collect();
-        if live.is_empty() {
-            commit::believed(cx, rows).await;
-            return Ok(stopped);
-        }
-        for id in live {
+        let due = cx.store.override_ids_due(before, after, page).await?;
+        let Some((id, at)) = due.last().copied() else { return Ok(stopped) };
+        for (id, _) in due {
             let facts = Facts::from([("reason", CancelReason::Recovered.as_str().to_owned())]);
             match stop(cx, id, Actor::Operator, facts).await {
                 Ok(_) => stopped += 1,
                 Err(Error::Override(Refusal::State(_))) => {}
+                // Whatever it is, it is never carried out, and keeps no other from being stopped.
+                Err(Error::Store(error @ (StoreError::Forged { .. } | StoreError::Corrupt { .. }))) => {
+                    release::raise(cx, &error).await;
+                }
                 Err(error) => return Err(error),
             }
         }
+        after = Some((at, id));
     }
 }
 

@@ -215,6 +215,26 @@ async fn a_record_that_was_rolled_back_carries_nothing_out_and_recovery_stops_it
     assert!(devices.iter().all(|device| device.is_live()));
 }
 
+/// More rows than are read at once, all of them early and none of them ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forged_requests_keep_no_sound_one_from_being_stopped_by_a_recovery() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    let id = cooling(&mut cast, "reset_devices", "").await;
+    let mark = rolled_back(&cast.stage).await;
+    let columns = "kind, state, version, requester_id, created_at";
+    let forge = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 501) \
+         INSERT INTO overrides (id, holder_id, target_id, {columns}, due_at, body, seal) \
+         SELECT randomblob(16), holder_id, randomblob(16), {columns}, 1, body, seal FROM overrides, n \
+         WHERE due_at IS NOT NULL"
+    );
+    past_the_store(&cast.stage, &forge).await;
+    assert_eq!(recovered(&mut cast, mark).await.stopped, 1);
+    assert_eq!(cast.case(id).await.state.name(), StateName::Stopped);
+    assert!(cast.stage.entries("row.forged").await.len() >= 501, "each of them is raised");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_signs_on_a_record_that_was_rolled_back() {
     let (stage, _alive) = stage::on_sqlite().await;

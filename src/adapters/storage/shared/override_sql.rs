@@ -60,6 +60,9 @@ crate::adapters::storage::statements! {
                                AND o.kind = $2 AND o.created_at > $3 ORDER BY o.id DESC");
     OVERRIDES_DUE = concat!("SELECT ", override_columns!(), " FROM overrides o WHERE o.due_at IS NOT NULL \
                              AND o.due_at < $1 ORDER BY o.due_at, o.id LIMIT $2");
+    // By id, past rows that aren't believed.
+    OVERRIDE_IDS_DUE = "SELECT id, due_at FROM overrides WHERE due_at IS NOT NULL AND due_at < $1 \
+                        AND (due_at, id) > ($2, $3) ORDER BY due_at, id LIMIT $4";
     // The first counts; one that bounced isn't delivered any more.
     OVERRIDE_TOLD = concat!("SELECT n.delivered_at AS told_at, ", told_columns!(), " FROM notices n \
                              JOIN channels c ON c.id = n.channel_id WHERE n.about_id = $1 \

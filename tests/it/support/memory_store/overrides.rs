@@ -309,6 +309,19 @@ impl OverrideStore for MemoryStore {
         Ok(due.take(limit as usize).cloned().map(Ok).collect())
     }
 
+    async fn override_ids_due(
+        &self,
+        before: Timestamp,
+        after: Option<(Timestamp, OverrideId)>,
+        limit: u32,
+    ) -> Result<Vec<(OverrideId, Timestamp)>, StoreError> {
+        let record = self.record();
+        let all = record.overrides.requests.values().filter_map(|case| Some((case.due_at()?, case.id())));
+        let mut due: Vec<_> = all.filter(|due| due.0 < before && after.is_none_or(|after| *due > after)).collect();
+        due.sort_unstable();
+        Ok(due.into_iter().take(limit as usize).map(|(at, id)| (id, at)).collect())
+    }
+
     async fn override_told(&self, id: OverrideId) -> Result<Option<Told>, StoreError> {
         Ok(self.record().override_told(id))
     }
