@@ -14,6 +14,7 @@ use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
 use crate::ports::change::DeviceProof;
 use crate::ports::store::{CommitError, Read};
+use crate::ports::timing::{Quota, Verdict};
 use crate::ports::{Change, Effect};
 
 /// How often a tightening is tried again when the record moved under it.
@@ -181,6 +182,25 @@ pub async fn believed<T>(cx: &Context, rows: Vec<Read<T>>) -> Vec<T> {
         }
     }
     good
+}
+
+/// Refused attempts of one sender that are written down. Whoever tries more often says nothing new, and must not fill the
+/// log.
+const WRITTEN: Quota = Quota { name: "refused", burst: 5, per: Duration::from_secs(60) };
+
+/// As [`refused`], of somebody who may try it as often as they like.
+pub async fn refused_again(
+    cx: &Context,
+    sender: &(dyn std::fmt::Display + Sync),
+    kind: &'static str,
+    by: Actor,
+    object: &[&(dyn std::fmt::Display + Sync)],
+    why: &str,
+    now: Timestamp,
+) {
+    if cx.limits.take(WRITTEN, &sender.to_string()).await == Verdict::Allowed {
+        refused(cx, kind, by, object, why, now).await;
+    }
 }
 
 /// Writes down a refused attempt. That it can't be written must not hide the refusal, so a failure is only logged.

@@ -1,8 +1,6 @@
 //! A backend asks for an enrolment link: one use, ten minutes, for the holder's first device. The code goes out on a
 //! channel that was registered earlier; the link alone enrols nothing. Next: [`super::enrol`].
 
-use std::time::Duration;
-
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
@@ -18,11 +16,7 @@ use crate::domain::link::{ENROL_LINK_LIFE, EnrolLink};
 use crate::domain::time::Timestamp;
 use crate::ports::secrets::BoxKey;
 use crate::ports::store::{CommitError, Unique};
-use crate::ports::timing::{Quota, Verdict};
 use crate::ports::{Change, Effect};
-
-/// Refusals about one holder that are written down.
-const WRITTEN: Quota = Quota { name: "invite-cap", burst: 3, per: Duration::from_secs(3600) };
 
 /// An enrolment link, for the backend to show to its signed-in holder.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -96,11 +90,8 @@ pub async fn invite(
         }
         Err(CommitError::Cap) => {
             // Somebody with the key may try on, so that not each try is written down.
-            let written = cx.limits.take(WRITTEN, &holder.id.to_string()).await == Verdict::Allowed;
-            if written {
-                let by = Actor::Backend(caller.key);
-                commit::refused(cx, "enrol.refused", by, &[&holder.id], "daily_cap", now).await;
-            }
+            let by = Actor::Backend(caller.key);
+            commit::refused_again(cx, &holder.id, "enrol.refused", by, &[&holder.id], "daily_cap", now).await;
             Err(Error::DailyCap)
         }
         Err(other) => Err(other.into()),
