@@ -260,6 +260,7 @@ impl Cast {
     }
 
     pub async fn sign(&mut self, who: usize, id: OverrideId) -> Reply {
+        self.stage.catch_up().await;
         sign_as(&mut self.signers[who], id).await
     }
 

@@ -66,7 +66,7 @@ mod cases {
         let id = decided(stage, "u-1", cast.holder, now - HOUR, cooled).await;
         cast.deliver().await;
         // The notice was delivered by the database's clock, which has gone on.
-        stage.clock.advance(stage.cx.store.now().await.unwrap().since(now));
+        stage.catch_up().await;
         id
     }
 
