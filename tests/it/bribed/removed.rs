@@ -1,10 +1,70 @@
 //! A phone that was stolen and reset: what it approved until the very moment is released and redeemed by nobody, also
 //! when the node that reset it died before it could cancel anything.
 
+use std::sync::Arc;
+
+use countersign::adapters::timing::OsEntropy;
+use countersign::domain::ApprovalId;
+use countersign::domain::approval::Approval;
+use countersign::domain::approval::transitions::{Guard, Transition};
+use countersign::domain::event::EventKind;
+use countersign::domain::override_request::StateName;
+use countersign::ports::Effect;
+use countersign::ports::timing::Entropy;
+use countersign::service::override_request::carry_out;
+use countersign::service::{Context, Error};
+
+use super::cast::{Cast, released};
 use crate::console::on_both;
+use crate::console::stage::{self, DAY, MINUTE};
+use crate::support::enrolled;
 
 on_both! {
     what_a_removed_device_approved_ends_although_nobody_comes_back_for_it,
+}
+
+/// Random bytes as ever. Before each of them, which go into the audit entry of what is about to be stored, somebody moves
+/// the transfer, so that whoever read it before is too late.
+struct Restless {
+    cx: Context,
+    about: ApprovalId,
+}
+
+impl Entropy for Restless {
+    fn fill(&self, out: &mut [u8]) {
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                let from = self.cx.store.approval(self.about).await.unwrap().unwrap();
+                let next = Approval { version: from.version + 1, ..from.clone() };
+                let (event, guard) = (EventKind::Extended, Guard::default());
+                let transition = Box::new(Transition { approval: next, from: from.version, event, guard });
+                enrolled::apply(&self.cx, Effect::Transition { transition, proof: None, receipt: None }).await;
+            });
+        });
+        OsEntropy.fill(out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reset_that_can_not_cancel_what_was_approved_is_not_carried_out() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    let taken = released(&cast.stage, "u-1", cast.holder).await;
+    let id = cases::signed(&mut cast).await;
+    cast.stage.clock.advance(MINUTE);
+    cast.deliver().await;
+    carry_out::turn(&cast.stage.cx).await.unwrap();
+    cast.stage.clock.advance(DAY + MINUTE);
+    let restless = Arc::new(Restless { cx: cast.stage.cx.clone(), about: taken });
+    let cx = Context { entropy: restless, ..cast.stage.cx.clone() };
+    let refused = carry_out::turn(&cx).await;
+    assert!(matches!(refused, Err(Error::Conflict)), "{refused:?}");
+    assert_eq!(cast.case(id).await.state.name(), StateName::Cooling);
+    assert_eq!(cast.state(taken).await.0, "released");
+    // The next turn finds it at rest.
+    carry_out::turn(&cast.stage.cx).await.unwrap();
+    assert_eq!(cast.case(id).await.state.name(), StateName::CarriedOut);
+    assert_eq!(cast.state(taken).await, ("cancelled", Some("device_removed")));
 }
 
 mod cases {
@@ -21,7 +81,7 @@ mod cases {
     use crate::console::stage::{DAY, HOUR, MINUTE, Stage};
 
     /// A reset that two have signed.
-    async fn signed(cast: &mut Cast) -> OverrideId {
+    pub async fn signed(cast: &mut Cast) -> OverrideId {
         let id = opened(&cast.ask_for("reset_devices", "", "").await);
         let (one, other, _) = cast.drawn(id).await;
         cast.sign(one, id).await.expect(200);
