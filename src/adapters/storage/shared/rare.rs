@@ -15,7 +15,7 @@ use crate::adapters::storage::write::Write;
 use crate::domain::backend::{ApiKey, Remembered};
 use crate::domain::device::Device;
 use crate::domain::ids::{DeviceId, KeyId, LinkId};
-use crate::domain::link::EnrolLink;
+use crate::domain::link::{EnrolLink, LINKS_A_DAY, LINKS_DAY};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Endpoint, MAX_ENDPOINTS};
 use crate::ports::change::{Effect, NewChannel};
