@@ -89,10 +89,13 @@ async fn carry_out(cx: &crate::service::Context, command: StaffCommand) -> anyho
             println!("key      {key}");
             println!("secret   {}", secret.reveal());
             println!("The secret is not stored and is not shown again.");
+            println!("Once two admins have been it waits 72 hours; `directory-keys` says until when.");
         }
         StaffCommand::DirectoryKeys => {
             for key in cx.staff.directory_keys().await? {
-                let state = key.revoked_at.map_or("stands".to_owned(), |at| format!("revoked {at}"));
+                let opens = directory::opens_at(cx, &key).await?;
+                let stands = if cx.now() < opens { format!("opens {opens}") } else { "stands".to_owned() };
+                let state = key.revoked_at.map_or(stands, |at| format!("revoked {at}"));
                 println!("{}  {}  {state}", key.id, key.created_at);
             }
         }

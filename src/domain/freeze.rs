@@ -37,6 +37,9 @@ pub struct Freeze {
     pub by: Actor,
     /// When it began.
     pub at: Timestamp,
+    /// When it was said again, the last time that it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_again_at: Option<Timestamp>,
     pub state: FreezeState,
 }
 
@@ -182,7 +185,7 @@ impl Freeze {
     /// Freezes a holder of whom nothing is frozen.
     pub fn begin(id: FreezeId, holder: HolderId, why: FreezeReason, by: Actor, now: Timestamp) -> FreezeStep {
         let state = FreezeState::Holds { until: why.until(now) };
-        let freeze = Self { id, version: 1, holder, why, by, at: now, state };
+        let freeze = Self { id, version: 1, holder, why, by, at: now, said_again_at: None, state };
         FreezeStep { freeze, from: None, guard: Guard::default() }
     }
 
@@ -198,7 +201,7 @@ impl Freeze {
                 }
                 let (why, by) = if stronger { (why, by) } else { (self.why, self.by) };
                 let state = FreezeState::Holds { until: why.until(now) };
-                Some(Self { why, by, ..self }.next(state, Guard::default()))
+                Some(Self { why, by, said_again_at: Some(now), ..self }.next(state, Guard::default()))
             }
             FreezeState::Holds { until: Until::Override } | FreezeState::Ended { .. } => None,
         }
@@ -207,6 +210,11 @@ impl Freeze {
     fn next(self, state: FreezeState, guard: Guard) -> FreezeStep {
         let from = self.version;
         FreezeStep { freeze: Self { version: from + 1, state, ..self }, from: Some(from), guard }
+    }
+
+    /// When it was said last. What was asked for before is stopped, although it was asked for after it began.
+    pub fn said_at(&self) -> Timestamp {
+        self.said_again_at.map_or(self.at, |again| again.max(self.at))
     }
 
     pub const fn holds(&self) -> bool {

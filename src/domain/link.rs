@@ -15,6 +15,12 @@ pub const ENROL_LINK_LIFE: Duration = Duration::from_secs(600);
 /// Tries of a code, counted in SQL.
 pub const CODE_TRIES: u32 = 5;
 
+/// Enrolment links of one holder in a day. Each has a code of its own with [`CODE_TRIES`], so this bounds how often a code
+/// can be guessed: 50 times a day. An honest holder needs one or two.
+pub const LINKS_A_DAY: u32 = 10;
+/// What that day is: the last 24 hours.
+pub const LINKS_DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// An enrolment link as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnrolLink {

@@ -46,18 +46,19 @@ pub enum Effect {
     Open { approval: Box<Approval>, remember: Remembered },
     /// Stores a transition by compare-and-set on (`id`, `version`), with its guard on the database's clock and, where
     /// a device decided, that device still live and its counter risen. Into `cooling`, `released` and `redeemed` only
-    /// while nothing of the holder is frozen.
+    /// while nothing of the holder is frozen; into the last two only while the device that decided isn't removed.
     Transition { transition: Box<Transition>, proof: Option<DeviceProof>, receipt: Option<String> },
-    /// Releases what two staff members approved. Conditions: those of any transition, and that both signatures of the
-    /// override still count in this very commit, by the database's clock: whoever ends or moves a signer comes before
-    /// it, and then it fails, or after it.
-    ReleaseSigned { transition: Box<Transition>, case: Box<OverrideRequest> },
+    /// Releases or redeems what two staff members approved. Conditions: those of any transition, and that both signatures
+    /// of the override still count in this very commit, by the database's clock: whoever ends or moves a signer comes
+    /// before it, and then it fails, or after it.
+    MoveSigned { transition: Box<Transition>, case: Box<OverrideRequest>, receipt: Option<String> },
     /// Inserts a holder with the channels the backend knows. Condition: the subject is new for this backend; that of an
     /// erased holder isn't.
     AddHolder { holder: Holder, channels: Vec<Channel>, remember: Remembered },
     /// Adds one channel.
     AddChannel(Channel),
-    /// Inserts an enrolment link and ends every earlier one of the holder. Condition: the idempotency key is new.
+    /// Inserts an enrolment link and ends every earlier one of the holder. Conditions: the idempotency key is new, the
+    /// holder isn't frozen and had fewer than `LINKS_A_DAY` since a day ago.
     AddLink { link: EnrolLink, remember: Remembered },
     /// Takes one of a link's tries. Condition: `tries` were taken before, and it hadn't ended.
     CountTry { link: LinkId, tries: u32 },

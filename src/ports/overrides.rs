@@ -59,7 +59,7 @@ pub trait OverrideStore: Send + Sync {
     async fn override_request(&self, id: OverrideId) -> Result<Option<OverrideRequest>, StoreError>;
     /// Those that live, newest first, and then the newest that ended; `limit` of each.
     async fn overrides(&self, limit: u32) -> Result<Vec<OverrideRequest>, StoreError>;
-    /// Those of one holder, newest first. A forged or corrupt row doesn't hide its neighbours.
+    /// Those of one holder: those that live, newest first, and then the newest that ended; `limit` in all. A forged or corrupt row doesn't hide its neighbours.
     async fn overrides_of_holder(&self, holder: HolderId, limit: u32)
     -> Result<Vec<Read<OverrideRequest>>, StoreError>;
     /// Those whose time has come, oldest first. A forged or corrupt row doesn't hide its neighbours.
@@ -68,6 +68,14 @@ pub trait OverrideStore: Send + Sync {
         before: Timestamp,
         limit: u32,
     ) -> Result<Vec<Result<OverrideRequest, StoreError>>, StoreError>;
+    /// Ids of those whose time comes before this, with it: the next ones behind `after`, oldest first. Nothing is read of
+    /// them, so that a row that isn't believed hides no other.
+    async fn override_ids_due(
+        &self,
+        before: Timestamp,
+        after: Option<(Timestamp, OverrideId)>,
+        limit: u32,
+    ) -> Result<Vec<(OverrideId, Timestamp)>, StoreError>;
     /// The first delivered notice of its hold that counts.
     async fn override_told(&self, id: OverrideId) -> Result<Option<Told>, StoreError>;
 }

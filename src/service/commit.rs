@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use super::{Context, Error};
 use crate::domain::approval::transitions::Transition;
-use crate::domain::approval::{Actor, Approval, State};
+use crate::domain::approval::{Actor, Approval, CancelReason, State};
 use crate::domain::audit::Facts;
 use crate::domain::channel::Notice;
 use crate::domain::evidence::Evidence;
-use crate::domain::ids::EndpointId;
+use crate::domain::ids::{ApprovalId, EndpointId};
 use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
 use crate::ports::change::DeviceProof;
 use crate::ports::store::{CommitError, Read};
+use crate::ports::timing::{Quota, Verdict};
 use crate::ports::{Change, Effect};
 
 /// How often a tightening is tried again when the record moved under it.
@@ -28,7 +29,7 @@ pub struct With<'a> {
     pub proof: Option<DeviceProof>,
     pub receipt: Option<String>,
     pub facts: Facts,
-    /// The override whose signatures must still count when what it approved is released.
+    /// The override whose signatures must still count when what it approved is released or redeemed.
     pub signed: Option<Box<OverrideRequest>>,
 }
 
@@ -71,7 +72,7 @@ pub async fn store(
     let deliveries = super::notify::webhooks(cx, &transition, with.endpoints, now)?;
     let transition = Box::new(transition);
     let effect = match with.signed {
-        Some(case) => Effect::ReleaseSigned { transition, case },
+        Some(case) => Effect::MoveSigned { transition, case, receipt: with.receipt },
         None => Effect::Transition { transition, proof: with.proof, receipt: with.receipt },
     };
     let mut change = Change::new(entry, effect);
@@ -81,6 +82,35 @@ pub async fn store(
     cx.store.commit(change).await.map_err(CommitOrFault::Commit)?;
     metrics::counter!("countersign_transitions_total", "state" => approval.state.name().as_str(), "reason" => approval.state.reason().unwrap_or("")).increment(1);
     Ok(approval)
+}
+
+/// Cancels an approval if it still lives, however often it moves meanwhile. Nothing when it is gone, or came to its end by
+/// itself.
+///
+/// # Errors
+/// [`Error::Conflict`] when it moved more often than [`ATTEMPTS`], and then it may live; [`Error::Store`].
+pub async fn cancel_living(
+    cx: &Context,
+    id: ApprovalId,
+    reason: CancelReason,
+    by: Actor,
+    facts: &Facts,
+) -> Result<Option<Approval>, Error> {
+    for _ in 0..ATTEMPTS {
+        let Some(case) = cx.store.case(id).await? else { return Ok(None) };
+        if case.approval.state.name().is_final() {
+            return Ok(None);
+        }
+        let now = cx.now();
+        let cancelled = case.approval.cancel(reason, by, now)?;
+        let with = With { endpoints: &case.endpoints, facts: facts.clone(), ..With::default() };
+        match transition(cx, cancelled, by, with, now).await {
+            Ok(approval) => return Ok(Some(approval)),
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Conflict)
 }
 
 /// A commit that failed, or a fault before it.
@@ -152,6 +182,25 @@ pub async fn believed<T>(cx: &Context, rows: Vec<Read<T>>) -> Vec<T> {
         }
     }
     good
+}
+
+/// Refused attempts of one sender that are written down. Whoever tries more often says nothing new, and must not fill the
+/// log.
+const WRITTEN: Quota = Quota { name: "refused", burst: 5, per: Duration::from_secs(60) };
+
+/// As [`refused`], of somebody who may try it as often as they like.
+pub async fn refused_again(
+    cx: &Context,
+    sender: &(dyn std::fmt::Display + Sync),
+    kind: &'static str,
+    by: Actor,
+    object: &[&(dyn std::fmt::Display + Sync)],
+    why: &str,
+    now: Timestamp,
+) {
+    if cx.limits.take(WRITTEN, &sender.to_string()).await == Verdict::Allowed {
+        refused(cx, kind, by, object, why, now).await;
+    }
 }
 
 /// Writes down a refused attempt. That it can't be written must not hide the refusal, so a failure is only logged.

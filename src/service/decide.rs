@@ -36,19 +36,19 @@ pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Sig
     // Before the record is read: a mark that is read later may be ahead of what was read of a sound record.
     let mark = cx.log.mark.seen();
     let DeviceCase { device, case, channels, log } = browser.case(cx, id).await?;
+    let now = cx.now();
+    let by = Actor::Device(device.body.id);
     if device.locked_at.is_some() {
+        prompt::refused(cx, &device, by, id, "device_locked", now).await;
         return Err(Error::DeviceLocked);
     }
-    let by = Actor::Device(device.body.id);
     let preimage = open(cx, id, &signed.sealed)?;
     let challenge = preimage.challenge();
-    let now = cx.now();
 
     let message = device_key_message(DEVICE_KEY_APPROVE, challenge.bytes());
     let own_key = device.body.key.thumbprint() == signed.thumbprint && preimage.thumbprint == signed.thumbprint;
     if !own_key || !device.body.key.verifies(&message, &signed.signature) {
-        commit::refused(cx, "decide.refused", Actor::Unknown, &[&id, &device.body.id], "device_key", now).await;
-        outcome("device_key");
+        prompt::refused(cx, &device, Actor::Unknown, id, "device_key", now).await;
         return Err(Error::DeviceKey);
     }
 
@@ -57,8 +57,7 @@ pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Sig
     let hold = match approval.may_decide(&who, now) {
         Ok((_, hold)) => hold,
         Err(refusal) => {
-            commit::refused(cx, "decide.refused", by, &[&id], refusal_name(refusal), now).await;
-            outcome(refusal_name(refusal));
+            prompt::refused(cx, &device, by, id, refusal_name(refusal), now).await;
             return Err(refusal.into());
         }
     };

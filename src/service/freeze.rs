@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use super::override_request::stop;
 use super::staff::{SignedIn, look};
-use super::{Browser, Context, Error, commit, links, log, notify};
-use crate::domain::approval::{Actor, Approval, CancelReason};
+use super::{Browser, Context, Error, commit, links, log, notify, release};
+use crate::domain::approval::{Actor, CancelReason};
 use crate::domain::audit::Facts;
 use crate::domain::channel::Purpose;
 use crate::domain::freeze::{Freeze, FreezeReason, FreezeState, FreezeStep};
@@ -75,8 +75,12 @@ pub async fn by_staff(cx: &Context, by: &SignedIn, view: ViewId, reason: &Reason
 async fn freeze(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, facts: Facts) -> Result<Freeze, Error> {
     for _ in 0..commit::ATTEMPTS {
         let frozen = begin(cx, holder, why, by, facts.clone()).await?;
-        stop_everything(cx, &frozen).await?;
-        stop::of_frozen(cx, &frozen, by, None).await?;
+        let mut unread = stop_everything(cx, &frozen).await?;
+        unread.extend(stop::of_frozen(cx, &frozen, by, None).await?);
+        // Somebody acted, so what isn't believed is raised, once.
+        for error in unread {
+            release::raise(cx, &error).await;
+        }
         // What was to unfreeze may have been carried out just before it could be stopped.
         if cx.store.freeze(holder).await?.is_some() {
             return Ok(frozen);
@@ -87,7 +91,9 @@ async fn freeze(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, fa
 
 async fn begin(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, facts: Facts) -> Result<Freeze, Error> {
     for _ in 0..commit::ATTEMPTS {
-        let now = cx.now();
+        // A freeze from a link counts a day from here, and the database's clock ends it: on a node whose clock is behind it
+        // would be over before it began.
+        let now = cx.store.now().await?.max(cx.now());
         let step = match cx.store.freeze(holder).await? {
             None => Freeze::begin(cx.id(FreezeId::new, now), holder, why, by, now),
             Some(known) => match known.clone().again(why, by, now) {
@@ -124,45 +130,31 @@ async fn begin(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, fac
 }
 
 /// Cancels whatever of the holder isn't final. Done when a reading finds nothing. A row that isn't believed is left out,
-/// and pushes no other one out of what is read.
-async fn stop_everything(cx: &Context, frozen: &Freeze) -> Result<(), Error> {
+/// and pushes no other one out of what is read; what was wrong with such rows is given back.
+async fn stop_everything(cx: &Context, frozen: &Freeze) -> Result<Vec<StoreError>, Error> {
     let mut page = PAGE;
     loop {
-        let (all, bad): (Vec<_>, Vec<_>) =
-            cx.store.approvals_of_holder(frozen.holder, page).await?.into_iter().partition(Result::is_ok);
-        let full = all.len() + bad.len() >= page as usize;
-        let live: Vec<Approval> = all.into_iter().flatten().filter(|one| !one.state.name().is_final()).collect();
-        if live.is_empty() && full && !bad.is_empty() && page < MOST {
+        let (mut live, mut unread, mut count) = (Vec::new(), Vec::new(), 0);
+        for row in cx.store.approvals_of_holder(frozen.holder, page).await? {
+            count += 1;
+            match row {
+                Ok(approval) if approval.state.name().is_final() => {}
+                Ok(approval) => live.push(approval.id),
+                Err(error) => unread.push(error),
+            }
+        }
+        if live.is_empty() && count >= page && !unread.is_empty() && page < MOST {
             page = page.saturating_mul(8);
             continue;
         }
         if live.is_empty() {
-            commit::believed(cx, bad).await;
-            return Ok(());
+            return Ok(unread);
         }
-        for approval in live {
-            stop_one(cx, frozen, approval).await?;
-        }
-    }
-}
-
-async fn stop_one(cx: &Context, frozen: &Freeze, approval: Approval) -> Result<(), Error> {
-    for _ in 0..commit::ATTEMPTS {
-        let Some(case) = cx.store.case(approval.id).await? else { return Ok(()) };
-        if case.approval.state.name().is_final() {
-            return Ok(());
-        }
-        let now = cx.now();
-        let transition = case.approval.cancel(CancelReason::HolderFrozen, frozen.by, now)?;
-        let facts = Facts::from([("freeze", frozen.id.to_string())]);
-        let with = commit::With { endpoints: &case.endpoints, facts, ..commit::With::default() };
-        match commit::transition(cx, transition, frozen.by, with, now).await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(error.into()),
+        for id in live {
+            let facts = Facts::from([("freeze", frozen.id.to_string())]);
+            commit::cancel_living(cx, id, CancelReason::HolderFrozen, frozen.by, &facts).await?;
         }
     }
-    Err(Error::Conflict)
 }
 
 /// A worker's turn: ends what is over, and cancels what a freeze left over. Gives how many freezes moved.
@@ -201,10 +193,14 @@ fn sound(rows: Vec<Read<Freeze>>) -> Vec<Freeze> {
 
 /// Cancels what came to light after a freeze, and after a while takes it off the list.
 async fn settle(cx: &Context, frozen: &Freeze, now: Timestamp) -> Result<(), Error> {
-    stop_everything(cx, frozen).await?;
-    // What was asked for since is how it ends.
-    stop::of_frozen(cx, frozen, frozen.by, Some(frozen.at)).await?;
-    if now >= frozen.at + SETTLED_AFTER {
+    let mut unread = stop_everything(cx, frozen).await?;
+    // What was asked for since it was said is how it ends.
+    unread.extend(stop::of_frozen(cx, frozen, frozen.by, Some(frozen.said_at())).await?);
+    for error in unread {
+        // It is met again every few seconds, so it isn't written down each time.
+        tracing::error!(error = %error, "a stored row of a frozen holder was refused");
+    }
+    if now >= frozen.said_at() + SETTLED_AFTER {
         cx.store.settle_freeze(frozen.id, now).await?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::override_request::read::disputed_at_reset;
 use super::request::{Answered, Repeat, caller_has, repeat};
-use super::{Context, Error, links, notify};
+use super::{Context, Error, commit, links, notify};
 use crate::domain::approval::Actor;
 use crate::domain::audit::Facts;
 use crate::domain::backend::{Caller, IdempotencyKey, Remembered, Scope};
@@ -33,7 +33,7 @@ pub struct EnrolmentView {
 ///
 /// # Errors
 /// [`Error::UnknownHolder`], [`Error::AlreadyEnrolled`]; [`Error::NoChannel`], also when every channel was disputed as the
-/// holder's devices were reset.
+/// holder's devices were reset; [`Error::DailyCap`] when the holder had as many links in a day as there may be.
 pub async fn invite(
     cx: &Context,
     caller: &Caller,
@@ -87,6 +87,12 @@ pub async fn invite(
         Err(CommitError::Duplicate(Unique::IdempotencyKey)) => {
             let remembered = cx.store.remembered(caller.backend, &key).await?.ok_or(Error::Conflict)?;
             repeated(cx, &remembered, &fingerprint)
+        }
+        Err(CommitError::Cap) => {
+            // Somebody with the key may try on, so that not each try is written down.
+            let by = Actor::Backend(caller.key);
+            commit::refused_again(cx, &holder.id, "enrol.refused", by, &[&holder.id], "daily_cap", now).await;
+            Err(Error::DailyCap)
         }
         Err(other) => Err(other.into()),
     }

@@ -128,12 +128,13 @@ pub fn freeze(cx: &Context, freeze: &Freeze, purpose: Purpose, channels: &[Chann
 }
 
 /// "Two of our staff decided for you": every channel at once. Which of them count, and which may stop it, says the
-/// request.
+/// request. Nobody needs one after `useless_after`, when the hold would be over.
 pub fn override_cooling(
     cx: &Context,
     request: &Request,
     about: About,
     channels: &[Channel],
+    useless_after: Timestamp,
     now: Timestamp,
 ) -> Vec<Notice> {
     let purpose = |channel: &Channel| {
@@ -150,7 +151,7 @@ pub fn override_cooling(
         purpose: Purpose::OverrideCooling,
         about,
         spread: Spread::All,
-        useless_after: now + request.hold(),
+        useless_after,
     };
     let mut notices = plan(cx, channels, told, now);
     for notice in &mut notices {

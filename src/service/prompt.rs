@@ -4,9 +4,10 @@
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 
-use super::{Browser, Context, Error};
+use super::decide::refusal_name;
+use super::{Browser, Context, Error, commit};
 use crate::domain::approval::transitions::{Deciding, Refusal};
-use crate::domain::approval::{Approval, Distinct, StateName};
+use crate::domain::approval::{Actor, Approval, Distinct, StateName};
 use crate::domain::device::{Blob, Device, Thumbprint};
 use crate::domain::ids::ApprovalId;
 use crate::domain::linking::{ApprovePreimage, DEVICE_KEY_PROMPT, PROMPT_LIFE, Shown, device_key_message};
@@ -97,16 +98,26 @@ pub async fn prompt(
     signature: &[u8],
 ) -> Result<Prompt, Error> {
     let DeviceCase { device, case: Case { approval, .. }, .. } = browser.case(cx, id).await?;
+    let now = cx.now();
+    let by = Actor::Device(device.body.id);
     if device.locked_at.is_some() {
+        refused(cx, &device, by, id, "device_locked", now).await;
         return Err(Error::DeviceLocked);
     }
     check_page_token(cx, id, page_token)?;
     let message = device_key_message(DEVICE_KEY_PROMPT, page_token.as_bytes());
     if device.body.key.thumbprint() != *thumbprint || !device.body.key.verifies(&message, signature) {
+        // The trap ends here: the cookie is the device's, and the browser isn't.
+        refused(cx, &device, Actor::Unknown, id, "device_key", now).await;
         return Err(Error::DeviceKey);
     }
-    let now = cx.now();
-    let (_, hold) = approval.may_decide(&Deciding { device: &device, mark: browser.mark }, now)?;
+    let hold = match approval.may_decide(&Deciding { device: &device, mark: browser.mark }, now) {
+        Ok((_, hold)) => hold,
+        Err(refusal) => {
+            refused(cx, &device, by, id, refusal_name(refusal), now).await;
+            return Err(refusal.into());
+        }
+    };
     let expires_at = (now + PROMPT_LIFE).min(approval.expires_at);
     let preimage =
         preimage(cx, &approval, &device, hold, &Shown::plain(), expires_at, Blob(cx.random::<16>().to_vec()));
@@ -115,6 +126,20 @@ pub async fn prompt(
     let plain = serde_json::to_vec(&preimage).map_err(Error::internal)?;
     let sealed = BASE64URL_NOPAD.encode(&cx.secrets.seal(BoxKey::Prompt, id.bytes(), &plain));
     Ok(Prompt { options, sealed, challenge: BASE64URL_NOPAD.encode(challenge.bytes()), expires_at })
+}
+
+/// Writes down, and counts, that a device was refused, here or where it decides. As often as somebody tries, it is written
+/// a few times a minute.
+pub(super) async fn refused(
+    cx: &Context,
+    device: &Device,
+    by: Actor,
+    id: ApprovalId,
+    why: &'static str,
+    now: Timestamp,
+) {
+    metrics::counter!("countersign_prompts_total", "outcome" => why).increment(1);
+    commit::refused_again(cx, &device.body.id, "decide.refused", by, &[&id, &device.body.id], why, now).await;
 }
 
 /// What this device would sign about this approval as it stands in the record.

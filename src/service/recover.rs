@@ -10,7 +10,6 @@ use super::override_request::stop;
 use super::{Context, Error, commit, log, release};
 use crate::domain::approval::{Actor, CancelReason};
 use crate::domain::audit::Facts;
-use crate::domain::ids::ApprovalId;
 use crate::domain::time::Timestamp;
 use crate::ports::store::StoreError;
 use crate::ports::{Change, Effect};
@@ -52,8 +51,8 @@ pub async fn recover(cx: &Context) -> Result<Recovered, Error> {
         let due = cx.store.due_before(FAR, after, PAGE).await?;
         let Some((id, at)) = due.last().copied() else { break };
         for (id, _) in &due {
-            match cancel(cx, *id).await {
-                Ok(number) => cancelled += number,
+            match commit::cancel_living(cx, *id, CancelReason::Recovered, Actor::Operator, &Facts::new()).await {
+                Ok(done) => cancelled += u64::from(done.is_some()),
                 // A row that nobody here wrote is believed nowhere, and mustn't keep all others from being cancelled.
                 Err(Error::Store(error @ (StoreError::Forged { .. } | StoreError::Corrupt { .. }))) => {
                     release::raise(cx, &error).await;
@@ -91,22 +90,4 @@ pub async fn recover(cx: &Context) -> Result<Recovered, Error> {
     while log::turn(cx).await? > 0 {}
     let size = cx.log.store.newest().await?.map_or(0, |signed| signed.head.size);
     Ok(Recovered { cancelled, stopped, size })
-}
-
-/// Cancels one approval if it still lives, and gives how many were cancelled.
-async fn cancel(cx: &Context, id: ApprovalId) -> Result<u64, Error> {
-    for _ in 0..commit::ATTEMPTS {
-        let Some(case) = cx.store.case(id).await? else { return Ok(0) };
-        let now = cx.now();
-        let Ok(transition) = case.approval.cancel(CancelReason::Recovered, Actor::Operator, now) else {
-            return Ok(0);
-        };
-        let with = commit::With { endpoints: &case.endpoints, ..commit::With::default() };
-        match commit::transition(cx, transition, Actor::Operator, with, now).await {
-            Ok(_) => return Ok(1),
-            Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Error::Conflict)
 }

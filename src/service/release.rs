@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use super::override_request::carry_out::{Under, under};
+use super::override_request::carry_out::{Under, is_decider_removed, under};
 use super::{Context, Error, commit};
 use crate::domain::approval::transitions::{Due, Transition};
-use crate::domain::approval::{Actor, Approval, CancelReason, Logged, StateName};
+use crate::domain::approval::{Actor, Approval, CancelReason, Decision, Logged, StateName};
+use crate::domain::audit::Facts;
 use crate::domain::ids::ApprovalId;
 use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
@@ -89,7 +90,7 @@ async fn one(cx: &Context, case: DueCase, mark: u64) -> Looked {
         }
         Due::Now(transition) => *transition,
     };
-    let (transition, signed) = match signed_still(cx, before, transition, now).await {
+    let (transition, signed) = match signed_still(cx, &before, transition, now).await {
         Ok(still) => still,
         Err(error) => {
             tracing::error!(error = %error, approval.id = %id, "the signatures under an approval can't be looked at");
@@ -105,8 +106,15 @@ async fn one(cx: &Context, case: DueCase, mark: u64) -> Looked {
             Looked::Moved(Box::new(approval))
         }
         // Somebody else was faster, a signer left in between, or the database's clock is behind ours: looking again
-        // finds out which.
-        Err(error) if error.is_conflict() => Looked::Again(id),
+        // finds out which. That the device is gone is found out here.
+        Err(error) if error.is_conflict() => match end_without_device(cx, &before).await {
+            Ok(Some(ended)) => Looked::Moved(Box::new(ended)),
+            Ok(None) => Looked::Again(id),
+            Err(error) => {
+                tracing::error!(error = %error, approval.id = %id, "the device that approved can't be looked at");
+                Looked::Again(id)
+            }
+        },
         // Whatever froze the holder cancels it.
         Err(commit::CommitOrFault::Commit(CommitError::Frozen)) => Looked::Again(id),
         Err(commit::CommitOrFault::Commit(CommitError::Duplicate(_) | CommitError::Cap)) => Looked::Nothing(id),
@@ -121,18 +129,27 @@ async fn one(cx: &Context, case: DueCase, mark: u64) -> Looked {
 /// signatures the commit has to look at again.
 async fn signed_still(
     cx: &Context,
-    before: Approval,
+    before: &Approval,
     transition: Transition,
     now: Timestamp,
 ) -> Result<(Transition, Option<Box<OverrideRequest>>), Error> {
     if transition.approval.state.name() != StateName::Released {
         return Ok((transition, None));
     }
-    Ok(match under(cx, &before).await? {
+    Ok(match under(cx, before).await? {
         Under::NoStaff => (transition, None),
         Under::Signatures(case) => (transition, Some(case)),
-        Under::Void => (before.cancel(CancelReason::SignatureVoid, Actor::Service, now)?, None),
+        Under::Void => (before.clone().cancel(CancelReason::SignatureVoid, Actor::Service, now)?, None),
     })
+}
+
+/// What a removed device approved is never released, so it ends. Nothing when that isn't why the release was refused.
+async fn end_without_device(cx: &Context, refused: &Approval) -> Result<Option<Approval>, Error> {
+    let decider = refused.state.decision().and_then(Decision::device);
+    if !is_decider_removed(cx, refused.holder, decider).await? {
+        return Ok(None);
+    }
+    commit::cancel_living(cx, refused.id, CancelReason::DeviceRemoved, Actor::Service, &Facts::new()).await
 }
 
 /// Sets timers and tells who waits, once for all that were looked at.

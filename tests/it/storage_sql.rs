@@ -8,6 +8,7 @@ mod forged;
 mod log;
 pub mod make;
 mod plans;
+mod standby;
 mod upgrade;
 
 use crate::conformance::overrides::override_conformance;

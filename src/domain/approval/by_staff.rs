@@ -14,8 +14,15 @@ use crate::domain::time::Timestamp;
 const MAX_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 impl Approval {
-    /// Two staff members approve it instead of the holder; cooling-off begins, as long as the override's hold. What a
-    /// [`Carry`] is made of was checked where it was made.
+    /// How long it cools off once two staff members approve it: as long as what they signed demands, and never shorter
+    /// than if the holder had approved it on a device. Staff shorten nothing (design section 3).
+    pub fn hold_for_staff(&self, demanded: Duration) -> Duration {
+        let by_device = self.distinct().map_or(self.terms.hold, |(_, hold)| hold);
+        demanded.max(self.terms.hold).max(by_device)
+    }
+
+    /// Two staff members approve it instead of the holder; cooling-off begins, as long as
+    /// [`Approval::hold_for_staff`] says. What a [`Carry`] is made of was checked where it was made.
     ///
     /// # Errors
     /// [`Refusal::State`] and [`Refusal::TimeOver`] as for a device; [`Refusal::OtherDigest`] when what they signed is
@@ -30,7 +37,7 @@ impl Approval {
         if carry.transfer() != Some((self.id, self.digest())) || carry.holder() != self.holder {
             return Err(Refusal::OtherDigest);
         }
-        let hold = carry.hold();
+        let hold = self.hold_for_staff(carry.hold());
         let by = Decider::Staff(StaffDecision::of(carry));
         let decision = Decision { by, approved_at: now, hold, challenge: carry.digest() };
         let guard = Guard { not_before: None, before: Some(self.expires_at.min(now + MAX_SKEW)) };

@@ -1,7 +1,9 @@
-//! The state machine from outside: every command in every state, who may decide, and random histories.
+//! The state machine from outside: every command in every state, who may decide, what staff start, and random
+//! histories.
 //!
-//! This file owns the samples that the three share: one transfer, its devices, and an approval in each state.
+//! This file owns the samples that they share: one transfer, its devices, and an approval in each state.
 
+mod by_staff;
 mod deciding;
 mod random;
 mod table;

@@ -128,6 +128,20 @@ fn saying_it_again_stops_a_lift_and_the_stronger_way_wins() {
 }
 
 #[test]
+fn what_was_asked_for_before_it_was_said_again_is_before_it() {
+    let freeze = frozen(FreezeReason::Link);
+    assert_eq!(freeze.said_at(), at(0));
+    let again = freeze.again(FreezeReason::Link, Actor::Link, at(2)).unwrap().freeze;
+    assert_eq!((again.at, again.said_at()), (at(0), at(2)));
+    let stored: Freeze = serde_json::from_str(&serde_json::to_string(&again).unwrap()).unwrap();
+    assert_eq!(stored, again);
+    // One that was stored before anybody could say it again.
+    let mut old = serde_json::to_value(&frozen(FreezeReason::Link)).unwrap();
+    assert!(old.as_object_mut().unwrap().remove("said_again_at").is_none());
+    assert_eq!(serde_json::from_value::<Freeze>(old).unwrap().said_at(), at(0));
+}
+
+#[test]
 fn only_what_begins_or_repeats_a_freeze_goes_before_others() {
     let begun = Freeze::begin(FreezeId::new(at(0), [4; 10]), holder(), FreezeReason::Link, Actor::Link, at(0));
     assert!(begun.tightens());

@@ -140,6 +140,23 @@ fn outcomes_are_told_as_dispositions() {
     assert_eq!(of("approval.opened"), (None, None));
 }
 
+/// A prompt that was refused is a failed logon of the device, or of somebody who had its cookie; each says why.
+#[test]
+fn a_refused_prompt_says_who_and_why() {
+    let objects = [approval(), device().to_string()];
+    for (by, why) in [
+        (Who::Device(device()), "same_browser"),
+        (Who::Device(device()), "device_too_new"),
+        (Who::Device(device()), "device_locked"),
+        (Who::Unknown, "device_key"),
+    ] {
+        let event = mapped("decide.refused", by, &objects, Facts::from([("why", why.to_owned())]));
+        assert_eq!((event["class_uid"].as_u64(), event["activity_id"].as_u64()), (Some(3002), Some(1)), "{why}");
+        assert_eq!((event["severity_id"].as_u64(), event["status_id"].as_u64()), (Some(3), Some(2)), "{why}");
+        assert!(event.to_string().contains(why), "{event}");
+    }
+}
+
 #[test]
 fn one_of_each_class() {
     let objects = [approval(), HolderId::new(AT, [4; 10]).to_string()];

@@ -83,7 +83,7 @@ impl Carry {
         self.digest
     }
 
-    /// The hold that a transfer's cooling-off gets.
+    /// The hold that a transfer's cooling-off gets at least; the transfer's own terms may demand a longer one.
     pub fn hold(&self) -> std::time::Duration {
         self.request.hold()
     }

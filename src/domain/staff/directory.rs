@@ -3,6 +3,8 @@
 use data_encoding::BASE64URL_NOPAD;
 use std::fmt;
 
+use super::Staff;
+use super::invite::{FOUNDERS, HOST_WAIT};
 use crate::domain::details::Digest;
 use crate::domain::ids::DirectoryKeyId;
 use crate::domain::time::Timestamp;
@@ -14,6 +16,16 @@ pub struct DirectoryKey {
     pub hash: Digest,
     pub created_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
+}
+
+impl DirectoryKey {
+    /// From when on it is taken. Whoever has the host makes a key, and with it ends everybody who could stop what else is
+    /// made there; so once two admins had been it waits as long as an invite from the host does.
+    pub fn opens_at(&self, everybody: &[Staff]) -> Timestamp {
+        let before = |person: &&Staff| person.first_admin_at.is_some_and(|since| since <= self.created_at);
+        let admins = everybody.iter().filter(before).take(FOUNDERS as usize).count();
+        if admins < FOUNDERS as usize { self.created_at } else { self.created_at + HOST_WAIT }
+    }
 }
 
 /// The secret, shown once: `csd_` and 256 random bits.

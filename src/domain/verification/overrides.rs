@@ -228,6 +228,13 @@ impl Cases {
             return other("another digest of the transfer");
         }
         let hold = if request.disputed.is_empty() { HOLD } else { DISPUTED_HOLD };
+        // A transfer's own terms may have demanded a longer one, and the entry says so. It can't say a shorter one.
+        let longer = match entry.fact("hold_micros").map(str::parse) {
+            Some(Ok(micros)) => Duration::from_micros(micros),
+            Some(Err(_)) => return Err(CaseBreak::Facts),
+            None => Duration::ZERO,
+        };
+        let hold = hold.max(longer);
         if let Some(case) = self.0.get_mut(&id) {
             case.until = entry.at + hold;
             case.freeze = request.freeze;

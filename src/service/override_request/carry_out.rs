@@ -4,7 +4,7 @@
 use super::{change, signers};
 use crate::domain::approval::{Actor, Approval, CancelReason, Decision};
 use crate::domain::audit::Facts;
-use crate::domain::ids::HolderId;
+use crate::domain::ids::{DeviceId, HolderId};
 use crate::domain::override_request::transitions::{Carry, Due};
 use crate::domain::override_request::{Kind, OverrideRequest, VoidReason};
 use crate::ports::overrides::Also;
@@ -56,7 +56,8 @@ async fn one(cx: &Context, case: OverrideRequest) -> Result<bool, Error> {
     let event = step.event;
     let resets = matches!(also, Also::ResetDevices(_));
     if resets {
-        // Before, so that nothing that such a device decided outlives a crash; and once more, for what it decided since.
+        // So that backend and holder hear of it now, and once more for what such a device decided since. What a crash
+        // leaves over is released and redeemed by nobody: those commits ask for the device, and then it ends.
         stop_decided(cx, holder).await?;
     }
     let change = change(cx, *step, also, Actor::Service, Facts::new(), now)?;
@@ -80,22 +81,23 @@ async fn stop_decided(cx: &Context, holder: HolderId) -> Result<(), Error> {
     let rows = cx.store.approvals_of_holder(holder, LIVING).await?;
     for approval in commit::believed(cx, rows).await {
         let lives = !approval.state.name().is_final();
-        if !lives || approval.state.decision().and_then(Decision::device).is_none() {
-            continue;
-        }
-        for _ in 0..commit::ATTEMPTS {
-            let Some(case) = cx.store.case(approval.id).await? else { break };
-            let now = cx.now();
-            let Ok(transition) = case.approval.cancel(CancelReason::DeviceRemoved, Actor::Service, now) else { break };
-            let with = commit::With { endpoints: &case.endpoints, ..commit::With::default() };
-            match commit::transition(cx, transition, Actor::Service, with, now).await {
-                Ok(_) => break,
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(error.into()),
-            }
+        if lives && approval.state.decision().and_then(Decision::device).is_some() {
+            commit::cancel_living(cx, approval.id, CancelReason::DeviceRemoved, Actor::Service, &Facts::new()).await?;
         }
     }
     Ok(())
+}
+
+/// Whether the device that approved a transfer is gone. The commit of a release and of a redeem asks for it; this tells
+/// why one was refused, so that the transfer ends instead of being tried again for ever.
+///
+/// # Errors
+/// [`Error::Store`] when the devices can't be read.
+pub async fn is_decider_removed(cx: &Context, holder: HolderId, decider: Option<DeviceId>) -> Result<bool, Error> {
+    let Some(id) = decider else { return Ok(false) };
+    let devices = cx.store.devices(holder).await?;
+    let decider = devices.iter().find(|device| device.body.id == id);
+    Ok(decider.is_none_or(|device| device.removed_at.is_some()))
 }
 
 /// What carrying it out does; nothing when what was signed about is gone.

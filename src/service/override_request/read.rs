@@ -13,6 +13,8 @@ use crate::service::{Context, Error};
 
 /// Cases that are read at once.
 pub(super) const PAGE: u32 = 200;
+/// As many are read of one holder where one that isn't found would loosen something.
+pub(super) const EVERY: u32 = 10_000;
 
 /// One case with everything to decide on.
 #[derive(Debug, Clone)]
@@ -96,8 +98,9 @@ pub async fn of_holder(cx: &Context, holder: HolderId) -> Result<Vec<OverrideReq
 /// [`Error::Store`], also when a row isn't believed: it could be the one that says so.
 pub async fn disputed_at_reset(cx: &Context, holder: HolderId) -> Result<Vec<ChannelId>, Error> {
     let all: Vec<OverrideRequest> =
-        cx.store.overrides_of_holder(holder, PAGE).await?.into_iter().collect::<Result<_, _>>()?;
+        cx.store.overrides_of_holder(holder, EVERY).await?.into_iter().collect::<Result<_, _>>()?;
     let carried_out =
         |case: &&OverrideRequest| case.request.kind == Kind::ResetDevices && case.state.name() == StateName::CarriedOut;
-    Ok(all.iter().find(carried_out).map(|case| case.request.disputed.clone()).unwrap_or_default())
+    let newest = all.iter().filter(carried_out).max_by_key(|case| case.id());
+    Ok(newest.map(|case| case.request.disputed.clone()).unwrap_or_default())
 }

@@ -1,6 +1,8 @@
 //! One of the two signs. With the second signature the holder is told on every channel, and the hold begins: of the
 //! transfer itself, or of the override.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{case, change, failed, refused, signers};
@@ -95,6 +97,7 @@ async fn consequences(
 ) -> Result<(Change, Option<Approval>), Error> {
     let request = step.case.request.clone();
     let (mut also, mut notices, mut deliveries, mut moved) = (Also::Nothing, Vec::new(), Vec::new(), None);
+    let mut facts = by.facts([]);
     if let Some(carry) = carry
         && let Some((approval, _)) = carry.transfer()
     {
@@ -102,17 +105,17 @@ async fn consequences(
         let transition = case.approval.approve_for_holder(&carry, now)?;
         let endpoints: &[EndpointId] = &case.endpoints;
         deliveries = notify::webhooks(cx, &transition, endpoints, now)?;
-        notices = told(cx, &step, About::Approval(approval), now).await?;
-        moved = Some(transition.approval.clone());
+        let after = &transition.approval;
+        let hold = after.state.decision().map_or(carry.hold(), |decision| decision.hold);
+        notices = told(cx, &step, About::Approval(approval), hold, now).await?;
+        // The entry of this decision: the receipt's proof is about it, and nothing is released before its hold.
+        facts.insert("approval_digest", after.digest().to_string());
+        facts.insert("approval_version", after.version.to_string());
+        facts.insert("hold_micros", hold.as_micros().to_string());
+        moved = Some(after.clone());
         also = Also::Approval(Box::new(transition));
     } else if matches!(step.case.state, State::Cooling { .. }) {
-        notices = told(cx, &step, About::Override(request.id), now).await?;
-    }
-    let mut facts = by.facts([]);
-    if let Some(approval) = &moved {
-        // The entry of this decision: the receipt's proof is about it.
-        facts.insert("approval_digest", approval.digest().to_string());
-        facts.insert("approval_version", approval.version.to_string());
+        notices = told(cx, &step, About::Override(request.id), request.hold(), now).await?;
     }
     let mut change = change(cx, step, also, by.actor(), facts, now)?;
     change.notices = notices;
@@ -120,7 +123,13 @@ async fn consequences(
     Ok((change, moved))
 }
 
-async fn told(cx: &Context, step: &Step, about: About, now: Timestamp) -> Result<Vec<Notice>, Error> {
+async fn told(
+    cx: &Context,
+    step: &Step,
+    about: About,
+    hold: Duration,
+    now: Timestamp,
+) -> Result<Vec<Notice>, Error> {
     let channels = cx.store.channels(step.case.request.holder).await?;
-    Ok(notify::override_cooling(cx, &step.case.request, about, &channels, now))
+    Ok(notify::override_cooling(cx, &step.case.request, about, &channels, now + hold, now))
 }

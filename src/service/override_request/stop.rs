@@ -9,9 +9,9 @@ use crate::domain::ids::OverrideId;
 use crate::domain::override_request::{OverrideRequest, Refusal, StateName};
 use crate::domain::time::Timestamp;
 use crate::ports::overrides::Also;
-use crate::ports::store::CommitError;
+use crate::ports::store::{CommitError, StoreError};
 use crate::service::staff::SignedIn;
-use crate::service::{Browser, Context, Error, commit, links};
+use crate::service::{Browser, Context, Error, commit, links, release};
 
 /// Whoever holds the link in a notice stops it.
 ///
@@ -45,15 +45,23 @@ pub async fn by_staff(cx: &Context, by: &SignedIn, id: OverrideId) -> Result<Ove
     stop(cx, id, by.actor(), by.facts([])).await
 }
 
-/// The holder was frozen: what staff asked for is stopped, as everything else is. With `before` only what was asked for
+/// The holder was frozen: what staff asked for is stopped, as everything else is. Gives what was wrong with rows that
+/// aren't believed. With `before` only what was asked for
 /// earlier than that, because what is asked for later is how a freeze ends. A link may have come from the very channel that a request says
 /// is in wrong hands, so those requests are stopped by a device, by staff, or by their own link on another channel.
 ///
 /// # Errors
 /// [`Error::Store`]; [`Error::Conflict`] when it can't be done now.
-pub async fn of_frozen(cx: &Context, frozen: &Freeze, by: Actor, before: Option<Timestamp>) -> Result<(), Error> {
-    let rows = cx.store.overrides_of_holder(frozen.holder, read::PAGE).await?;
-    for case in commit::believed(cx, rows).await {
+pub async fn of_frozen(cx: &Context, frozen: &Freeze, by: Actor, before: Option<Timestamp>) -> Result<Vec<StoreError>, Error> {
+    let mut unread = Vec::new();
+    for case in cx.store.overrides_of_holder(frozen.holder, read::EVERY).await? {
+        let case = match case {
+            Ok(case) => case,
+            Err(error) => {
+                unread.push(error);
+                continue;
+            }
+        };
         let asked = before.is_none_or(|before| case.request.created_at < before);
         let lives = case.due_at().is_some() && asked;
         if !lives || (by == Actor::Link && !case.request.disputed.is_empty()) {
@@ -65,7 +73,7 @@ pub async fn of_frozen(cx: &Context, frozen: &Freeze, by: Actor, before: Option<
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(unread)
 }
 
 /// The record was restored: nobody knows whether the holder stopped it since. Gives how many were stopped.
@@ -74,21 +82,23 @@ pub async fn of_frozen(cx: &Context, frozen: &Freeze, by: Actor, before: Option<
 /// As [`of_frozen`].
 pub async fn all(cx: &Context, before: Timestamp, page: u32) -> Result<u64, Error> {
     let mut stopped = 0;
+    let mut after = None;
     loop {
-        let rows = cx.store.overrides_due(before, page).await?;
-        let live: Vec<OverrideId> = rows.iter().flatten().map(OverrideRequest::id).collect();
-        if live.is_empty() {
-            commit::believed(cx, rows).await;
-            return Ok(stopped);
-        }
-        for id in live {
+        let due = cx.store.override_ids_due(before, after, page).await?;
+        let Some((id, at)) = due.last().copied() else { return Ok(stopped) };
+        for (id, _) in due {
             let facts = Facts::from([("reason", CancelReason::Recovered.as_str().to_owned())]);
             match stop(cx, id, Actor::Operator, facts).await {
                 Ok(_) => stopped += 1,
                 Err(Error::Override(Refusal::State(_))) => {}
+                // Whatever it is, it is never carried out, and keeps no other from being stopped.
+                Err(Error::Store(error @ (StoreError::Forged { .. } | StoreError::Corrupt { .. }))) => {
+                    release::raise(cx, &error).await;
+                }
                 Err(error) => return Err(error),
             }
         }
+        after = Some((at, id));
     }
 }
 

@@ -130,9 +130,11 @@ fn rule(refusal: Refusal) -> String {
     }
 }
 
-fn does(case: &OverrideRequest) -> Vec<String> {
-    let hours = case.request.hold().as_secs() / 3600;
-    let first = match case.request.kind {
+fn does(case: &Case) -> Vec<String> {
+    let request = &case.case.request;
+    let hold = case.approval.as_ref().map_or(request.hold(), |approval| approval.hold_for_staff(request.hold()));
+    let hours = hold.as_secs().div_ceil(3600);
+    let first = match request.kind {
         Kind::ApproveForHolder { .. } => "They don’t send the money. They start a cooling-off",
         Kind::Unfreeze { .. } => "They don’t unlock at once. They start a cooling-off",
         Kind::ResetDevices => "They don’t remove anything at once. They start a cooling-off",
@@ -240,7 +242,7 @@ pub fn page(cx: &Context, by: &SignedIn, case: &Case, refused: Option<Refused>) 
         headline: if deciding { "Sign or refuse this override" } else { "Override" },
         requester: named(&case.people, request.requester),
         asked: present::at(now, request.created_at),
-        does: does(&case.case),
+        does: does(case),
         transfer,
         facts: facts(case, now),
         reason: request.reason.as_str().to_owned(),

@@ -21,7 +21,7 @@ use countersign::domain::event::EventKind;
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::text::Line;
 use countersign::domain::witness::quorum::Quorum;
-use countersign::domain::{ApprovalId, BackendId, ChangeId, ChannelId, DeviceId, KeyId, Timestamp};
+use countersign::domain::{ApprovalId, BackendId, ChangeId, ChannelId, KeyId, Timestamp};
 use countersign::ports::{Change, Effect, Entropy, LogStore, Secrets, StaffStore, Store};
 use countersign::service::log::{self, Log, Witnesses};
 use countersign::service::{Context, Profile, Settings, backends};
@@ -212,7 +212,7 @@ impl Stage {
     pub async fn released(&self) -> Value {
         let pending = self.pending().await;
         let now = self.cx.now();
-        let (decision, told) = (self.decision(now), self.told(now));
+        let (decision, told) = (self.decision(&pending, now).await, self.told(now));
         let state = State::Released { decision, told, released_at: now, redeem_until: now + 24 * HOUR };
         self.put(&pending, state).await
     }
@@ -220,14 +220,16 @@ impl Stage {
     pub async fn cooling(&self) -> Value {
         let pending = self.pending().await;
         let now = self.cx.now();
-        let state = State::Cooling { decision: self.decision(now), cooling_until: now + 15 * MINUTE };
+        let state = State::Cooling { decision: self.decision(&pending, now).await, cooling_until: now + 15 * MINUTE };
         self.put(&pending, state).await
     }
 
-    fn decision(&self, now: Timestamp) -> Decision {
+    async fn decision(&self, approval: &Value, now: Timestamp) -> Decision {
+        let id: ApprovalId = approval["id"].as_str().unwrap().parse().unwrap();
+        let holder = self.cx.store.approval(id).await.unwrap().unwrap().holder;
         Decision {
             by: Decider::Device {
-                device: self.cx.id(DeviceId::new, now),
+                device: self.cx.store.devices(holder).await.unwrap()[0].body.id,
                 device_enrolled_at: now - 48 * HOUR,
                 assurance: Assurance::DeviceBound,
                 distinct: Distinct::Observed,

@@ -8,10 +8,11 @@ use countersign::adapters::high_water::MemoryMark;
 use countersign::domain::approval::Actor;
 use countersign::domain::backend::{IdempotencyKey, Scope, Scopes};
 use countersign::domain::details::Digest;
+use countersign::domain::freeze::FreezeReason;
 use countersign::domain::override_request::{State, StateName};
 use countersign::domain::staff::Role;
 use countersign::domain::{ApprovalId, OverrideId};
-use countersign::ports::MarkFile;
+use countersign::ports::{Effect, MarkFile};
 use countersign::service::{Browser, Error, backends, freeze, links, log, recover, redeem, release};
 use countersign::workers::{ClockGate, overrides};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -89,6 +90,28 @@ async fn whoever_locks_again_stops_the_unfreeze() {
     cast.stage.clock.advance(2 * DAY);
     turn(&cast.stage).await;
     assert!(cast.stage.cx.store.freeze(cast.holder).await.unwrap().is_some());
+}
+
+/// The node that was told died right after it wrote that down: the worker finds what was asked for in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_asked_for_before_it_was_said_again_is_stopped_by_whoever_settles_it() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    freeze::by_lock_link(&cast.stage.cx, &lock_link(&cast)).await.unwrap();
+    cast.stage.clock.advance(HOUR);
+    turn(&cast.stage).await;
+    let id = cooling(&mut cast, "reset_devices", "").await;
+    cast.stage.clock.advance(HOUR);
+    turn(&cast.stage).await;
+    assert_eq!(cast.case(id).await.state.name(), StateName::Cooling, "it was asked for after the freeze");
+
+    let frozen = cast.stage.cx.store.freeze(cast.holder).await.unwrap().unwrap();
+    let again = frozen.again(FreezeReason::Link, Actor::Link, cast.stage.cx.now()).unwrap();
+    cast.stage.apply(Effect::Freeze { step: Box::new(again), proof: None }).await;
+    let later = opened(&cast.ask_for("unfreeze", "", "").await);
+    turn(&cast.stage).await;
+    assert_eq!(cast.case(id).await.state.name(), StateName::Stopped);
+    assert_eq!(cast.case(later).await.state.name(), StateName::Requested, "what is asked for since is how it ends");
 }
 
 /// The link may have come out of the very mailbox that is in wrong hands.
@@ -190,6 +213,26 @@ async fn a_record_that_was_rolled_back_carries_nothing_out_and_recovery_stops_it
     assert!(cast.stage.cx.store.freeze(cast.holder).await.unwrap().is_none(), "the record is whole: the day is over");
     let devices = cast.stage.cx.store.devices(cast.holder).await.unwrap();
     assert!(devices.iter().all(|device| device.is_live()));
+}
+
+/// More rows than are read at once, all of them early and none of them ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forged_requests_keep_no_sound_one_from_being_stopped_by_a_recovery() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    let id = cooling(&mut cast, "reset_devices", "").await;
+    let mark = rolled_back(&cast.stage).await;
+    let columns = "kind, state, version, requester_id, created_at";
+    let forge = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 501) \
+         INSERT INTO overrides (id, holder_id, target_id, {columns}, due_at, body, seal) \
+         SELECT randomblob(16), holder_id, randomblob(16), {columns}, 1, body, seal FROM overrides, n \
+         WHERE due_at IS NOT NULL"
+    );
+    past_the_store(&cast.stage, &forge).await;
+    assert_eq!(recovered(&mut cast, mark).await.stopped, 1);
+    assert_eq!(cast.case(id).await.state.name(), StateName::Stopped);
+    assert!(cast.stage.entries("row.forged").await.len() >= 501, "each of them is raised");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,24 +4,30 @@
 
 use std::time::Duration;
 
+use countersign::domain::approval::transitions::{Guard, Transition};
+use countersign::domain::approval::{Approval, Decider, Decision, Distinct, State, Told};
 use countersign::domain::channel::{Address, Channel};
 use countersign::domain::details::{Digest, Salt};
+use countersign::domain::event::EventKind;
 use countersign::domain::override_request::{Kind, OverrideRequest, Request, Words};
+use countersign::domain::policy::{Assurance, Terms};
 use countersign::domain::staff::invite::{INVITE_LIFE, Invite, Origin};
 use countersign::domain::staff::passkey::{Passkey, PasskeyBody};
 use countersign::domain::staff::{Role, Staff};
 use countersign::domain::{
-    ApprovalId, ChannelId, DeviceId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId, Timestamp,
+    ApprovalId, ChangeId, ChannelId, DeviceId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId, Timestamp,
 };
 use countersign::ports::overrides::{Also, OverrideWrite};
 use countersign::ports::secrets::BoxKey;
 use countersign::ports::staff::StaffEffect;
 use countersign::ports::store::NoticeOutcome;
 use countersign::ports::{Change, Effect};
+use countersign::service::notify;
 use serde_json::json;
 
 use crate::console::desk::{Desk, Reply};
-use crate::console::stage::{self, DAY, Stage};
+use crate::console::stage::{self, DAY, HOUR, Stage};
+use crate::support::approved;
 use crate::support::enrolled::entered;
 
 pub const CHECKED: &str = "Called back on the number on file, the voice matched the notes.";
@@ -253,6 +259,7 @@ impl Cast {
     }
 
     pub async fn sign(&mut self, who: usize, id: OverrideId) -> Reply {
+        self.stage.catch_up().await;
         sign_as(&mut self.signers[who], id).await
     }
 
@@ -275,6 +282,18 @@ impl Cast {
         gone
     }
 
+    /// As if everything that was delivered had been so much earlier. The service takes nothing to have been delivered
+    /// before the database's own clock, so that its owner has to do it.
+    pub async fn delivered_earlier(&self, by: Duration) {
+        let micros = by.as_micros();
+        let sql = if self.stage.file.is_some() {
+            format!("UPDATE notices SET delivered_at = delivered_at - {micros}")
+        } else {
+            format!("UPDATE notices SET delivered_at = delivered_at - {micros} * interval '1 microsecond'")
+        };
+        self.stage.owner_runs(&sql).await;
+    }
+
     /// Refused attempts in the audit log, by reason.
     pub async fn refusals(&self, why: &str) -> usize {
         let entries = self.stage.entries("override.refused").await;
@@ -292,4 +311,46 @@ pub fn opened(asked: &Reply) -> OverrideId {
 pub async fn sign_as(desk: &mut Desk, id: OverrideId) -> Reply {
     let body = json!({"checked": CHECKED});
     desk.signed(&format!("/cases/{id}/prompt"), &body, &format!("/cases/{id}/sign")).await
+}
+
+/// Puts a waiting transfer into `released`, by the shortest way: what leads there is tested elsewhere.
+pub async fn released(stage: &Stage, subject: &str, holder: HolderId) -> ApprovalId {
+    let now = stage.cx.now();
+    let state = |decision, told| State::Released { decision, told, released_at: now, redeem_until: now + DAY };
+    decided(stage, subject, holder, now, state).await
+}
+
+/// Puts a waiting transfer behind the decision of the holder's device, made then. Decision and evidence stand in the
+/// record as the service writes them, so that the log can prove them to a redeem.
+pub async fn decided(
+    stage: &Stage,
+    subject: &str,
+    holder: HolderId,
+    approved_at: Timestamp,
+    state: impl FnOnce(Decision, Told) -> State,
+) -> ApprovalId {
+    let id: ApprovalId = stage.transfer(subject).await.parse().unwrap();
+    let cx = &stage.cx;
+    let from = cx.store.approval(id).await.unwrap().unwrap();
+    let now = cx.now();
+    let by = Decider::Device {
+        device: cx.store.devices(holder).await.unwrap()[0].body.id,
+        device_enrolled_at: now - 48 * HOUR,
+        assurance: Assurance::DeviceBound,
+        distinct: Distinct::Observed,
+    };
+    let decision = Decision { by, approved_at, hold: HOUR, challenge: Digest::of(b"challenge") };
+    let channels = cx.store.channels(holder).await.unwrap();
+    let told = Told { channel: channels[0].id, delivered_at: approved_at };
+    // As in the demo: a release comes as soon as the hold is over.
+    let terms = Terms { told_before: Duration::ZERO, ..from.terms.clone() };
+    let next = Approval { version: from.version + 1, state: state(decision.clone(), told), terms, ..from.clone() };
+    let (event, guard) = (EventKind::Released, Guard::default());
+    let transition = Box::new(Transition { approval: next.clone(), from: from.version, event, guard });
+    let entry = approved::entry(cx.id(ChangeId::new, now), now, &next, &decision);
+    let mut change = Change::new(entry, Effect::Transition { transition, proof: None, receipt: None });
+    change.evidence = Some(approved::evidence(&next, &decision));
+    change.notices = notify::cooling(cx, &next, &channels, now);
+    cx.store.commit(change).await.unwrap();
+    id
 }

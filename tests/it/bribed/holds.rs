@@ -4,25 +4,21 @@
 use std::sync::Arc;
 
 use countersign::adapters::receipts::{Freshness, verify_offline};
-use countersign::domain::approval::transitions::{Guard, Transition};
-use countersign::domain::approval::{Approval, Decider, Decision, Distinct, State, Told};
+use countersign::domain::approval::State;
 use countersign::domain::backend::{Caller, IdempotencyKey, Scope, Scopes};
 use countersign::domain::details::{Digest, Subject};
-use countersign::domain::event::EventKind;
 use countersign::domain::override_request::StateName;
-use countersign::domain::policy::Assurance;
 use countersign::domain::receipt::{Receipt, ReceiptStaff};
 use countersign::domain::staff::Role;
-use countersign::domain::{ApprovalId, ChangeId, HolderId};
-use countersign::ports::{Change, Effect};
+use countersign::domain::ApprovalId;
 use countersign::service::{Error, backends, freeze, invite, links, log, redeem, release};
 use countersign::workers::{ClockGate, overrides};
+use serde_json::json;
 use tokio::sync::Notify;
 
-use super::cast::{Cast, opened, veteran};
+use super::cast::{Cast, opened, released, veteran};
 use crate::console::stage::{self, DAY, HOUR, MINUTE, Stage};
 use crate::log::receipts::run_documented;
-use crate::support::approved;
 use crate::support::eventually::eventually;
 
 async fn sign_both(cast: &mut Cast, id: countersign::domain::OverrideId) {
@@ -62,6 +58,37 @@ async fn a_transfer_that_staff_approved_is_released_a_day_after_the_first_notice
     look_at(&cast.stage, approval).await;
     assert_eq!(cast.state(approval).await.0, "cooling");
     cast.stage.clock.advance(MINUTE);
+    look_at(&cast.stage, approval).await;
+    assert_eq!(cast.state(approval).await.0, "released");
+}
+
+/// The larger of the two holds: an override that is sooner than the holder's own device would be a way to loosen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_asked_for_a_longer_hold_keeps_it_when_staff_approve() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let mut cast = Cast::new(stage).await;
+    let body = json!({
+        "subject": "u-1", "transfer_id": "wd-held", "amount": "99000.00", "currency": "EUR",
+        "payee": {"name": "Marta Nowak", "account": "PL61109010140000071219812874"},
+        "source_account": {"id": "acc-4471", "label": "Everyday account, ending 4471"},
+        "initiator": {"started_on": "website"}, "hold_seconds": 2 * DAY.as_secs(),
+    });
+    let approval: ApprovalId = cast.stage.api("/v1/approvals", &body).await["id"].as_str().unwrap().parse().unwrap();
+    let id = opened(&cast.ask_for("approve_for_holder", &approval.to_string(), "").await);
+    let (one, other, _) = cast.drawn(id).await;
+    let page = cast.signers[one].get(&format!("/cases/{id}")).await;
+    assert!(page.text.contains("cooling-off of 48 hours"), "{}", page.text);
+    cast.sign(one, id).await.expect(200);
+    cast.sign(other, id).await.expect(200);
+    let signed = cast.stage.entries("override.signed_twice").await;
+    assert_eq!(signed[0]["facts"]["hold_micros"], (2 * DAY).as_micros().to_string());
+    cast.deliver().await;
+    for hours in [24, 23] {
+        cast.stage.clock.advance(hours * HOUR);
+        look_at(&cast.stage, approval).await;
+        assert_eq!(cast.state(approval).await.0, "cooling");
+    }
+    cast.stage.clock.advance(HOUR);
     look_at(&cast.stage, approval).await;
     assert_eq!(cast.state(approval).await.0, "released");
 }
@@ -223,33 +250,6 @@ async fn four_hours_of_silence_end_it() {
     cast.stage.clock.advance(4 * HOUR + MINUTE);
     turn(&cast.stage).await;
     assert_eq!(cast.case(id).await.state.name(), StateName::Expired);
-}
-
-/// Puts a waiting transfer into `released`, by the shortest way: what leads there is tested elsewhere. Its decision and
-/// evidence stand in the record as the service writes them, so that the log can prove them to a redeem.
-async fn released(stage: &Stage, subject: &str, holder: HolderId) -> ApprovalId {
-    let id: ApprovalId = stage.transfer(subject).await.parse().unwrap();
-    let cx = &stage.cx;
-    let from = cx.store.approval(id).await.unwrap().unwrap();
-    let now = cx.now();
-    let by = Decider::Device {
-        device: cx.store.devices(holder).await.unwrap()[0].body.id,
-        device_enrolled_at: now - 48 * HOUR,
-        assurance: Assurance::DeviceBound,
-        distinct: Distinct::Observed,
-    };
-    let decision = Decision { by, approved_at: now, hold: HOUR, challenge: Digest::of(b"challenge") };
-    let told = Told { channel: cx.store.channels(holder).await.unwrap()[0].id, delivered_at: now };
-    let state = State::Released { decision: decision.clone(), told, released_at: now, redeem_until: now + DAY };
-    let next = Approval { version: from.version + 1, state, ..from.clone() };
-    let transition =
-        Transition { approval: next.clone(), from: from.version, event: EventKind::Released, guard: Guard::default() };
-    let entry = approved::entry(cx.id(ChangeId::new, now), now, &next, &decision);
-    let effect = Effect::Transition { transition: Box::new(transition), proof: None, receipt: None };
-    let mut change = Change::new(entry, effect);
-    change.evidence = Some(approved::evidence(&next, &decision));
-    cx.store.commit(change).await.unwrap();
-    id
 }
 
 /// What became of the redeems of a round: how many were taken before the freeze was answered, and how many lost.

@@ -5,26 +5,26 @@ use crate::console::on_both;
 
 on_both! {
     a_signer_who_is_ended_between_the_look_and_the_release_takes_the_transfer_with_them,
+    a_signer_who_is_ended_between_the_look_and_the_redeem_takes_the_transfer_with_them,
     a_signer_who_is_ended_between_the_look_and_the_second_signature_takes_theirs_with_them,
 }
 
 mod cases {
     use std::sync::{Arc, Mutex};
-    use std::time::Duration;
 
     use countersign::adapters::timing::OsEntropy;
-    use countersign::domain::approval::transitions::{Guard, Transition};
-    use countersign::domain::approval::{Approval, Decision, State};
+    use countersign::domain::approval::transitions::{Guard, Refusal, Transition};
+    use countersign::domain::approval::{Approval, Decision, State, StateName as ApprovalState};
+    use countersign::domain::backend::IdempotencyKey;
     use countersign::domain::event::EventKind;
     use countersign::domain::ids::{ApprovalId, StaffId};
     use countersign::domain::override_request::StateName;
     use countersign::domain::staff::EndReason;
     use countersign::ports::Effect;
-    use countersign::ports::store::NoticeOutcome;
     use countersign::ports::timing::Entropy;
     use countersign::service::override_request::sign;
     use countersign::service::staff::{directory, end, session};
-    use countersign::service::{Context, log};
+    use countersign::service::{Context, Error, backends, log, redeem};
     use countersign::workers::{ClockGate, timers};
     use serde_json::json;
 
@@ -67,10 +67,8 @@ mod cases {
         cast.sign(other, id).await.expect(200);
         let cx = &cast.stage.cx;
         let now = cx.store.now().await.unwrap();
-        for job in cx.store.claim_notices(100, Duration::from_secs(30)).await.unwrap() {
-            let outcome = NoticeOutcome::Delivered { at: now - 29 * HOUR };
-            assert!(cx.store.settle_notice(job.id, job.fence, outcome).await.unwrap());
-        }
+        cast.deliver().await;
+        cast.delivered_earlier(29 * HOUR).await;
         let from = cx.store.approval(approval).await.unwrap().unwrap();
         let State::Cooling { decision, .. } = from.state.clone() else { panic!("{from:?}") };
         let decision = Decision { approved_at: now - 30 * HOUR, ..decision };
@@ -109,6 +107,34 @@ mod cases {
         assert_eq!(cast.state(goes).await, ("cancelled", Some("signature_void")));
         let kinds: Vec<_> = cast.stage.entries("approval.released").await;
         assert_eq!(kinds.len(), 1, "only the one whose signers stayed");
+    }
+
+    /// `released` isn't permission, so the moment that counts asks for both signers as the release did.
+    pub async fn a_signer_who_is_ended_between_the_look_and_the_redeem_takes_the_transfer_with_them(stage: Stage) {
+        let mut cast = Cast::new(stage).await;
+        let take = async |cx: &Context, key: &str, approval: ApprovalId| {
+            let caller = backends::authenticate(cx, key).await.unwrap();
+            let digest = cx.store.approval(approval).await.unwrap().unwrap().digest();
+            let once = IdempotencyKey::parse(&format!("redeem-{approval}")).unwrap();
+            redeem::redeem(cx, &caller, approval, digest, once).await
+        };
+        let key = cast.stage.key.clone();
+        // As it goes when both stay: with its receipt, which is repeated.
+        let (stays, _) = ripe(&mut cast).await;
+        assert_eq!(timer_fires(&cast.stage.cx, stays, &["released", "cancelled"]).await, "released");
+        let first = take(&cast.stage.cx, &key, stays).await.unwrap();
+        assert_eq!(take(&cast.stage.cx, &key, stays).await.unwrap().receipt, first.receipt);
+
+        let (goes, [one, _]) = ripe(&mut cast).await;
+        assert_eq!(timer_fires(&cast.stage.cx, goes, &["released", "cancelled"]).await, "released");
+        let (cx, entropy) = leaving(&cast.stage.cx, one);
+        let refused = take(&cx, &key, goes).await.unwrap_err();
+        assert!(entropy.who.lock().unwrap().is_none(), "they were ended in between");
+        assert!(matches!(refused, Error::Refused(Refusal::State(ApprovalState::Cancelled))), "{refused:?}");
+        assert_eq!(cast.state(goes).await, ("cancelled", Some("signature_void")));
+        let why: Vec<_> = cast.stage.entries("redeem.refused").await;
+        assert_eq!(why.last().unwrap()["facts"]["why"], "signature_void");
+        assert_eq!(cast.stage.entries("approval.redeemed").await.len(), 1, "only the one whose signers stayed");
     }
 
     pub async fn a_signer_who_is_ended_between_the_look_and_the_second_signature_takes_theirs_with_them(stage: Stage) {

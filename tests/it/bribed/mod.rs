@@ -8,4 +8,5 @@ mod draws;
 mod holds;
 mod leaving;
 mod oneself;
+mod removed;
 mod signing;

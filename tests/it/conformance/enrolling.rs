@@ -1,11 +1,12 @@
 //! Holders, their channels, and the link that enrols the first device.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign::domain::details::Digest;
 use countersign::domain::device::DeviceBody;
 use countersign::domain::holder::Holder;
-use countersign::domain::link::{CODE_TRIES, EnrolLink};
+use countersign::domain::link::{CODE_TRIES, EnrolLink, LINKS_A_DAY, LINKS_DAY};
 use countersign::domain::{HolderId, LinkId};
 use countersign::ports::store::Unique;
 use countersign::ports::{Effect, Store};
@@ -73,6 +74,25 @@ pub async fn a_new_link_ends_the_earlier_ones(store: Arc<dyn Store>) {
     assert_eq!(read(&world, &second).await, second);
     assert_eq!(read(&world, &stranger).await, stranger, "another holder's link is left alone");
     assert_eq!(world.store.enrol_link(&Digest::of(b"no such token")).await.unwrap(), None);
+}
+
+/// Each link has tries of its own for its code, so that links without bound would be tries without bound.
+pub async fn a_holder_gets_so_many_links_in_a_day(store: Arc<dyn Store>) {
+    let world = World::build(store).await;
+    let approval = world.opened().await;
+    let (holder, _) = invited(&world).await;
+    let make = |ago| Effect::AddLink {
+        link: EnrolLink { created_at: world.now - ago, ..world.link(holder.id) },
+        remember: world.remember(),
+    };
+    // What is older than a day doesn't count.
+    world.apply(make(LINKS_DAY + MINUTE)).await;
+    for _ in 1..LINKS_A_DAY {
+        world.apply(make(HOUR)).await;
+    }
+    world.refuses(make(Duration::ZERO), approval.id, Why::Cap).await;
+    let (_, stranger) = invited(&world).await;
+    assert_eq!(read(&world, &stranger).await.ended_at, None, "another holder's are counted apart");
 }
 
 pub async fn wrong_codes_are_counted_from_what_was_read(store: Arc<dyn Store>) {

@@ -31,6 +31,7 @@ macro_rules! override_conformance {
         mod $name {
             $crate::conformance::overrides::override_conformance! { @cases $make;
                 steps::a_request_reads_back_in_every_list,
+                steps::what_lives_of_a_holder_comes_before_what_ended,
                 steps::one_request_lives_for_one_target,
                 steps::a_step_moves_from_the_version_that_was_read,
                 steps::nobody_signs_twice_and_no_counter_stands_still,
@@ -41,10 +42,12 @@ macro_rules! override_conformance {
                 steps::the_first_delivered_notice_of_its_hold_counts,
                 steps::the_second_signature_starts_the_hold_of_the_transfer,
                 steps::a_reset_removes_every_device_and_nothing_else_does,
+                steps::what_a_removed_device_decided_is_neither_released_nor_redeemed,
                 steps::an_unfreeze_ends_the_freeze_with_its_case,
                 steps::a_signer_who_left_since_the_reading_carries_nothing_out,
                 releases::what_two_signed_is_released_while_both_stand,
                 releases::a_signer_who_left_since_the_reading_releases_nothing,
+                releases::a_redeem_of_staff_needs_both_signers_and_keeps_its_receipt,
                 releases::a_release_of_staff_keeps_every_other_condition,
                 releases::of_an_ending_and_a_release_at_once_one_comes_first,
                 freezes::a_freeze_reads_back_until_it_ends,

@@ -59,6 +59,7 @@ macro_rules! store_conformance {
                     a_subject_is_one_backends_for_ever,
                     a_further_channel_joins_the_others,
                     a_new_link_ends_the_earlier_ones,
+                    a_holder_gets_so_many_links_in_a_day,
                     wrong_codes_are_counted_from_what_was_read,
                     a_link_ends_once,
                     the_first_device_spends_the_link,
@@ -90,6 +91,7 @@ macro_rules! store_conformance {
                     a_notice_about_another_approval_does_not,
                     a_notice_that_asks_for_an_answer_does_not,
                     the_first_that_counts_is_named,
+                    nothing_was_delivered_before_the_stores_own_clock,
                 }
                 due {
                     what_falls_due_comes_in_order_and_in_pages,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::domain::approval::{Approval, Told};
+use countersign::domain::approval::{Approval, State, Told};
 use countersign::domain::channel::{About, Channel, Notice, Purpose, Turn};
 use countersign::domain::{NoticeId, Timestamp};
 use countersign::ports::store::NoticeOutcome;
@@ -42,11 +42,12 @@ async fn told(world: &World, approval: &Approval) -> Option<Told> {
     cases[0].as_ref().unwrap().told.clone()
 }
 
-/// An approval that was approved half an hour ago, and when.
+/// An approval with a decision, and when that was made. It and whatever is delivered lie ahead of the store's own clock,
+/// before which nothing is taken to have been delivered.
 async fn cooling(world: &World) -> (Approval, Timestamp) {
-    let approval = world.opened_as(world.cooled()).await;
-    let approved_at = approval.state.decision().unwrap().approved_at;
-    (approval, approved_at)
+    let approved_at = world.now + 10 * HOUR;
+    let state = State::Cooling { decision: world.decision(approved_at), cooling_until: approved_at + HOUR };
+    (world.opened_as(state).await, approved_at)
 }
 
 pub async fn a_notice_delivered_after_the_approval_counts(store: Arc<dyn Store>) {
@@ -152,4 +153,21 @@ pub async fn the_first_that_counts_is_named(store: Arc<dyn Store>) {
     delivered(&world, &approval, &own, approved_at + MINUTE).await;
     delivered(&world, &approval, &world.mailbox, approved_at - MINUTE).await;
     assert_eq!(told(&world, &approval).await, Some(on(second.id, approved_at + 3 * MINUTE)));
+}
+
+/// Holds count from it: a node whose clock is behind, or that lies, makes none of them shorter.
+pub async fn nothing_was_delivered_before_the_stores_own_clock(store: Arc<dyn Store>) {
+    let world = World::build(store).await;
+    let approval = world.opened_as(world.cooled()).await;
+    let before = world.store.now().await.unwrap();
+    let id = delivered(&world, &approval, &world.mailbox, before - HOUR).await;
+    let views = world.store.notices(approval.id).await.unwrap();
+    let view = views.iter().find(|view| view.id == id).unwrap();
+    assert!(view.delivered_at >= Some(before) && view.delivered_at < Some(before + HOUR), "{view:?}");
+    let told = told(&world, &approval).await.unwrap();
+    assert_eq!(Some(told.delivered_at), view.delivered_at);
+    // A node ahead is believed: later is the safe side.
+    let id = delivered(&world, &approval, &world.mailbox, before + HOUR).await;
+    let views = world.store.notices(approval.id).await.unwrap();
+    assert_eq!(views.iter().find(|view| view.id == id).unwrap().delivered_at, Some(before + HOUR));
 }

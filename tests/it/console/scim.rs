@@ -1,10 +1,12 @@
 //! The identity provider, in the words of Okta and of Entra ID: it finds one, it ends one, and it raises nobody.
 
+use std::time::Duration;
+
 use countersign::service::staff::directory;
 use serde_json::{Value, json};
 
 use super::desk::Desk;
-use super::stage;
+use super::stage::{self, HOUR};
 
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
@@ -19,8 +21,9 @@ fn entra_deactivates() -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_providers_end_a_session_at_once() {
     let (stage, _alive) = stage::on_sqlite().await;
-    let mut admins = stage.founders().await;
+    // Before the founding is over; later it would wait.
     let (_, secret) = directory::add(&stage.cx).await.unwrap();
+    let mut admins = stage.founders().await;
     let provider = Desk::new(&stage);
     for (name, body) in [("okta", okta_deactivates()), ("entra", entra_deactivates())] {
         let mut form = stage.form("Cleo Park", "support", "Teleplus", &["agent"]);
@@ -56,8 +59,9 @@ async fn both_providers_end_a_session_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_person_is_ended_and_gone_for_the_provider() {
     let (stage, _alive) = stage::on_sqlite().await;
-    let mut admins = stage.founders().await;
+    // Before the founding is over; later it would wait.
     let (_, secret) = directory::add(&stage.cx).await.unwrap();
+    let mut admins = stage.founders().await;
     let agent = stage.hire(&mut admins, "Cleo Park", "support", "Teleplus", &["agent"]).await;
     let at = format!("/scim/v2/Users/{}", agent.id());
     assert_eq!(agent.scim("GET", &at, secret.reveal(), None).await.expect(200)["userName"], agent.id().to_string());
@@ -70,8 +74,9 @@ async fn a_deleted_person_is_ended_and_gone_for_the_provider() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_adds_raises_and_lists_nobody() {
     let (stage, _alive) = stage::on_sqlite().await;
-    let mut admins = stage.founders().await;
+    // Before the founding is over; later it would wait.
     let (key, secret) = directory::add(&stage.cx).await.unwrap();
+    let mut admins = stage.founders().await;
     let agent = stage.hire(&mut admins, "Cleo Park", "support", "Teleplus", &["agent"]).await;
     let at = format!("/scim/v2/Users/{}", agent.id());
     let new = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "eve", "active": true});
@@ -93,4 +98,27 @@ async fn it_adds_raises_and_lists_nobody() {
     directory::revoke(&stage.cx, key).await.unwrap();
     assert_eq!(agent.scim("DELETE", &at, secret.reveal(), None).await.status, 401, "revoked is revoked at once");
     assert_eq!(agent.get("/holders").await.status, 200);
+}
+
+/// Whoever has the host could end everybody with it who would stop what else is made there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_made_on_the_host_after_the_founding_waits_72_hours_in_front_of_every_admin() {
+    let (stage, _alive) = stage::on_sqlite().await;
+    let (_, early) = directory::add(&stage.cx).await.unwrap();
+    let admins = stage.founders().await;
+    let (id, late) = directory::add(&stage.cx).await.unwrap();
+    let at = format!("/scim/v2/Users/{}", admins.0.id());
+    let provider = Desk::new(&stage);
+    assert_eq!(provider.scim("GET", &at, early.reveal(), None).await.status, 200);
+    assert_eq!(provider.scim("GET", &at, late.reveal(), None).await.status, 401);
+    assert_eq!(provider.scim("DELETE", &at, late.reveal(), None).await.status, 401);
+    let added = stage.entries("directory_key.added").await;
+    let opens = (stage.cx.now() + 72 * HOUR).to_string();
+    assert_eq!(added[1]["facts"]["opens_at"], opens.as_str(), "the log says from when on it is taken");
+    stage.clock.advance(72 * HOUR - Duration::from_secs(1));
+    assert_eq!(provider.scim("DELETE", &at, late.reveal(), None).await.status, 401);
+    stage.clock.advance(Duration::from_secs(1));
+    assert_eq!(provider.scim("GET", &at, late.reveal(), None).await.status, 200);
+    directory::revoke(&stage.cx, id).await.unwrap();
+    assert_eq!(provider.scim("GET", &at, late.reveal(), None).await.status, 401);
 }

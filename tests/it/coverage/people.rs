@@ -4,9 +4,11 @@ use countersign::domain::backend::{IdempotencyKey, Remembered, Scope, Scopes};
 use countersign::domain::details::Digest;
 use countersign::domain::device::{Blob, Device};
 use countersign::domain::link::{ENROL_LINK_LIFE, EnrolLink};
+use countersign::domain::staff::directory::{DirectoryKey, DirectorySecret};
 use countersign::domain::text::Line;
-use countersign::domain::{DeviceId, HolderId, LinkId};
+use countersign::domain::{DeviceId, DirectoryKeyId, HolderId, LinkId};
 use countersign::ports::Effect;
+use countersign::ports::staff::StaffEffect;
 use countersign::service::staff::directory;
 use countersign::service::{backends, links};
 use serde_json::json;
@@ -14,7 +16,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, SqliteConnection};
 
 use crate::console::desk::Desk;
-use crate::console::stage::Stage;
+use crate::console::stage::{DAY, Stage};
 
 /// Somebody who asks, by what they bring.
 #[derive(Debug, Clone)]
@@ -132,7 +134,11 @@ pub async fn keys(stage: &Stage) -> Vec<Caller> {
     callers.push(Caller::bearer("revoked key", revoked.secret.reveal()));
     let other = backends::add(cx, Line::parse("Lighthouse").unwrap(), Scopes::of(&Scope::ALL)).await.unwrap();
     callers.push(Caller::bearer("key of another backend", other.secret.reveal()));
-    let (_, secret) = directory::add(cx).await.unwrap();
+    // Made a month ago, so that it waits for nothing any more.
+    let secret = DirectorySecret::from_random(cx.random());
+    let id = cx.id(DirectoryKeyId::new, cx.now());
+    let old = DirectoryKey { id, hash: secret.hash(), created_at: cx.now() - 30 * DAY, revoked_at: None };
+    stage.apply(Effect::Staff(Box::new(StaffEffect::AddDirectoryKey(old)))).await;
     callers.push(Caller::bearer("directory", secret.reveal()));
     let (id, secret) = directory::add(cx).await.unwrap();
     directory::revoke(cx, id).await.unwrap();

@@ -157,6 +157,8 @@ async fn without_its_device_key_the_passkey_is_worth_nothing() {
     let asked = prompt::prompt(&world.cx, &phone.browser, id, token, &posing, &signature.0).await;
     assert!(matches!(asked, Err(Error::DeviceKey)), "{asked:?}");
 
+    assert_eq!(world.refusals().await, ["device_key", "device_key"], "the trap leaves a trace");
+
     // Even with a prompt that the real device got.
     let begun = world.prompt(&phone, id).await.unwrap();
     let mut body = phone.soft.approve_body(&begun).unwrap();
@@ -213,6 +215,7 @@ async fn the_initiating_browser_is_refused_by_mark_by_key_and_by_cookie() {
         }
         let refused = world.approve(&mut phone, id).await;
         assert!(matches!(refused, Err(Error::Refused(Refusal::SameBrowser))), "{way}: {refused:?}");
+        assert_eq!(world.refusals().await, ["same_browser"], "{way}");
         world.is(id, StateName::Pending, None).await;
     }
 }
@@ -329,4 +332,21 @@ async fn garbage_is_no_prompt() {
         let refused = decide::decide(&world.cx, &phone.browser, id, signed).await;
         assert!(matches!(refused, Err(Error::PromptStale)), "{refused:?}");
     }
+}
+
+/// The log says that somebody tries, however often they do, and isn't theirs to fill.
+#[tokio::test]
+async fn a_thousand_refused_prompts_are_a_few_entries() {
+    let world = World::new().await;
+    let phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    let (id, waiting) = world.create("u-1", "wd-1").await.unwrap();
+    world.watch(&waiting, &phone.browser, &[]).await.unwrap();
+    for _ in 0..1_000 {
+        world.prompt(&phone, id).await.unwrap_err();
+    }
+    let few = world.refusals().await;
+    assert!((1..=5).contains(&few.len()) && few.iter().all(|why| why == "same_browser"), "{few:?}");
+    world.later(Duration::from_secs(60)).await;
+    world.prompt(&phone, id).await.unwrap_err();
+    assert!(world.refusals().await.len() > few.len(), "and it is told again");
 }

@@ -98,3 +98,36 @@ async fn the_device_key_must_sign_too() {
     let own: Blob = serde_json::from_value(body["signature"].clone()).unwrap();
     enrol::finish(&world.cx, &token, sealed, &body["assertion"], &own.0).await.unwrap();
 }
+
+/// A stolen key asks for one link after the other, each with a code and tries of its own.
+#[tokio::test]
+async fn no_more_than_fifty_codes_can_be_typed_in_a_day() {
+    let world = World::new().await;
+    world.holder("u-1", &["u-1"]).await;
+    let mut typed = 0;
+    let refused = loop {
+        let token = match world.invite("u-1", &format!("invite-{typed}")).await {
+            Ok(token) => token,
+            Err(refused) => break refused,
+        };
+        // Codes go out five a minute.
+        world.later(Duration::from_secs(61)).await;
+        let wrong = if world.code("u-1") == "000000" { "000001" } else { "000000" };
+        for _ in 0..5 {
+            let refused = world.enrol_with(&token, wrong, SoftAuthenticator::device_bound()).await.map(|_| ());
+            assert!(matches!(refused, Err(Error::WrongCode)), "{refused:?}");
+            typed += 1;
+        }
+        assert!(typed <= 50, "the links go on and on");
+    };
+    assert!(matches!(refused, Error::DailyCap), "{refused:?}");
+    assert_eq!(typed, 50);
+    for number in 0..20 {
+        world.invite("u-1", &format!("again-{number}")).await.unwrap_err();
+    }
+    let entries = world.cx.store.audit_page(None, 10_000).await.unwrap();
+    let written = entries.iter().filter(|(_, entry)| entry.canonical.contains("daily_cap")).count();
+    assert!((1..=5).contains(&written), "{written} refusals in the log");
+    world.later(Duration::from_secs(24 * 3600)).await;
+    world.invite("u-1", "the-next-day").await.unwrap();
+}

@@ -1,5 +1,6 @@
 //! "This wasn't me": what it stops, what it refuses from then on, and what lifts it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::authenticator::{Flags, SoftAuthenticator, Tamper};
@@ -10,11 +11,13 @@ use countersign::domain::freeze::{FreezeReason, FreezeRefusal};
 use countersign::domain::linking::{DEVICE_KEY_LIFT, DEVICE_KEY_PROMPT};
 use countersign::ports::outward::Message;
 use countersign::service::decide::Signed;
-use countersign::service::{Browser, Error, freeze, lift, redeem};
+use countersign::ports::Clock as _;
+use countersign::service::{Browser, Context, Error, freeze, lift, redeem};
 use countersign::workers::overrides;
 use serde_json::Value;
 
 use super::world::{HOLD, Phone, SendErrorKind, World, key};
+use crate::support::clock::ManualClock;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -310,4 +313,25 @@ async fn a_browser_that_is_no_device_locks_nobody() {
     assert!(matches!(refused, Err(Error::UnknownDevice)), "{refused:?}");
     let refused = freeze::by_cancel_link(&world.cx, "AAAA").await;
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_freeze_from_a_link_lasts_its_day_although_the_node_that_took_it_is_behind() {
+    let world = World::new().await;
+    let phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+    world.create("u-1", "wd-1").await.unwrap();
+    world.settle().await;
+    let behind = Arc::new(ManualClock::at(world.clock.now() - 48 * HOUR));
+    let node = Context { clock: behind, ..world.cx.clone() };
+    let frozen = freeze::by_cancel_link(&node, &last_part(&world.newest("u-1"))).await.unwrap();
+    assert_eq!(frozen.due_at(), Some(world.clock.now() + 24 * HOUR));
+    // Another node looks what is over, at once and just before its time.
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&phone).await, Some(FreezeReason::Link));
+    world.later(24 * HOUR - Duration::from_secs(60)).await;
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&phone).await, Some(FreezeReason::Link));
+    world.later(Duration::from_secs(60)).await;
+    world.freezes_look().await;
+    assert_eq!(world.frozen(&phone).await, None);
 }

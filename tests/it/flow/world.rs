@@ -301,6 +301,14 @@ impl World {
         assert_eq!((approval.state.name(), approval.state.reason()), (state, reason));
     }
 
+    /// Why a device was refused, as the log tells it.
+    pub async fn refusals(&self) -> Vec<String> {
+        let entries = self.cx.store.audit_page(None, 10_000).await.unwrap();
+        let refused = entries.iter().filter(|(_, entry)| entry.kind == "decide.refused");
+        let why = |canonical: &str| serde_json::from_str::<Value>(canonical).unwrap()["facts"]["why"].clone();
+        refused.map(|(_, entry)| text(&why(&entry.canonical)).to_owned()).collect()
+    }
+
     /// Kinds of all audit entries so far.
     pub async fn audit(&self) -> Vec<&'static str> {
         self.cx.store.audit_page(None, 10_000).await.unwrap().into_iter().map(|(_, entry)| entry.kind).collect()

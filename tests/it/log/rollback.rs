@@ -19,7 +19,7 @@ use countersign::domain::log::{Checkpoint, LogKeys, Note, Origin, TileAt, tree};
 use countersign::domain::policy::{Assurance, Terms, Unproved};
 use countersign::domain::witness::quorum::Quorum;
 use countersign::domain::witness::{AddCheckpoint, Refusal};
-use countersign::domain::{ApprovalId, ChangeId, ChannelId, DeviceId};
+use countersign::domain::{ApprovalId, ChangeId, ChannelId};
 use countersign::ports::log::{LogStore, MarkFile};
 use countersign::ports::{Change, CheckpointSigner, Clock, Effect};
 use countersign::service::log::{Log, RolledBack};
@@ -57,7 +57,7 @@ async fn put(world: &World, id: ApprovalId, state: impl FnOnce(Decision, Told) -
     let approved_at = world.clock.now() - HOUR;
     let decision = Decision {
         by: Decider::Device {
-            device: world.cx.id(DeviceId::new, approved_at),
+            device: world.cx.store.devices(from.holder).await.unwrap()[0].body.id,
             device_enrolled_at: approved_at - HOUR,
             assurance: Assurance::DeviceBound,
             distinct: Distinct::Observed,

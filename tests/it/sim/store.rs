@@ -240,6 +240,7 @@ node_reads! {
     fn overrides(limit: u32) -> Vec<OverrideRequest>;
     fn overrides_of_holder(holder: HolderId, limit: u32) -> Vec<Result<OverrideRequest, StoreError>>;
     fn overrides_due(before: Timestamp, limit: u32) -> Vec<Result<OverrideRequest, StoreError>>;
+    fn override_ids_due(before: Timestamp, after: Option<(Timestamp, OverrideId)>, limit: u32) -> Vec<(OverrideId, Timestamp)>;
     fn override_told(id: OverrideId) -> Option<Told>;
     fn lift_told(id: FreezeId, by: DeviceId, since: Timestamp) -> Option<Told>;
 }

@@ -1,6 +1,7 @@
 //! What became of changes whose answer was lost. A change is stored exactly when its audit entry is, so that is looked
 //! up; but only after the server process that had it is gone, because until then it may still store it. A change that
-//! isn't there is then written again. What can't be found out in time is unknown.
+//! isn't there is then written again. What can't be found out in time is unknown, and so is what a process still waits to
+//! hear of from its standby: nobody sees it before, and whoever asks again waits behind it.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[error("nobody answers")]
 struct NobodyAnswers;
 
-/// The process that had the change is still at it.
+/// The process that had the change is still at it, perhaps because its standby is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server process that had the change couldn't be ended")]
 struct StillRunning;

@@ -105,6 +105,8 @@ crate::adapters::storage::statements! {
             AND (m.not_after IS NULL OR clock_timestamp() < m.not_after) \
             AND (m.device_id IS NULL OR m.live) AND (m.state NOT IN ('cooling', 'released', 'redeemed') \
             OR (SELECT true FROM freezes z WHERE z.holder_id = a.holder_id AND z.ended_at IS NULL LIMIT 1) IS NULL) \
+            AND (m.state NOT IN ('released', 'redeemed') OR m.decided_by IS NULL \
+            OR (SELECT true FROM devices z WHERE z.id = m.decided_by AND z.removed_at IS NULL LIMIT 1)) \
             RETURNING m.change_id, m.device_id, m.counter), \
         proved AS (UPDATE devices d SET failures = 0, counter = CASE WHEN d.locked_at IS NULL \
             AND d.removed_at IS NULL AND (c.counter > d.counter OR (c.counter = 0 AND d.counter = 0)) \
@@ -145,8 +147,12 @@ crate::adapters::storage::statements! {
                 EXISTS (SELECT 1 FROM approvals WHERE id = $5), \
                 EXISTS (SELECT 1 FROM freezes WHERE holder_id = $4 AND ended_at IS NULL)";
     WHO_AM_I = "SELECT pid::bigint, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";
-    // Ends a server process whose answer was lost, and waits until it is gone: what it didn't store it never will.
-    END_PROCESS = "SELECT coalesce(bool_and(pg_terminate_backend(pid, 2000)), true) FROM pg_stat_activity \
+    // Ends a server process whose answer was lost, and waits until it is gone: what it didn't store it never will. One
+    // that waits for its synchronous standby is left alone, and one that may be about to: ended, it would show everybody
+    // a change that the standby doesn't have, and that a failover takes back.
+    END_PROCESS = "SELECT coalesce(bool_and(CASE WHEN wait_event = 'SyncRep' \
+                   OR (state = 'active' AND current_setting('synchronous_standby_names') <> '') THEN false \
+                   ELSE pg_terminate_backend(pid, 2000) END), true) FROM pg_stat_activity \
                    WHERE pid = $1 AND backend_start = $2";
     // A record in the log that a commit has to flush, and a synchronous standby to confirm, behind all before it.
     CONFIRM = "SELECT pg_logical_emit_message(true, 'countersign', 'confirm')::text";
@@ -176,8 +182,11 @@ crate::adapters::storage::statements! {
                         UPDATE deliveries SET next_at = clock_timestamp() + $4::bigint * interval '1 microsecond', \
                         fence = fence + 1 WHERE id = ANY (ARRAY(SELECT id FROM picked)) \
                         RETURNING id, endpoint_id, message_id, body, attempts, fence, created_at";
+    // Nothing was delivered later than now by this clock, and holds are counted from it: a node whose clock is behind must
+    // not make one shorter. A null stays one.
     SETTLE_NOTICES = "UPDATE notices n SET status = x.status, attempts = n.attempts + x.tries, fence = n.fence + 1, \
-                      next_at = x.next_at, delivered_at = x.delivered_at \
+                      next_at = x.next_at, delivered_at = CASE WHEN x.delivered_at IS NOT NULL \
+                      THEN greatest(x.delivered_at, clock_timestamp()) END \
                       FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[], \
                       $6::timestamptz[]) AS x (id, fence, status, tries, next_at, delivered_at) \
                       WHERE n.id = ANY (ARRAY[x.id]) AND n.fence = x.fence AND n.status = 'queued' RETURNING n.id";

@@ -25,7 +25,7 @@ use crate::ports::store::{Case, DeviceCase, DueCase, Filter, NoticeView, Read, S
 
 const APPROVALS: &str = "approvals";
 /// Earlier than any due time: 0001-01-01T00:00:00Z, which both databases can hold.
-const LONG_AGO: Timestamp = Timestamp::from_micros(-62_135_596_800_000_000);
+pub const LONG_AGO: Timestamp = Timestamp::from_micros(-62_135_596_800_000_000);
 
 #[derive(FromRow)]
 struct CaseRow {

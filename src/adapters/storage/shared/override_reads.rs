@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use sqlx::FromRow;
+use uuid::Uuid;
 
+use super::approvals::LONG_AGO;
 use super::override_sql as own;
 use super::{Db, TheStore};
 use crate::adapters::storage::at::At;
@@ -85,6 +87,22 @@ impl OverrideStore for TheStore {
         let query = sqlx::query_as::<Db, OverrideRow>(own::OVERRIDES_DUE).bind(At(before)).bind(i64::from(limit));
         let rows = query.fetch_all(self.reads()).await.map_err(reading(OVERRIDES))?;
         Ok(rows.into_iter().map(|row| row.read(self.seals())).collect())
+    }
+
+    async fn override_ids_due(
+        &self,
+        before: Timestamp,
+        after: Option<(Timestamp, OverrideId)>,
+        limit: u32,
+    ) -> Result<Vec<(OverrideId, Timestamp)>, StoreError> {
+        let (after_at, after_id) = after.map_or((LONG_AGO, Uuid::nil()), |(at, id)| (at, id.uuid()));
+        let query = sqlx::query_as::<Db, (Uuid, At)>(own::OVERRIDE_IDS_DUE)
+            .bind(At(before))
+            .bind(At(after_at))
+            .bind(after_id)
+            .bind(i64::from(limit));
+        let rows = query.fetch_all(self.reads()).await.map_err(reading(OVERRIDES))?;
+        Ok(rows.into_iter().map(|(id, at)| (OverrideId::from_uuid(id), at.into())).collect())
     }
 
     async fn lift_told(&self, id: FreezeId, by: DeviceId, since: Timestamp) -> Result<Option<Told>, StoreError> {

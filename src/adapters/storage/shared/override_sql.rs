@@ -48,13 +48,21 @@ crate::adapters::storage::statements! {
                          UNION ALL \
                          SELECT * FROM (SELECT * FROM overrides WHERE due_at IS NULL ORDER BY id DESC LIMIT $1) e) o \
                          ORDER BY o.due_at IS NULL, o.id DESC");
-    OVERRIDES_OF_HOLDER = concat!("SELECT ", override_columns!(), " FROM overrides o WHERE o.holder_id = $1 \
-                                   ORDER BY o.id DESC LIMIT $2");
+    // Those that live first: what tightens looks for them, and no number of others may push one out.
+    OVERRIDES_OF_HOLDER = concat!("SELECT ", override_columns!(), " FROM (\
+                         SELECT * FROM (SELECT * FROM overrides WHERE holder_id = $1 AND due_at IS NOT NULL \
+                         ORDER BY id DESC LIMIT $2) l \
+                         UNION ALL \
+                         SELECT * FROM (SELECT * FROM overrides WHERE holder_id = $1 AND due_at IS NULL \
+                         ORDER BY id DESC LIMIT $2) e) o ORDER BY o.due_at IS NULL, o.id DESC LIMIT $2");
     // By the index of a holder's requests; nobody asks so often that the rest would have to be searched.
     OVERRIDES_SINCE = concat!("SELECT ", override_columns!(), " FROM overrides o WHERE o.holder_id = $1 \
                                AND o.kind = $2 AND o.created_at > $3 ORDER BY o.id DESC");
     OVERRIDES_DUE = concat!("SELECT ", override_columns!(), " FROM overrides o WHERE o.due_at IS NOT NULL \
                              AND o.due_at < $1 ORDER BY o.due_at, o.id LIMIT $2");
+    // By id, past rows that aren't believed.
+    OVERRIDE_IDS_DUE = "SELECT id, due_at FROM overrides WHERE due_at IS NOT NULL AND due_at < $1 \
+                        AND (due_at, id) > ($2, $3) ORDER BY due_at, id LIMIT $4";
     // The first counts; one that bounced isn't delivered any more.
     OVERRIDE_TOLD = concat!("SELECT n.delivered_at AS told_at, ", told_columns!(), " FROM notices n \
                              JOIN channels c ON c.id = n.channel_id WHERE n.about_id = $1 \
@@ -77,8 +85,8 @@ crate::adapters::storage::statements! {
 
     // A transition beside a step of an override request. The guard was checked with the transaction's own clock.
     MOVE_BESIDE = "UPDATE approvals SET state = $3, reason = $4, version = $5, expires_at = $6, cooling_until = $7, \
-                   approved_at = $8, redeem_until = $9, due_at = $10, decided_by = $11, body = $12, seal = $13 \
-                   WHERE id = $1 AND version = $2";
+                   approved_at = $8, redeem_until = $9, due_at = $10, decided_by = $11, body = $12, seal = $13, \
+                   receipt = coalesce($14, receipt) WHERE id = $1 AND version = $2";
     PROVE_BESIDE = "UPDATE devices SET counter = $2, failures = 0 WHERE id = $1 AND locked_at IS NULL \
                     AND removed_at IS NULL AND ($2 > counter OR ($2 = 0 AND counter = 0))";
     CHANNELS_ON_DEVICES = concat!("SELECT ", told_columns!(), " FROM channels c WHERE c.holder_id = $1 \

@@ -217,7 +217,7 @@ pub async fn step(
     }
     match &write.also {
         Also::Nothing => Ok(()),
-        Also::Approval(transition) => move_beside(connection, transition, seals, now).await,
+        Also::Approval(transition) => move_beside(connection, transition, None, seals, now).await,
         Also::Freeze(step) => {
             in_time(step.guard, now)?;
             store_freeze(connection, step, FreezeRow::staff(&step.freeze), seals, now).await
@@ -226,20 +226,21 @@ pub async fn step(
     }
 }
 
-/// The release of a transfer that two staff members approved.
+/// The release or the redeem of a transfer that two staff members approved.
 ///
 /// # Errors
-/// As [`crate::ports::change::Effect::ReleaseSigned`].
-pub async fn release(
+/// As [`crate::ports::change::Effect::MoveSigned`].
+pub async fn move_signed(
     connection: &mut Connection,
     transition: &Transition,
     case: &OverrideRequest,
+    receipt: Option<&str>,
     seals: &Seals,
     now: Timestamp,
 ) -> Result<(), Failure> {
     // The signers' rows are taken first, as everywhere, so that nobody waits for each other.
     signers_stand(connection, case, seals, now).await?;
-    move_beside(connection, transition, seals, now).await
+    move_beside(connection, transition, receipt, seals, now).await
 }
 
 /// Every signature counts as its person is now. Their rows are kept until the end, so that whoever ends or moves one of
@@ -316,6 +317,7 @@ async fn signed(connection: &mut Connection, case: Uuid, by: &Signature, number:
 async fn move_beside(
     connection: &mut Connection,
     transition: &Transition,
+    receipt: Option<&str>,
     seals: &Seals,
     now: Timestamp,
 ) -> Result<(), Failure> {
@@ -339,6 +341,7 @@ async fn move_beside(
         .bind(columns.decided_by)
         .bind(row.body)
         .bind(row.seal)
+        .bind(receipt)
         .execute(connection)
         .await?;
     Ok(touched(moved.rows_affected())?)

@@ -16,7 +16,7 @@ use crate::domain::backend::{ApiKey, Remembered};
 use crate::domain::channel::Channel;
 use crate::domain::device::Device;
 use crate::domain::ids::{DeviceId, KeyId, LinkId};
-use crate::domain::link::EnrolLink;
+use crate::domain::link::{EnrolLink, LINKS_A_DAY, LINKS_DAY};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Endpoint, MAX_ENDPOINTS};
 use crate::ports::change::Effect;
@@ -73,7 +73,7 @@ async fn apply(
         Effect::AddChannel(channel) => add_channel(connection, channel, seals).await,
         Effect::AddLink { link, remember } => {
             remember_once(connection, remember).await?;
-            add_link(connection, link, seals).await
+            add_link(connection, link, seals, now).await
         }
         Effect::CountTry { link, tries } => count_try(connection, *link, *tries).await,
         Effect::EndLink { link, at } => end_link(connection, *link, *at).await,
@@ -107,8 +107,8 @@ async fn apply(
         Effect::Staff(effect) => staff_writes::apply(connection, effect, seals, now).await,
         Effect::Freeze { step, proof } => override_writes::freeze(connection, step, *proof, seals, now).await,
         Effect::Override(write) => override_writes::step(connection, write, seals, now).await,
-        Effect::ReleaseSigned { transition, case } => {
-            override_writes::release(connection, transition, case, seals, now).await
+        Effect::MoveSigned { transition, case, receipt } => {
+            override_writes::move_signed(connection, transition, case, receipt.as_deref(), seals, now).await
         }
         Effect::Erase(step) => erasures::step(connection, step, write.entry.id, seals, now).await,
     }
@@ -154,11 +154,22 @@ async fn add_channel(connection: &mut Connection, channel: &Channel, seals: &Sea
     Ok(inserted(added.rows_affected(), Unique::Other)?)
 }
 
-async fn add_link(connection: &mut Connection, link: &EnrolLink, seals: &Seals) -> Result<(), Failure> {
-    // Two links made at once must not both stay open: the holder's row is kept until this one is stored.
+async fn add_link(
+    connection: &mut Connection,
+    link: &EnrolLink,
+    seals: &Seals,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    // Two links made at once must not both stay open, nor both be the day's last: the holder's row is kept until this
+    // one is stored.
     let lock = sqlx::query::<Db>(sql::HOLDER_TO_CHANGE).bind(link.holder.uuid());
     lock.fetch_optional(&mut *connection).await?;
     override_writes::not_frozen(connection, link.holder).await?;
+    let since = At(now - LINKS_DAY);
+    let made = sqlx::query_scalar::<Db, i64>(sql::LINKS_SINCE).bind(link.holder.uuid()).bind(since);
+    if made.fetch_one(&mut *connection).await? >= i64::from(LINKS_A_DAY) {
+        return Err(Refused::Cap.into());
+    }
     sqlx::query::<Db>(sql::END_LINKS)
         .bind(link.holder.uuid())
         .bind(At(link.created_at))

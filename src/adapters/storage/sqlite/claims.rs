@@ -51,7 +51,8 @@ pub async fn settle_notices(store: &SqliteStore, settled: &[SettledNotice]) -> R
             .bind(settled.status.as_str())
             .bind(settled.tries)
             .bind(settled.next_at)
-            .bind(settled.delivered_at);
+            .bind(settled.delivered_at)
+            .bind(At(store.clock.0.now()));
         if query.execute(&mut *transaction).await?.rows_affected() == 1 {
             done.push(settled.id);
         }

@@ -25,7 +25,9 @@ crate::adapters::storage::statements! {
             receipt = coalesce($14, receipt) \
             WHERE id = $1 AND version = $2 AND ($15 IS NULL OR $15 <= $17) AND ($16 IS NULL OR $17 < $16) \
             AND ($3 NOT IN ('cooling', 'released', 'redeemed') OR NOT EXISTS (SELECT 1 FROM freezes f \
-            WHERE f.holder_id = approvals.holder_id AND f.ended_at IS NULL))";
+            WHERE f.holder_id = approvals.holder_id AND f.ended_at IS NULL)) \
+            AND ($3 NOT IN ('released', 'redeemed') OR $11 IS NULL \
+            OR EXISTS (SELECT 1 FROM devices d WHERE d.id = $11 AND d.removed_at IS NULL))";
     LEASE_NOTICES = "UPDATE notices SET next_at = $3, fence = fence + 1 WHERE id IN (SELECT id FROM notices \
                      WHERE next_at IS NOT NULL AND next_at <= $2 ORDER BY next_at, id LIMIT $1) \
                      RETURNING id, holder_id, channel_id, purpose, about_kind, about_id, attempts, fence, \
@@ -46,8 +48,9 @@ crate::adapters::storage::statements! {
                         WHERE e.status = 'active' AND NOT w.endpoint_id ", among!("$5"),
                         " ORDER BY d.next_at, d.id LIMIT $1) \
                         RETURNING id, endpoint_id, message_id, body, attempts, fence, created_at");
+    // $7 is the time by the database's clock. A null stays one.
     SETTLE_NOTICE = "UPDATE notices SET status = $3, attempts = attempts + $4, fence = fence + 1, next_at = $5, \
-                     delivered_at = $6 WHERE id = $1 AND fence = $2 AND status = 'queued'";
+                     delivered_at = max($6, $7) WHERE id = $1 AND fence = $2 AND status = 'queued'";
     PAST_HOLD = concat!("SELECT id FROM approvals WHERE id ", among!("$1"),
                         " AND state = 'cooling' AND cooling_until <= $2");
     SETTLE_DELIVERY = "UPDATE deliveries SET status = $3, attempts = attempts + 1, fence = fence + 1, \

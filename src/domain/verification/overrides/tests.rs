@@ -192,6 +192,28 @@ fn a_transfer_is_not_released_before_the_hold_that_staff_signed() {
 }
 
 #[test]
+fn a_longer_hold_of_the_transfer_itself_is_asked_for_and_a_shorter_one_is_not_believed() {
+    for (said, hold) in [(1, DAY), (DAY, DAY), (2 * DAY, 2 * DAY)] {
+        let request = request(APPROVE, &[]);
+        let mut cases = asked(&request);
+        sign(&mut cases, "signed", 2, &request, ONE).unwrap();
+        let mut second = entry("signed_twice", 3, 3, &request, OTHER);
+        second.facts.insert("hold_micros".into(), (said * 1_000_000).to_string());
+        cases.take(&second, Before::Known).unwrap();
+        let signed = cases.signed(&second, person(3), *case().bytes(), &text(&request, 2)).unwrap();
+        assert_eq!(signed, Some((transfer(), Duration::from_secs(hold.unsigned_abs()))));
+    }
+    let request = request(APPROVE, &[]);
+    let mut cases = asked(&request);
+    sign(&mut cases, "signed", 2, &request, ONE).unwrap();
+    let mut second = entry("signed_twice", 3, 3, &request, OTHER);
+    second.facts.insert("hold_micros".into(), "soon".to_owned());
+    cases.take(&second, Before::Known).unwrap();
+    let signed = cases.signed(&second, person(3), *case().bytes(), &text(&request, 2));
+    assert_eq!(signed, Err(CaseBreak::Facts));
+}
+
+#[test]
 fn a_reset_cools_off_before_it_is_carried_out() {
     let request = request("reset_devices", &[]);
     let signed = || {

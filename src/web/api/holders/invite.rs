@@ -14,6 +14,7 @@ pub const PROBLEMS: &[Kind] = &[
     Kind::AlreadyEnrolled,
     Kind::NoChannel,
     Kind::HolderFrozen,
+    Kind::DailyCap,
     Kind::Conflict,
     Kind::OutcomeUnknown,
 ];

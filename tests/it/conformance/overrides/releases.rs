@@ -21,7 +21,12 @@ impl Desk {
 }
 
 fn release(transition: Transition, case: &OverrideRequest) -> Effect {
-    Effect::ReleaseSigned { transition: Box::new(transition), case: Box::new(case.clone()) }
+    Effect::MoveSigned { transition: Box::new(transition), case: Box::new(case.clone()), receipt: None }
+}
+
+fn redeem(transition: Transition, case: &OverrideRequest) -> Effect {
+    let receipt = Some("header.claims.signature".to_owned());
+    Effect::MoveSigned { transition: Box::new(transition), case: Box::new(case.clone()), receipt }
 }
 
 pub async fn what_two_signed_is_released_while_both_stand(desk: Desk) {
@@ -40,6 +45,28 @@ pub async fn a_signer_who_left_since_the_reading_releases_nothing(desk: Desk) {
     desk.apply(desk.leaves(&desk.one)).await;
     desk.refuses(release(releases, &case), Why::Conflict).await;
     assert_eq!(desk.state(&approval).await, "cooling");
+}
+
+/// `released` isn't permission: what the backend takes needs both signatures once more.
+pub async fn a_redeem_of_staff_needs_both_signers_and_keeps_its_receipt(desk: Desk) {
+    for leaves in [false, true] {
+        let (approval, case) = desk.cooled().await;
+        let releases = desk.releases(&approval);
+        let released = releases.approval.clone();
+        desk.apply(release(releases, &case)).await;
+        let (digest, key) = (released.digest(), desk.world().idempotency_key());
+        let redeems = released.redeem(digest, desk.world().key.id, key, desk.office.now()).unwrap();
+        if leaves {
+            desk.apply(desk.leaves(&desk.one)).await;
+            desk.refuses(redeem(redeems, &case), Why::Conflict).await;
+            assert_eq!(desk.state(&approval).await, "released");
+        } else {
+            desk.apply(redeem(redeems, &case)).await;
+            let stored = desk.world().store.case(approval.id).await.unwrap().unwrap();
+            assert_eq!(stored.receipt.as_deref(), Some("header.claims.signature"));
+            assert_eq!(desk.state(&approval).await, "redeemed");
+        }
+    }
 }
 
 pub async fn a_release_of_staff_keeps_every_other_condition(desk: Desk) {

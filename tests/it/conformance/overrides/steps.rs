@@ -1,6 +1,7 @@
 //! Steps of override requests, and what they do elsewhere.
 
-use countersign::domain::approval::{Actor, Told};
+use countersign::domain::approval::transitions::Guard;
+use countersign::domain::approval::{Actor, Approval, Told};
 use countersign::domain::channel::{About, Purpose, Turn};
 use countersign::domain::freeze::FreezeReason;
 use countersign::domain::override_request::transitions::{Due, Step};
@@ -11,7 +12,7 @@ use countersign::ports::overrides::{Also, OverrideWrite};
 use countersign::ports::store::{NoticeOutcome, Unique};
 
 use super::{Desk, all, write};
-use crate::conformance::world::{HOUR, MINUTE, Why};
+use crate::conformance::world::{HOUR, MINUTE, Why, transition};
 
 pub async fn a_request_reads_back_in_every_list(desk: Desk) {
     let store = &desk.world().store;
@@ -38,6 +39,19 @@ pub async fn a_request_reads_back_in_every_list(desk: Desk) {
     assert_eq!(store.overrides(10).await.unwrap(), [case, over]);
     let nobody = OverrideId::new(desk.office.now(), [77; 10]);
     assert_eq!(store.override_request(nobody).await.unwrap(), None);
+}
+
+/// However many were asked for and stopped since.
+pub async fn what_lives_of_a_holder_comes_before_what_ended(desk: Desk) {
+    let lives = desk.asked(Kind::ResetDevices).await;
+    for _ in 0..3 {
+        let (_, ended) = desk.about_a_transfer().await;
+        desk.apply(write(ended.stop(Actor::Link, desk.office.now()).unwrap(), Also::Nothing)).await;
+    }
+    let read = desk.world().store.overrides_of_holder(desk.holder(), 2).await;
+    let read = all(read);
+    assert_eq!((read.len(), &read[0]), (2, &lives));
+    assert!(read[1].due_at().is_none());
 }
 
 pub async fn one_request_lives_for_one_target(desk: Desk) {
@@ -145,10 +159,11 @@ pub async fn the_first_delivered_notice_of_its_hold_counts(desk: Desk) {
     world.store.commit(change).await.unwrap();
     assert_eq!(world.store.override_told(case.id()).await.unwrap(), None);
     for job in world.store.claim_notices(10, MINUTE).await.unwrap() {
-        assert!(world.store.settle_notice(job.id, job.fence, NoticeOutcome::Delivered { at: now }).await.unwrap());
+        let at = now + MINUTE;
+        assert!(world.store.settle_notice(job.id, job.fence, NoticeOutcome::Delivered { at }).await.unwrap());
     }
     let told = world.store.override_told(case.id()).await.unwrap();
-    assert_eq!(told, Some(Told { channel: world.mailbox.id, delivered_at: now }));
+    assert_eq!(told, Some(Told { channel: world.mailbox.id, delivered_at: now + MINUTE }));
 }
 
 pub async fn the_second_signature_starts_the_hold_of_the_transfer(desk: Desk) {
@@ -183,6 +198,24 @@ pub async fn a_reset_removes_every_device_and_nothing_else_does(desk: Desk) {
     assert!(store.devices(holder).await.unwrap().iter().all(|device| !device.is_live()));
     assert_eq!(store.holder_by_id(holder).await.unwrap().unwrap().enrolled_at, None);
     assert_eq!(desk.case(case.id()).await.state.name(), StateName::CarriedOut);
+}
+
+/// Whatever cancels it besides, and whether that ever runs.
+pub async fn what_a_removed_device_decided_is_neither_released_nor_redeemed(desk: Desk) {
+    let world = desk.world();
+    let (cooling, released) = (world.opened_as(world.cooled()).await, world.opened_as(world.released()).await);
+    let (goes, taken) = (world.opened_as(world.cooled()).await, world.opened_as(world.released()).await);
+    let moved = |from: &Approval, to| transition(world.moved(from, to, Guard::default()));
+    desk.apply(moved(&goes, world.released())).await;
+    desk.apply(moved(&taken, world.redeemed())).await;
+    let case = desk.held(&desk.asked(Kind::ResetDevices).await).await;
+    let (step, carry) = carries(&desk, &case);
+    desk.apply(write(step, Also::ResetDevices(carry))).await;
+    for (from, to) in [(&cooling, world.released()), (&released, world.redeemed())] {
+        world.refuses(moved(from, to), from.id, Why::Conflict).await;
+        // What tightens goes on.
+        desk.apply(moved(from, world.cancelled())).await;
+    }
 }
 
 pub async fn an_unfreeze_ends_the_freeze_with_its_case(desk: Desk) {

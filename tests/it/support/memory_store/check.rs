@@ -1,10 +1,11 @@
 //! The conditions of a change, each as `ports::change::Effect` words it. Reads only: whoever passes is written whole.
 
-use countersign::domain::approval::StateName;
+use countersign::domain::approval::{Decision, StateName};
 use countersign::domain::approval::transitions::Transition;
 use countersign::domain::backend::Remembered;
 use countersign::domain::device::Device;
 use countersign::domain::holder::PENDING_AT_ONCE;
+use countersign::domain::link::{EnrolLink, LINKS_A_DAY, LINKS_DAY};
 use countersign::domain::webhook::MAX_ENDPOINTS;
 use countersign::domain::{HolderId, LinkId, Timestamp};
 use countersign::ports::change::DeviceProof;
@@ -67,6 +68,10 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
         Effect::AddLink { link, remember } => {
             key_is_new(record, remember)?;
             not_frozen(record, link.holder)?;
+            let today = |other: &&EnrolLink| other.holder == link.holder && other.created_at + LINKS_DAY > now;
+            if record.links.values().filter(today).count() >= LINKS_A_DAY as usize {
+                return Err(CommitError::Cap);
+            }
             let is_new = record.links.values().all(|other| other.id != link.id && other.token_hash != link.token_hash);
             unique(is_new, Unique::Other)
         }
@@ -95,7 +100,7 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             proof.map_or(Ok(()), |proof| proof_holds(record, proof))
         }
         Effect::Override(write) => record.override_fits(write, now),
-        Effect::ReleaseSigned { transition, case } => {
+        Effect::MoveSigned { transition, case, .. } => {
             record.signatures_stand(case, now)?;
             not_frozen(record, transition.approval.holder)?;
             moves(record, transition, now)
@@ -113,7 +118,11 @@ fn moves(record: &Record, transition: &Transition, now: Timestamp) -> Checked {
     holds(transition.guard.before.is_none_or(|bound| now < bound))?;
     let tightens =
         !matches!(transition.approval.state.name(), StateName::Cooling | StateName::Released | StateName::Redeemed);
-    holds(tightens || record.holding(transition.approval.holder).is_none())
+    holds(tightens || record.holding(transition.approval.holder).is_none())?;
+    let takes = matches!(transition.approval.state.name(), StateName::Released | StateName::Redeemed);
+    let decider = transition.approval.state.decision().and_then(Decision::device);
+    let stands = |id| record.devices.get(&id).is_some_and(|device| device.removed_at.is_none());
+    holds(!takes || decider.is_none_or(stands))
 }
 
 fn key_is_new(record: &Record, remember: &Remembered) -> Checked {

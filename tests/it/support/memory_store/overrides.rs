@@ -294,8 +294,9 @@ impl OverrideStore for MemoryStore {
         limit: u32,
     ) -> Result<Vec<Read<OverrideRequest>>, StoreError> {
         let record = self.record();
-        let theirs = record.overrides.requests.values().rev().filter(|case| case.request.holder == holder);
-        Ok(theirs.take(limit as usize).cloned().map(Ok).collect())
+        let theirs = || record.overrides.requests.values().rev().filter(|case| case.request.holder == holder);
+        let (live, ended) = (theirs().filter(|c| c.due_at().is_some()), theirs().filter(|c| c.due_at().is_none()));
+        Ok(live.chain(ended).take(limit as usize).cloned().map(Ok).collect())
     }
 
     async fn overrides_due(
@@ -306,6 +307,19 @@ impl OverrideStore for MemoryStore {
         let record = self.record();
         let due = record.overrides.requests.values().filter(|case| case.due_at().is_some_and(|due| due < before));
         Ok(due.take(limit as usize).cloned().map(Ok).collect())
+    }
+
+    async fn override_ids_due(
+        &self,
+        before: Timestamp,
+        after: Option<(Timestamp, OverrideId)>,
+        limit: u32,
+    ) -> Result<Vec<(OverrideId, Timestamp)>, StoreError> {
+        let record = self.record();
+        let all = record.overrides.requests.values().filter_map(|case| Some((case.due_at()?, case.id())));
+        let mut due: Vec<_> = all.filter(|due| due.0 < before && after.is_none_or(|after| *due > after)).collect();
+        due.sort_unstable();
+        Ok(due.into_iter().take(limit as usize).map(|(at, id)| (id, at)).collect())
     }
 
     async fn override_told(&self, id: OverrideId) -> Result<Option<Told>, StoreError> {

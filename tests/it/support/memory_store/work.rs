@@ -107,7 +107,7 @@ impl Record {
             NoticeOutcome::Delivered { at } => {
                 row.attempts += 1;
                 row.status = NoticeStatus::Delivered;
-                row.delivered_at = Some(*at);
+                row.delivered_at = Some((*at).max(now));
             }
             NoticeOutcome::RetryAt(at) => {
                 row.attempts += 1;

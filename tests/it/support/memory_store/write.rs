@@ -65,10 +65,11 @@ fn effect(record: &mut Record, effect: Effect, now: Timestamp) -> Option<Approva
             }
             return Some(id);
         }
-        Effect::ReleaseSigned { transition, .. } => {
+        Effect::MoveSigned { transition, receipt, .. } => {
             let id = transition.approval.id;
             if let Some(row) = record.approvals.get_mut(&id) {
                 row.approval = transition.approval;
+                row.receipt = receipt.or(row.receipt.take());
             }
             return Some(id);
         }
