@@ -35,6 +35,8 @@ pub struct World {
     /// An entry of the log.
     pub(super) entry: String,
     pub(super) delivery: String,
+    /// A notice about the approval.
+    pub(super) notice: String,
     /// The token of a link of each kind.
     pub(super) links: BTreeMap<Kind, String>,
     pub(super) enrol_code: String,
@@ -135,6 +137,7 @@ impl World {
             endpoint: String::new(),
             entry,
             delivery: String::new(),
+            notice: String::new(),
             links,
             enrol_code,
             invite_code,
@@ -161,6 +164,7 @@ impl World {
         self.retire(&self.approval).await;
         self.approval = self.cast.stage.transfer("u-1").await;
         let (cx, id) = (&self.cast.stage.cx, self.approval.parse::<ApprovalId>().unwrap());
+        self.notice = cx.store.notices(id).await.unwrap()[0].id.to_string();
         self.links.insert(Kind::Cancel, token(&links::cancel_page(cx, id).unwrap()));
         self.links.insert(Kind::Wait, token(&links::waiting_page(cx, id).unwrap()));
     }

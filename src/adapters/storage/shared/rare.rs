@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, Transaction};
 
-use super::{BEGIN, Connection, DatabaseClock, Db, add, erasures, override_writes, sql, staff_writes};
+use super::{BEGIN, Connection, DatabaseClock, Db, add, erasures, outbox, override_writes, sql, staff_writes};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::backend::KeyRow;
@@ -91,6 +91,7 @@ async fn apply(
             sqlx::query::<Db>(sql::REMOVE_QUEUED).bind(id.uuid()).execute(connection).await?;
             Ok(())
         }
+        Effect::Bounce(notice) => touched(outbox::bounce(connection, *notice, now).await?).map_err(Into::into),
         Effect::AddBackend { backend, key } => {
             let added = sqlx::query::<Db>(sql::INSERT_BACKEND)
                 .bind(backend.id.uuid())

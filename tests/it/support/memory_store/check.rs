@@ -3,6 +3,7 @@
 use countersign::domain::approval::StateName;
 use countersign::domain::approval::transitions::Transition;
 use countersign::domain::backend::Remembered;
+use countersign::domain::channel::NoticeStatus;
 use countersign::domain::device::Device;
 use countersign::domain::holder::PENDING_AT_ONCE;
 use countersign::domain::webhook::MAX_ENDPOINTS;
@@ -84,6 +85,10 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             unique(!record.endpoints.contains_key(&endpoint.id), Unique::Other)?;
             let count = record.endpoints.values().filter(|other| other.backend == endpoint.backend).count();
             if count < MAX_ENDPOINTS { Ok(()) } else { Err(CommitError::Cap) }
+        }
+        Effect::Bounce(notice) => {
+            let row = record.notices.get(notice);
+            holds(row.is_some_and(|row| row.status == NoticeStatus::Delivered))
         }
         Effect::SetEndpoint(endpoint) => holds(record.endpoints.contains_key(&endpoint.id)),
         Effect::AddBackend { backend, key } => {
