@@ -14,6 +14,7 @@ use super::requests::Body;
 use crate::bribed::cast::{Cast, REASON, opened, veteran};
 use crate::console::desk::{Desk, client};
 use crate::console::stage::{self, DAY, MINUTE};
+use crate::support::contract;
 
 pub struct World {
     pub(super) cast: Cast,
@@ -249,7 +250,12 @@ impl World {
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();
         let streams = status == 200 && address.ends_with("/events");
-        (status, if streams { String::new() } else { answer.text().await.unwrap() })
+        let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let text = if streams { String::new() } else { answer.text().await.unwrap() };
+        if listener == "public" && contract::is_described(address) {
+            contract::check_exchange(method, address, None, status, kind.as_deref(), &text);
+        }
+        (status, text)
     }
 
     /// Everything that the record holds, but for the audit log, in which refusals stand, and the sessions, of which
