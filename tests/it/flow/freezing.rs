@@ -37,12 +37,12 @@ impl World {
     }
 }
 
-fn last_part(message: &Message) -> String {
+pub fn last_part(message: &Message) -> String {
     let url = message.stop.clone().expect("a link that stops");
     url.path_segments().unwrap().next_back().unwrap().to_owned()
 }
 
-async fn lift_prompt(world: &World, phone: &Phone) -> Result<(Value, String, Vec<u8>), Error> {
+pub async fn lift_prompt(world: &World, phone: &Phone) -> Result<(Value, String, Vec<u8>), Error> {
     let page = lift::page(&world.cx, &phone.browser).await?;
     let thumbprint: Thumbprint = phone.soft.key.thumbprint();
     let signature = phone.soft.key.sign(DEVICE_KEY_PROMPT, page.page_token.as_bytes()).unwrap().0;

@@ -2,6 +2,7 @@
 //! memory and a clock that moves only when a test moves it.
 
 mod bounced;
+mod crossed;
 mod deciding;
 mod enrolment;
 mod freezing;
