@@ -8,6 +8,7 @@ has_cc() { command -v cc && command -v c++; }
 has_make() { command -v make; }
 has_setpriv() { command -v setpriv; }
 has_openssl() { command -v openssl; }
+has_curl() { command -v curl; }
 has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' || command -v initdb; }
 has_psql() { command -v psql; }
 has_redis() { command -v redis-server && command -v redis-cli; }
@@ -28,6 +29,7 @@ needs=(
     "make|make|GNU make"
     "setpriv|util-linux|setpriv, of util-linux"
     "openssl|openssl|the openssl command"
+    "curl|curl|the curl command"
     "postgres|postgresql|PostgreSQL 15 or newer, with initdb and pg_basebackup in PATH"
     "psql|postgresql-client|psql"
     "redis|redis-server|Redis 7 or newer, with redis-server and redis-cli in PATH"

@@ -33,6 +33,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         }
     };
     println!("{}", guide(world.countersign.as_str(), world.exchange.url.as_str(), &office));
+    world.say_what_arrives();
     ending.come().await;
     println!("\nStopping. Pages that are open go quiet; what the demo stored is removed.");
     world.finish().await
@@ -65,6 +66,8 @@ browser A is where you sit, browser B is your phone.
   5.     Let it run out. Expect: \"Released\", and at {exchange} the withdrawal
          is \"Sent\": the exchange believed a signed webhook, redeemed its own digest and
          checked the receipt.
+
+A line here says when a message comes to an inbox.
 
 Then try to stop or steal one:
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -87,6 +88,21 @@ impl World {
     /// The service, for what only its host may do.
     pub fn host(&self) -> &Context {
         &self.running.cx
+    }
+
+    /// Says at the terminal when a message comes to an inbox, until the demo ends: neither code nor link, because others
+    /// may see it.
+    pub fn say_what_arrives(&self) {
+        let Some(mut arrivals) = self.running.inbox.as_ref().map(|inbox| inbox.arrivals()) else { return };
+        tokio::spawn(async move {
+            loop {
+                match arrivals.recv().await {
+                    Ok(arrival) => println!("  → inbox of {}: {}", arrival.name, arrival.title),
+                    Err(RecvError::Lagged(missed)) => println!("  → {missed} more"),
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
     }
 
     /// Stops both and removes what they left. The exchange goes last, so that the last webhooks arrive.

@@ -226,6 +226,18 @@ pub enum About {
     Override(OverrideId),
 }
 
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Approval(id) => id.fmt(f),
+            Self::Link(id) => id.fmt(f),
+            Self::Device(id) => id.fmt(f),
+            Self::Freeze(id) => id.fmt(f),
+            Self::Override(id) => id.fmt(f),
+        }
+    }
+}
+
 /// When a notice goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {

@@ -10,7 +10,7 @@ use crate::domain::device::Device;
 use crate::domain::evidence::Evidence;
 use crate::domain::freeze::FreezeStep;
 use crate::domain::holder::Holder;
-use crate::domain::ids::{DeviceId, EndpointId, KeyId, LinkId};
+use crate::domain::ids::{DeviceId, EndpointId, KeyId, LinkId, NoticeId};
 use crate::domain::link::EnrolLink;
 use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
@@ -76,6 +76,9 @@ pub enum Effect {
     SetEndpoint(Endpoint),
     /// Removes an endpoint and what is queued for it.
     RemoveEndpoint(EndpointId),
+    /// A delivered notice came back: it no longer counts as delivered, and the next one of its row has its turn.
+    /// Condition: it was delivered.
+    Bounce(NoticeId),
     /// Inserts a backend with its first key.
     AddBackend { backend: Backend, key: ApiKey },
     /// Adds a key to a backend.

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod change;
 pub mod erasure;
 pub mod log;
+pub mod notice;
 pub mod outward;
 pub mod overrides;
 pub mod secrets;

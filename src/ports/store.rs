@@ -6,15 +6,16 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::change::Change;
+pub use super::notice::{NoticeJob, NoticeOutcome, NoticeView, SentNotice};
 use crate::domain::approval::{Approval, StateName, Told};
 use crate::domain::audit::AuditEntry;
 use crate::domain::backend::{ApiKey, Backend, IdempotencyKey, Remembered};
-use crate::domain::channel::{About, Channel, ChannelKind, NoticeStatus, Purpose, SealedAddress};
+use crate::domain::channel::Channel;
 use crate::domain::details::{Digest, Subject, TransferId};
 use crate::domain::device::{Device, Thumbprint};
 use crate::domain::evidence::Evidence;
 use crate::domain::holder::Holder;
-use crate::domain::ids::{ApprovalId, BackendId, ChannelId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId};
+use crate::domain::ids::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId};
 use crate::domain::link::EnrolLink;
 use crate::domain::log::tree::Head;
 use crate::domain::time::Timestamp;
@@ -134,35 +135,6 @@ pub struct Filter {
     pub before: Option<ApprovalId>,
 }
 
-/// A notice as shown with its approval.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoticeView {
-    pub id: NoticeId,
-    pub channel: ChannelId,
-    pub kind: ChannelKind,
-    pub masked: String,
-    pub purpose: Purpose,
-    pub status: NoticeStatus,
-    pub attempts: u32,
-    pub delivered_at: Option<Timestamp>,
-}
-
-/// A notice that a worker has leased.
-#[derive(Debug, Clone)]
-pub struct NoticeJob {
-    pub id: NoticeId,
-    pub holder: HolderId,
-    pub channel: ChannelId,
-    pub purpose: Purpose,
-    pub about: About,
-    pub address: SealedAddress,
-    pub attempts: u32,
-    pub created_at: Timestamp,
-    pub useless_after: Timestamp,
-    /// Settling is refused once the lease was handed to somebody else.
-    pub fence: i64,
-}
-
 /// A webhook delivery that a worker has leased.
 #[derive(Debug, Clone)]
 pub struct DeliveryJob {
@@ -173,23 +145,6 @@ pub struct DeliveryJob {
     pub attempts: u32,
     pub created_at: Timestamp,
     pub fence: i64,
-}
-
-/// How a leased notice ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoticeOutcome {
-    Delivered {
-        at: Timestamp,
-    },
-    RetryAt(Timestamp),
-    /// Its turn comes later, and it wasn't tried.
-    DeferredTo(Timestamp),
-    /// No further try; the next channel in the row has its turn, at once.
-    Failed {
-        at: Timestamp,
-    },
-    /// It would mislead by now.
-    Dropped,
 }
 
 /// How one try of a delivery ended.
@@ -336,8 +291,8 @@ pub trait Store: super::overrides::OverrideStore + super::erasure::ErasureStore 
     }
     /// Those of these approvals that still cool although their hold is over by the database's clock.
     async fn past_hold(&self, ids: &[ApprovalId]) -> Result<Vec<ApprovalId>, StoreError>;
-    /// A delivered notice bounced: it no longer counts as delivered.
-    async fn notice_bounced(&self, id: NoticeId) -> Result<bool, StoreError>;
+    /// One notice, whatever it is about, and whose it is.
+    async fn notice(&self, id: NoticeId) -> Result<Option<SentNotice>, StoreError>;
 
     /// Leases deliveries whose time has come, none for the endpoints in `busy`, and at most `per_endpoint` for one.
     async fn claim_deliveries(

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod backends;
+pub mod bounce;
 pub mod browser;
 pub mod cancel;
 pub mod commit;

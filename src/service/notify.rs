@@ -146,13 +146,8 @@ pub fn override_cooling(
             Purpose::OverrideCooling
         }
     };
-    let told = Plan {
-        holder: request.holder,
-        purpose: Purpose::OverrideCooling,
-        about,
-        spread: Spread::All,
-        useless_after,
-    };
+    let told =
+        Plan { holder: request.holder, purpose: Purpose::OverrideCooling, about, spread: Spread::All, useless_after };
     let mut notices = plan(cx, channels, told, now);
     for notice in &mut notices {
         if let Some(channel) = channels.iter().find(|channel| channel.id == notice.channel) {

@@ -79,8 +79,7 @@ pub async fn redeem(
             .ok_or_else(|| Error::internal("a redeem without a receipt"))?;
         let receipt = cx.signer.sign(&claims).map_err(Error::internal)?;
         let receipt_of = Some(receipt.clone());
-        let with =
-            commit::With { endpoints: &case.endpoints, receipt: receipt_of, signed, ..commit::With::default() };
+        let with = commit::With { endpoints: &case.endpoints, receipt: receipt_of, signed, ..commit::With::default() };
         match commit::transition(cx, transition, by, with, now).await {
             Ok(approval) => return Ok(Redeemed { approval, receipt, repeat: Repeat::New }),
             // Somebody was faster, a signer left in between, or the device that approved was removed.

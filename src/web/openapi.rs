@@ -39,6 +39,7 @@ use super::problem::{FieldError, Kind, MEDIA_TYPE, ProblemBody, TYPES};
         api::holders::show::handle,
         api::holders::erase::handle,
         api::holders::invite::handle,
+        api::notices::bounced::handle,
         api::webhooks::create::handle,
         api::webhooks::list::handle,
         api::webhooks::show::handle,
@@ -53,6 +54,7 @@ use super::problem::{FieldError, Kind, MEDIA_TYPE, ProblemBody, TYPES};
     tags(
         (name = "approvals", description = "One decision about one transfer."),
         (name = "holders", description = "The people whose money it is."),
+        (name = "notices", description = "What became of messages to holders."),
         (name = "webhooks", description = "Where you are told, after Standard Webhooks."),
         (name = "receipts", description = "What checks a receipt."),
         (name = "about", description = "This document."),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -57,6 +58,8 @@ struct Tour {
     countersign: Url,
     folder: TempDir,
     client: reqwest::Client,
+    /// What it said after the first lines of its guide.
+    said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Tour {
@@ -75,11 +78,16 @@ impl Tour {
             timeout(BOUND, async { (place("Harbour, a sample exchange").await, place("Countersign  ").await) })
                 .await
                 .expect("a guide in time");
-        // The rest of the guide may go on into a pipe that nobody reads.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let said: Arc<Mutex<Vec<String>>> = Arc::default();
+        let more = Arc::clone(&said);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                more.lock().expect("the lines").push(line);
+            }
+        });
         #[expect(clippy::disallowed_methods, reason = "a browser is another program, with a client of its own")]
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        Self { child, exchange, countersign, folder, client }
+        Self { child, exchange, countersign, folder, client, said }
     }
 
     fn at(&self, path: &str) -> Url {
@@ -127,6 +135,18 @@ async fn a_person_can_click_through_the_exchange() {
         tour.page("/inbox").await.contains("class=\"code\"").then_some(())
     })
     .await;
+    // The terminal says that something came, and nothing that somebody looking on could use.
+    let line = crate::support::eventually::eventually("a line about it", async || {
+        let said = tour.said.lock().expect("the lines");
+        said.iter().find(|line| line.contains("→ inbox of ")).cloned()
+    })
+    .await;
+    let inbox = tour.page("/inbox").await;
+    let (_, code) = inbox.split_once("class=\"code\"").expect("a code");
+    let code: String = code.chars().skip_while(|c| *c != '>').filter(char::is_ascii_digit).take(6).collect();
+    assert_eq!(code.len(), 6, "{inbox}");
+    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+    assert!(!digits.contains(&code) && !line.contains("://"), "{line}");
 
     // Without a phone nothing can be withdrawn; the form comes back with what was typed and the reason.
     let typed = "amount=0.5&unit=BTC&payee=%3Cb%3EEve&account=bc1qexample&reference=";

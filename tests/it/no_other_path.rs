@@ -123,6 +123,7 @@ const ACTS: &[&str] = &[
     "api POST /v1/approvals/{id}/redeem",
     "api POST /v1/holders",
     "api POST /v1/holders/{subject}/enrolments",
+    "api POST /v1/notices/{id}/bounced",
     "api POST /v1/webhooks/endpoints",
     "api POST /v1/webhooks/endpoints/{id}/deliveries/{delivery}/redeliver",
     "api POST /v1/webhooks/endpoints/{id}/rotate",

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::broadcast;
 
 use crate::domain::channel::{Address, ChannelKind};
 use crate::ports::outward::{ChannelSender, Message, SendError};
@@ -13,14 +14,32 @@ use crate::ports::outward::{ChannelSender, Message, SendError};
 pub const KEPT: usize = 200;
 
 /// All inboxes of the demo.
-#[derive(Default)]
 pub struct Inbox {
     messages: Mutex<VecDeque<(String, Message)>>,
+    arrivals: broadcast::Sender<Arrival>,
+}
+
+/// That a message has come: for whom, and its title, which has neither code nor link in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    pub name: String,
+    pub title: String,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self { messages: Mutex::default(), arrivals: broadcast::Sender::new(KEPT) }
+    }
 }
 
 impl Inbox {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What comes from now on, each message once.
+    pub fn arrivals(&self) -> broadcast::Receiver<Arrival> {
+        self.arrivals.subscribe()
     }
 
     /// The messages of one name that are still kept, the newest first.
@@ -52,13 +71,19 @@ impl ChannelSender for Inbox {
             return Err(SendError::Gone { what: "not an inbox" });
         };
         let mut kept = self.lock();
+        let before = kept.len();
         // A message that is sent again after its answer was lost is still one message.
         kept.retain(|(_, other)| other.notice != message.notice);
+        let is_new = kept.len() == before;
         while kept.len() >= KEPT {
             kept.pop_front();
         }
         kept.push_back((name.clone(), message.clone()));
         drop(kept);
+        if is_new {
+            // Nobody may be listening.
+            let _ = self.arrivals.send(Arrival { name: name.clone(), title: message.title.clone() });
+        }
         // Neither code nor link: this line is on a console that others may see. The page shows them.
         tracing::info!(notice = %message.notice, "a message is in the demo inbox");
         Ok(())
@@ -86,7 +111,12 @@ mod tests {
             code: Some("482913".to_owned()),
             useless_after: Timestamp::EPOCH,
         };
+        let mut arrivals = inbox.arrivals();
         inbox.send(&address("marta"), &message(0)).await.unwrap();
+        inbox.send(&address("marta"), &message(0)).await.unwrap();
+        let told = arrivals.try_recv().unwrap();
+        assert_eq!((told.name.as_str(), told.title.as_str()), ("marta", "number 0"));
+        assert!(arrivals.try_recv().is_err(), "the same one again is no news");
         for number in 1..=200 {
             inbox.send(&address("lars"), &message(number)).await.unwrap();
         }

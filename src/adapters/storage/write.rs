@@ -140,6 +140,7 @@ impl Write {
                         | Effect::CountFailure { .. }
                         | Effect::CountTry { .. }
                         | Effect::EndLink { .. }
+                        | Effect::Bounce(_)
                 ) || match &**effect {
                     Effect::Freeze { step, .. } => step.tightens(),
                     Effect::Override(write) => write.step.event.tightens(),

@@ -120,6 +120,7 @@ pub const KNOWN: &[(&str, Rule)] = &[
     ("holder.added", done(Create)),
     ("channel.added", done(Create)),
     ("channel.removed", done(Delete)),
+    ("notice.bounced", done(Update)),
     ("enrolment.invited", done(Create)),
     ("enrolment.declined", done(Delete)),
     ("device.enrolled", done(Enroll)),

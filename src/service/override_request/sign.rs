@@ -123,13 +123,7 @@ async fn consequences(
     Ok((change, moved))
 }
 
-async fn told(
-    cx: &Context,
-    step: &Step,
-    about: About,
-    hold: Duration,
-    now: Timestamp,
-) -> Result<Vec<Notice>, Error> {
+async fn told(cx: &Context, step: &Step, about: About, hold: Duration, now: Timestamp) -> Result<Vec<Notice>, Error> {
     let channels = cx.store.channels(step.case.request.holder).await?;
     Ok(notify::override_cooling(cx, &step.case.request, about, &channels, now + hold, now))
 }

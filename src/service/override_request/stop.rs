@@ -52,7 +52,12 @@ pub async fn by_staff(cx: &Context, by: &SignedIn, id: OverrideId) -> Result<Ove
 ///
 /// # Errors
 /// [`Error::Store`]; [`Error::Conflict`] when it can't be done now.
-pub async fn of_frozen(cx: &Context, frozen: &Freeze, by: Actor, before: Option<Timestamp>) -> Result<Vec<StoreError>, Error> {
+pub async fn of_frozen(
+    cx: &Context,
+    frozen: &Freeze,
+    by: Actor,
+    before: Option<Timestamp>,
+) -> Result<Vec<StoreError>, Error> {
     let mut unread = Vec::new();
     for case in cx.store.overrides_of_holder(frozen.holder, read::EVERY).await? {
         let case = match case {

@@ -9,6 +9,7 @@ pub mod approvals;
 pub mod document;
 pub mod holders;
 pub mod keys;
+pub mod notices;
 pub mod webhooks;
 
 use actix_web::http::Method;
@@ -96,6 +97,7 @@ routes! {
         "/v1/holders" => [POST Enrol holders::create];
         "/v1/holders/{subject}" => [GET Enrol holders::show, DELETE Erase holders::erase];
         "/v1/holders/{subject}/enrolments" => [POST Enrol holders::invite];
+        "/v1/notices/{id}/bounced" => [POST Cancel notices::bounced];
         "/v1/webhooks/endpoints" => [POST Webhooks webhooks::create, GET Webhooks webhooks::list];
         "/v1/webhooks/endpoints/{id}" => [
             GET Webhooks webhooks::show,

@@ -117,7 +117,11 @@ async fn what_belongs_to_another_backend_is_not_there() {
 /// The same call about something that never was.
 fn absent(route: &Route, call: Call) -> Call {
     let nowhere = "0192aaaaaaaa7aaaaaaaaaaaaaaaaaaa";
-    let prefix = if route.path.starts_with("/v1/approvals") { "apr" } else { "whe" };
+    let prefix = match route.path {
+        path if path.starts_with("/v1/approvals") => "apr",
+        path if path.starts_with("/v1/notices") => "ntc",
+        _ => "whe",
+    };
     let fresh = call.part("subject", "nobody-at-all");
     fresh.part("id", &format!("{prefix}_{nowhere}")).part("delivery", &format!("whd_{nowhere}"))
 }

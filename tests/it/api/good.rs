@@ -20,6 +20,7 @@ pub async fn good(stage: &Stage, route: &Route) -> Call {
             call.json(&stage.transfer(&subject)).once(&stage.name("good"))
         }
         "approvals::show" | "approvals::cancel" => call.part("id", id(&stage.pending().await)),
+        "notices::bounced" => call.part("id", &stage.delivered_notice().await),
         "approvals::redeem" => {
             let released = stage.released().await;
             call.part("id", id(&released)).json(&json!({"digest": released["digest"]})).once(&stage.name("good"))

@@ -22,6 +22,7 @@ use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
 use countersign::domain::text::Line;
 use countersign::domain::witness::quorum::Quorum;
 use countersign::domain::{ApprovalId, BackendId, ChangeId, ChannelId, KeyId, Timestamp};
+use countersign::ports::store::NoticeOutcome;
 use countersign::ports::{Change, Effect, Entropy, LogStore, Secrets, StaffStore, Store};
 use countersign::service::log::{self, Log, Witnesses};
 use countersign::service::{Context, Profile, Settings, backends};
@@ -206,6 +207,17 @@ impl Stage {
 
     pub async fn pending_of(&self, subject: &str) -> Value {
         self.send_once(Call::post("/v1/approvals").json(&self.transfer(subject))).await.expect(201)
+    }
+
+    /// The id of a notice that its channel accepted.
+    pub async fn delivered_notice(&self) -> String {
+        let approval: ApprovalId = self.pending().await["id"].as_str().unwrap().parse().unwrap();
+        let notice = self.cx.store.notices(approval).await.unwrap().remove(0).id;
+        let jobs = self.cx.store.claim_notices(1000, MINUTE).await.unwrap();
+        let fence = jobs.iter().find(|job| job.id == notice).expect("it waits to be sent").fence;
+        let delivered = NoticeOutcome::Delivered { at: self.cx.now() };
+        assert!(self.cx.store.settle_notice(notice, fence, delivered).await.unwrap());
+        notice.to_string()
     }
 
     /// A released approval, by the shortest way: what leads there is tested elsewhere.

@@ -15,7 +15,8 @@ use countersign::domain::staff::invite::{INVITE_LIFE, Invite, Origin};
 use countersign::domain::staff::passkey::{Passkey, PasskeyBody};
 use countersign::domain::staff::{Role, Staff};
 use countersign::domain::{
-    ApprovalId, ChangeId, ChannelId, DeviceId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId, Timestamp,
+    ApprovalId, ChangeId, ChannelId, DeviceId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId,
+    Timestamp,
 };
 use countersign::ports::overrides::{Also, OverrideWrite};
 use countersign::ports::secrets::BoxKey;

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use countersign::adapters::receipts::{Freshness, verify_offline};
+use countersign::domain::ApprovalId;
 use countersign::domain::approval::State;
 use countersign::domain::backend::{Caller, IdempotencyKey, Scope, Scopes};
 use countersign::domain::details::{Digest, Subject};
 use countersign::domain::override_request::StateName;
 use countersign::domain::receipt::{Receipt, ReceiptStaff};
 use countersign::domain::staff::Role;
-use countersign::domain::ApprovalId;
 use countersign::service::{Error, backends, freeze, invite, links, log, redeem, release};
 use countersign::workers::{ClockGate, overrides};
 use serde_json::json;

@@ -101,9 +101,8 @@ mod cases {
             panic!("it was told")
         };
         let caps = cast.stage.cx.settings.override_caps;
-        let write = |step, also| {
-            Effect::Override(Box::new(OverrideWrite { step, caps, proof: None, also, tell: Vec::new() }))
-        };
+        let write =
+            |step, also| Effect::Override(Box::new(OverrideWrite { step, caps, proof: None, also, tell: Vec::new() }));
         cast.stage.apply(write((*heard).clone(), Also::Nothing)).await;
         let Due::Now(mut step, Some(carry)) = heard.case.fall_due(&people, Some(told.clone()), told.delivered_at + DAY)
         else {

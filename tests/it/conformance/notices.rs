@@ -8,7 +8,7 @@ use countersign::domain::{ApprovalId, NoticeId};
 use countersign::ports::store::{NoticeJob, NoticeOutcome, NoticeView};
 use countersign::ports::{Change, Effect, Store};
 
-use super::world::{HOUR, MINUTE, World};
+use super::world::{HOUR, MINUTE, Why, World};
 
 /// Stores a row of notices about a new approval, all on the mailbox, with these turns.
 async fn row(world: &World, turns: &[Turn]) -> (ApprovalId, Vec<Notice>) {
@@ -158,17 +158,39 @@ pub async fn a_dropped_notice_gives_nobody_a_turn(store: Arc<dyn Store>) {
 pub async fn only_a_delivered_notice_bounces(store: Arc<dyn Store>) {
     let world = World::build(store).await;
     let (about, notices) = row(&world, &[Turn::Now]).await;
-    let bounce = || world.store.notice_bounced(notices[0].id);
-    assert!(!bounce().await.unwrap());
+    let bounce = || Effect::Bounce(notices[0].id);
+    world.refuses(bounce(), about, Why::Conflict).await;
     let job = claim(&world).await.remove(0);
-    assert!(!bounce().await.unwrap());
+    world.refuses(bounce(), about, Why::Conflict).await;
     assert!(settle(&world, &job, NoticeOutcome::Delivered { at: world.now }).await);
-    assert!(bounce().await.unwrap());
+    world.apply(bounce()).await;
     let view = views(&world, about).await.remove(0);
     assert_eq!((view.status, view.delivered_at), (NoticeStatus::Failed, None));
-    assert!(!bounce().await.unwrap());
-    assert!(!world.store.notice_bounced(world.id(NoticeId::new)).await.unwrap());
+    world.refuses(bounce(), about, Why::Conflict).await;
+    world.refuses(Effect::Bounce(world.id(NoticeId::new)), about, Why::Conflict).await;
     assert!(claim(&world).await.is_empty());
+}
+
+pub async fn a_bounced_notice_gives_the_next_its_turn(store: Arc<dyn Store>) {
+    let world = World::build(store).await;
+    let (about, notices) = row(&world, &[Turn::Now, Turn::AfterFailure]).await;
+    let job = claim(&world).await.remove(0);
+    assert!(settle(&world, &job, NoticeOutcome::Delivered { at: world.now }).await);
+    assert!(claim(&world).await.is_empty());
+    world.apply(Effect::Bounce(notices[0].id)).await;
+    assert_eq!(statuses(&world, about).await, [NoticeStatus::Failed, NoticeStatus::Queued]);
+    assert_eq!(ids(&claim(&world).await), [notices[1].id]);
+}
+
+pub async fn a_notice_tells_whose_it_is(store: Arc<dyn Store>) {
+    let world = World::build(store).await;
+    let (_, notices) = row(&world, &[Turn::Now, Turn::AfterFailure]).await;
+    for (notice, status) in notices.iter().zip([NoticeStatus::Queued, NoticeStatus::Waiting]) {
+        let found = world.store.notice(notice.id).await.unwrap().unwrap();
+        assert_eq!((found.backend, found.holder), (world.backend.id, notice.holder));
+        assert_eq!((found.about, found.purpose, found.status), (notice.about, notice.purpose, status));
+    }
+    assert!(world.store.notice(world.id(NoticeId::new)).await.unwrap().is_none());
 }
 
 pub async fn the_claim_is_bounded(store: Arc<dyn Store>) {

@@ -108,6 +108,8 @@ macro_rules! store_conformance {
                     a_turn_waits_for_every_notice_before_it,
                     a_dropped_notice_gives_nobody_a_turn,
                     only_a_delivered_notice_bounces,
+                    a_bounced_notice_gives_the_next_its_turn,
+                    a_notice_tells_whose_it_is,
                     the_claim_is_bounded,
                 }
                 deliveries {

@@ -88,7 +88,7 @@ pub async fn a_bounced_notice_no_longer_counts(store: Arc<dyn Store>) {
     let (approval, approved_at) = cooling(&world).await;
     let id = delivered(&world, &approval, &world.mailbox, approved_at + MINUTE).await;
     assert!(told(&world, &approval).await.is_some());
-    assert!(world.store.notice_bounced(id).await.unwrap());
+    world.apply(Effect::Bounce(id)).await;
     assert_eq!(told(&world, &approval).await, None);
 }
 

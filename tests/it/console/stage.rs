@@ -37,6 +37,7 @@ use url::Url;
 use super::timing::Timing;
 use crate::storage_sql::make;
 use crate::support::clock::ManualClock;
+use crate::support::contract;
 use crate::support::enrolled;
 use crate::support::log::log;
 use crate::support::servers::redis::Redis;
@@ -249,9 +250,11 @@ impl Stage {
             .send()
             .await
             .unwrap();
-        let (status, answer) = (sent.status(), sent.json::<Value>().await.unwrap());
-        assert_eq!(status, 201, "{answer}");
-        answer
+        let status = sent.status().as_u16();
+        let text = sent.text().await.unwrap();
+        assert_eq!(status, 201, "{text}");
+        contract::check_exchange("POST", path, Some(body), status, Some("application/json"), &text);
+        serde_json::from_str(&text).unwrap()
     }
 
     /// Stores an effect past the services, with an entry that says nothing.

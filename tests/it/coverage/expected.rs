@@ -95,6 +95,7 @@ pub const EXPECTED: &[Expected] = &[
     ("public", "POST", "/v1/holders", ENROL_OF_ONESELF),
     ("public", "GET", "/v1/holders/{subject}", ENROL),
     ("public", "POST", "/v1/holders/{subject}/enrolments", ENROL),
+    ("public", "POST", "/v1/notices/{id}/bounced", CANCEL),
     ("public", "POST", "/v1/webhooks/endpoints", HOOKS_OF_ONESELF),
     ("public", "GET", "/v1/webhooks/endpoints", HOOKS_OF_ONESELF),
     ("public", "GET", "/v1/webhooks/endpoints/{id}", HOOKS),

@@ -39,6 +39,7 @@ impl World {
     pub fn address(&self, path: &str) -> String {
         let id = match path {
             path if path.starts_with("/v1/approvals") => &self.approval,
+            path if path.starts_with("/v1/notices") => &self.notice,
             path if path.starts_with("/v1/webhooks") => &self.endpoint,
             _ => &self.leaver,
         };

@@ -14,6 +14,7 @@ use super::requests::Body;
 use crate::bribed::cast::{Cast, REASON, opened, veteran};
 use crate::console::desk::{Desk, client};
 use crate::console::stage::{self, DAY, MINUTE};
+use crate::support::contract;
 
 pub struct World {
     pub(super) cast: Cast,
@@ -35,6 +36,8 @@ pub struct World {
     /// An entry of the log.
     pub(super) entry: String,
     pub(super) delivery: String,
+    /// A notice about the approval.
+    pub(super) notice: String,
     /// The token of a link of each kind.
     pub(super) links: BTreeMap<Kind, String>,
     pub(super) enrol_code: String,
@@ -135,6 +138,7 @@ impl World {
             endpoint: String::new(),
             entry,
             delivery: String::new(),
+            notice: String::new(),
             links,
             enrol_code,
             invite_code,
@@ -161,6 +165,7 @@ impl World {
         self.retire(&self.approval).await;
         self.approval = self.cast.stage.transfer("u-1").await;
         let (cx, id) = (&self.cast.stage.cx, self.approval.parse::<ApprovalId>().unwrap());
+        self.notice = cx.store.notices(id).await.unwrap()[0].id.to_string();
         self.links.insert(Kind::Cancel, token(&links::cancel_page(cx, id).unwrap()));
         self.links.insert(Kind::Wait, token(&links::waiting_page(cx, id).unwrap()));
     }
@@ -245,7 +250,12 @@ impl World {
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();
         let streams = status == 200 && address.ends_with("/events");
-        (status, if streams { String::new() } else { answer.text().await.unwrap() })
+        let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let text = if streams { String::new() } else { answer.text().await.unwrap() };
+        if listener == "public" && contract::is_described(address) {
+            contract::check_exchange(method, address, None, status, kind.as_deref(), &text);
+        }
+        (status, text)
     }
 
     /// Everything that the record holds, but for the audit log, in which refusals stand, and the sessions, of which

@@ -81,7 +81,7 @@ impl Deployment {
 
     /// A way in over all nodes.
     pub fn gateway(&self) -> Gateway {
-        Gateway::new(self.nodes.iter().map(Node::port).collect(), &self.secret)
+        Gateway::new(ORIGIN, self.nodes.iter().map(Node::port).collect(), &self.secret)
     }
 
     /// The API of one node.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{COOKIE, ORIGIN as ORIGIN_HEADER, SET_COOKIE};
+use reqwest::header::{CONTENT_TYPE, COOKIE, ORIGIN, SET_COOKIE};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::deployment::ORIGIN;
+use crate::support::contract;
 
 /// Longest that no node answers before a test gives up: far longer than any fault here lasts.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -59,6 +59,7 @@ impl Answer {
 #[derive(Clone)]
 pub struct Gateway {
     client: Client,
+    origin: Arc<str>,
     ports: Arc<[u16]>,
     secret: Arc<str>,
     turn: Arc<AtomicUsize>,
@@ -66,16 +67,23 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub fn new(ports: Vec<u16>, secret: &str) -> Self {
+    /// A way to the nodes at these ports, which are all one origin for a browser.
+    pub fn new(origin: &str, ports: Vec<u16>, secret: &str) -> Self {
         #[expect(clippy::disallowed_methods, reason = "these are programs outside of Countersign")]
         let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(ANSWER);
         Self {
             client: builder.build().expect("an HTTP client"),
+            origin: origin.into(),
             ports: ports.into(),
             secret: secret.into(),
             turn: Arc::default(),
             answered: Arc::default(),
         }
+    }
+
+    /// The origin of the pages.
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// How many requests have been answered with success so far.
@@ -109,7 +117,7 @@ impl Gateway {
     /// A page's script sends JSON, or a page's form sends nothing.
     pub async fn post(&self, path: &str, cookies: &str, body: Option<&Value>) -> Answer {
         let dress = |request: RequestBuilder| {
-            let request = request.header(COOKIE, cookies).header(ORIGIN_HEADER, ORIGIN);
+            let request = request.header(COOKIE, cookies).header(ORIGIN, &*self.origin);
             let request = request.header("sec-fetch-site", "same-origin");
             match body {
                 Some(body) => request.json(body),
@@ -126,7 +134,7 @@ impl Gateway {
         loop {
             let port = self.ports[self.turn.fetch_add(1, Ordering::Relaxed) % self.ports.len()];
             let request = self.client.request(method.clone(), format!("http://127.0.0.1:{port}{path}"));
-            match take(dress(request)).await {
+            match take(dress(request), method, path).await {
                 Ok(answer) if answer.status == 503 => {
                     // Only a script and a backend are told whether something may have been done.
                     is_repeat |= answer.slug() != "unavailable" && method != Method::GET;
@@ -150,7 +158,7 @@ impl Gateway {
     }
 }
 
-async fn take(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+async fn take(request: RequestBuilder, method: &Method, path: &str) -> Result<Answer, reqwest::Error> {
     let response = request.send().await?;
     let pair = |line: &reqwest::header::HeaderValue| {
         let pair = line.to_str().ok()?.split(';').next()?;
@@ -158,5 +166,10 @@ async fn take(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
     };
     let cookies = response.headers().get_all(SET_COOKIE).iter().filter_map(pair).collect();
     let status = response.status().as_u16();
-    Ok(Answer { status, cookies, text: response.text().await?, is_repeat: false })
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+    let text = response.text().await?;
+    if contract::is_described(path) {
+        contract::check_exchange(method.as_str(), path, None, status, kind.as_deref(), &text);
+    }
+    Ok(Answer { status, cookies, text, is_repeat: false })
 }

@@ -11,13 +11,13 @@
 mod chance;
 mod checks;
 mod deployment;
-mod gateway;
+pub mod gateway;
 mod holder;
 mod hooks;
 mod ledger;
 mod load;
 mod node;
-mod phone;
+pub mod phone;
 mod relay;
 mod settled;
 

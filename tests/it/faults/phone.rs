@@ -6,7 +6,6 @@ use countersign::authenticator::{SoftAuthenticator, SoftBrowser};
 use serde_json::Value;
 use url::Url;
 
-use super::deployment::ORIGIN;
 use super::gateway::{Answer, Gateway};
 
 /// The cookies of one browser.
@@ -33,7 +32,7 @@ pub struct Phone {
 impl Phone {
     /// A phone that goes the whole way of an enrolment.
     pub async fn enrolled(gateway: &Gateway, link: &Url, code: &str) -> Self {
-        let origin: Url = ORIGIN.parse().expect("a URL");
+        let origin: Url = gateway.origin().parse().expect("a URL");
         let soft = SoftBrowser::new(origin, SoftAuthenticator::device_bound()).expect("a browser with a key");
         let mut phone = Self { gateway: gateway.clone(), soft, cookies: Cookies::default() };
         let below = |verb: &str| format!("{}/{verb}", link.path());

@@ -9,9 +9,9 @@ use countersign::domain::approval::StateName;
 use countersign::domain::device::Thumbprint;
 use countersign::domain::freeze::{FreezeReason, FreezeRefusal};
 use countersign::domain::linking::{DEVICE_KEY_LIFT, DEVICE_KEY_PROMPT};
+use countersign::ports::Clock as _;
 use countersign::ports::outward::Message;
 use countersign::service::decide::Signed;
-use countersign::ports::Clock as _;
 use countersign::service::{Browser, Context, Error, freeze, lift, redeem};
 use countersign::workers::overrides;
 use serde_json::Value;
@@ -40,12 +40,12 @@ impl World {
     }
 }
 
-fn last_part(message: &Message) -> String {
+pub fn last_part(message: &Message) -> String {
     let url = message.stop.clone().expect("a link that stops");
     url.path_segments().unwrap().next_back().unwrap().to_owned()
 }
 
-async fn lift_prompt(world: &World, phone: &Phone) -> Result<(Value, String, Vec<u8>), Error> {
+pub async fn lift_prompt(world: &World, phone: &Phone) -> Result<(Value, String, Vec<u8>), Error> {
     let page = lift::page(&world.cx, &phone.browser).await?;
     let thumbprint: Thumbprint = phone.soft.key.thumbprint();
     let signature = phone.soft.key.sign(DEVICE_KEY_PROMPT, page.page_token.as_bytes()).unwrap().0;

@@ -1,6 +1,8 @@
 //! Use cases from end to end, without HTTP: real services, real ceremonies by a software authenticator, a record in
 //! memory and a clock that moves only when a test moves it.
 
+mod bounced;
+mod crossed;
 mod deciding;
 mod enrolment;
 mod freezing;

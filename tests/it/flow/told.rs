@@ -10,7 +10,7 @@ use countersign::service::{cancel, subscribe};
 
 use super::world::{SendErrorKind, UNPROVED_HOLD, World};
 
-async fn world_with_two_inboxes() -> (World, super::world::Phone) {
+pub async fn world_with_two_inboxes() -> (World, super::world::Phone) {
     let world = World::new().await;
     world.holder("u-1", &["first", "second"]).await;
     let token = world.invite("u-1", "invite").await.unwrap();
@@ -23,7 +23,7 @@ async fn world_with_two_inboxes() -> (World, super::world::Phone) {
     (world, phone)
 }
 
-fn count(world: &World, inbox: &str, words: &str) -> usize {
+pub fn count(world: &World, inbox: &str, words: &str) -> usize {
     world.channel.inbox.messages(inbox).iter().filter(|message| message.title.contains(words)).count()
 }
 

@@ -29,7 +29,7 @@ use countersign::domain::{
 use countersign::ports::erasure::{ErasureStore, Followed};
 use countersign::ports::store::{
     Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob, NoticeOutcome,
-    NoticeView, Opening, Outgoing, Pruned, Read,
+    NoticeView, Opening, Outgoing, Pruned, Read, SentNotice,
 };
 use countersign::ports::{Change, Clock, CommitError, Effect, OverrideStore, Store, StoreError};
 
@@ -144,7 +144,7 @@ node_store! {
     fn claim_notices(max: u32, lease: Duration) -> Vec<NoticeJob>;
     fn settle_notices(outcomes: &[(NoticeId, i64, NoticeOutcome)]) -> Vec<NoticeId>;
     fn past_hold(ids: &[ApprovalId]) -> Vec<ApprovalId>;
-    fn notice_bounced(id: NoticeId) -> bool;
+    fn notice(id: NoticeId) -> Option<SentNotice>;
     fn claim_deliveries(max: u32, per_endpoint: u32, busy: &[EndpointId], lease: Duration) -> Vec<DeliveryJob>;
     fn settle_deliveries(outcomes: &[(DeliveryId, i64, DeliveryOutcome)]) -> ();
     fn endpoints(backend: BackendId) -> Vec<Endpoint>;

@@ -25,7 +25,8 @@ async fn store_on(server: &Postgres) -> Arc<PostgresStore> {
 }
 
 fn streaming(primary: &Postgres) -> String {
-    primary.sql("postgres", "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'")
+    primary
+        .sql("postgres", "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'")
 }
 
 async fn state(store: &dyn Store, id: ApprovalId) -> &'static str {

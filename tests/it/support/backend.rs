@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::app::TestApp;
+use super::contract;
 
 /// Longer than the longest poll that is asked for here.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -63,9 +64,9 @@ impl Backend {
         format!("test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Sends any request of the API.
-    pub async fn send(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Reply {
-        let method = method.parse().expect("a method");
+    /// Sends any request of the API, and holds the answer against the document.
+    pub async fn send(&self, name: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Reply {
+        let method = name.parse().expect("a method");
         let mut request =
             self.client.request(method, self.origin.join(path).expect("a path")).bearer_auth(&self.secret);
         if let Some(key) = key {
@@ -76,7 +77,9 @@ impl Backend {
         }
         let response = request.send().await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
         let status = response.status().as_u16();
+        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).map(str::to_owned);
         let text = response.text().await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        contract::check_exchange(name, path, body, status, kind.as_deref(), &text);
         let body = match text.as_str() {
             "" => Value::Null,
             text => serde_json::from_str(text).unwrap_or_else(|_| panic!("{path}: {status} and no JSON: {text}")),

@@ -12,7 +12,7 @@ use crate::domain::ids::{
     OverrideId,
 };
 use crate::domain::webhook::{Cause, Endpoint};
-use crate::ports::store::{DeliveryJob, DeliveryView, NoticeJob, NoticeView, StoreError};
+use crate::ports::store::{DeliveryJob, DeliveryView, NoticeJob, NoticeView, SentNotice, StoreError};
 
 /// Name and id of what a notice is about, as stored.
 pub const fn about(about: &About) -> (&'static str, Uuid) {
@@ -22,6 +22,18 @@ pub const fn about(about: &About) -> (&'static str, Uuid) {
         About::Device(id) => ("device", id.uuid()),
         About::Freeze(id) => ("freeze", id.uuid()),
         About::Override(id) => ("override", id.uuid()),
+    }
+}
+
+/// What a notice is about, read back.
+fn about_of(kind: &str, id: Uuid) -> Result<About, BadRow> {
+    match kind {
+        "approval" => Ok(About::Approval(ApprovalId::from_uuid(id))),
+        "link" => Ok(About::Link(LinkId::from_uuid(id))),
+        "device" => Ok(About::Device(DeviceId::from_uuid(id))),
+        "freeze" => Ok(About::Freeze(FreezeId::from_uuid(id))),
+        "override" => Ok(About::Override(OverrideId::from_uuid(id))),
+        _ => Err(BadRow::Range { column: "about_kind" }),
     }
 }
 
@@ -54,25 +66,43 @@ impl LeasedNotice {
     pub fn read(self) -> Result<NoticeJob, StoreError> {
         let id = NoticeId::from_uuid(self.id);
         let wrong = |source: BadRow| corrupt("notices", id, source);
-        let about = match self.about_kind.as_str() {
-            "approval" => About::Approval(ApprovalId::from_uuid(self.about_id)),
-            "link" => About::Link(LinkId::from_uuid(self.about_id)),
-            "device" => About::Device(DeviceId::from_uuid(self.about_id)),
-            "freeze" => About::Freeze(FreezeId::from_uuid(self.about_id)),
-            "override" => About::Override(OverrideId::from_uuid(self.about_id)),
-            _ => return Err(wrong(BadRow::Range { column: "about_kind" })),
-        };
         Ok(NoticeJob {
             id,
             holder: HolderId::from_uuid(self.holder_id),
             channel: ChannelId::from_uuid(self.channel_id),
             purpose: named("purpose", &self.purpose).map_err(wrong)?,
-            about,
+            about: about_of(&self.about_kind, self.about_id).map_err(wrong)?,
             address: SealedAddress::default(),
             attempts: narrow("attempts", self.attempts).map_err(wrong)?,
             created_at: self.created_at.into(),
             useless_after: self.useless_after.into(),
             fence: self.fence,
+        })
+    }
+}
+
+/// A notice beside its holder's backend.
+#[derive(Debug, Clone, FromRow)]
+pub struct SentNoticeRow {
+    pub backend_id: Uuid,
+    pub holder_id: Uuid,
+    pub about_kind: String,
+    pub about_id: Uuid,
+    pub purpose: String,
+    pub status: String,
+}
+
+impl SentNoticeRow {
+    /// # Errors
+    /// [`StoreError::Corrupt`].
+    pub fn read(self, id: NoticeId) -> Result<SentNotice, StoreError> {
+        let wrong = |source: BadRow| corrupt("notices", id, source);
+        Ok(SentNotice {
+            backend: BackendId::from_uuid(self.backend_id),
+            holder: HolderId::from_uuid(self.holder_id),
+            about: about_of(&self.about_kind, self.about_id).map_err(wrong)?,
+            purpose: named("purpose", &self.purpose).map_err(wrong)?,
+            status: named("status", &self.status).map_err(wrong)?,
         })
     }
 }

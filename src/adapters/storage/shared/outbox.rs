@@ -13,13 +13,15 @@ use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{reading, unavailable};
 use crate::adapters::storage::handover::{Born, Taken};
 use crate::adapters::storage::rows::channel::ChannelRow;
-use crate::adapters::storage::rows::outbox::{DeliveryViewRow, EndpointRow, LeasedDelivery};
+use crate::adapters::storage::rows::outbox::{DeliveryViewRow, EndpointRow, LeasedDelivery, SentNoticeRow};
 use crate::adapters::storage::settle::SettledNotice;
 use crate::domain::channel::SealedAddress;
 use crate::domain::ids::{BackendId, DeliveryId, EndpointId, NoticeId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Endpoint, EndpointStatus};
-use crate::ports::store::{DeliveryJob, DeliveryView, NoticeJob, NoticeOutcome, Outgoing, Pruned, StoreError};
+use crate::ports::store::{
+    DeliveryJob, DeliveryView, NoticeJob, NoticeOutcome, Outgoing, Pruned, SentNotice, StoreError,
+};
 
 const NOTICES: &str = "notices";
 const DELIVERIES: &str = "deliveries";
@@ -94,7 +96,7 @@ async fn addressed(store: &TheStore, leased: Vec<NoticeJob>) -> Result<Vec<Notic
 /// A notice can't go out on its channel, ever. The next channel in the row gets its turn.
 async fn unsendable(store: &TheStore, id: NoticeId, fence: i64, error: &StoreError) -> Result<(), StoreError> {
     tracing::error!(%error, notice = %id, "a notice can't be sent");
-    end_notice(store, id, Some(fence)).await?;
+    end_notice(store, id, fence).await?;
     Ok(())
 }
 
@@ -127,20 +129,35 @@ pub async fn settle_notices(
         done.extend(ids.into_iter().map(NoticeId::from_uuid));
     }
     for (id, fence, outcome) in outcomes {
-        if matches!(outcome, NoticeOutcome::Failed { .. }) && end_notice(store, *id, Some(*fence)).await? {
+        if matches!(outcome, NoticeOutcome::Failed { .. }) && end_notice(store, *id, *fence).await? {
             done.push(*id);
         }
     }
     Ok(done)
 }
 
-pub async fn notice_bounced(store: &TheStore, id: NoticeId) -> Result<bool, StoreError> {
-    end_notice(store, id, None).await
+pub async fn notice(store: &TheStore, id: NoticeId) -> Result<Option<SentNotice>, StoreError> {
+    let query = sqlx::query_as::<Db, SentNoticeRow>(sql::NOTICE).bind(id.uuid());
+    let row = query.fetch_optional(store.reads()).await.map_err(reading(NOTICES))?;
+    row.map(|row| row.read(id)).transpose()
 }
 
-/// A notice didn't reach anybody: with a fence, it failed; without, it was delivered and came back. The next one of
-/// its row has its turn in the same transaction.
-async fn end_notice(store: &TheStore, id: NoticeId, fence: Option<i64>) -> Result<bool, StoreError> {
+/// A delivered notice came back. The next one of its row has its turn with it. Gives how many rows that concerned:
+/// none when it wasn't delivered.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn bounce(connection: &mut Connection, id: NoticeId, now: Timestamp) -> Result<u64, sqlx::Error> {
+    lock_row(connection, id).await?;
+    let bounced = sqlx::query::<Db>(sql::NOTICE_BOUNCED).bind(id.uuid()).execute(&mut *connection).await?;
+    if bounced.rows_affected() > 0 {
+        next_in_row(connection, id, now).await?;
+    }
+    Ok(bounced.rows_affected())
+}
+
+/// A leased notice didn't reach anybody. The next one of its row has its turn in the same transaction.
+async fn end_notice(store: &TheStore, id: NoticeId, fence: i64) -> Result<bool, StoreError> {
     let mut writer = store.writer().await?;
     let ended = end_in_row(&mut writer, store, id, fence).await.map_err(reading(NOTICES))?;
     drop(writer);
@@ -161,22 +178,29 @@ async fn end_in_row(
     connection: &mut Connection,
     store: &TheStore,
     id: NoticeId,
-    fence: Option<i64>,
+    fence: i64,
 ) -> Result<Ended, sqlx::Error> {
     let mut transaction: Transaction<'_, Db> = connection.begin_with(BEGIN).await?;
-    sqlx::query::<Db>(sql::NOTICE_ROW).bind(id.uuid()).fetch_all(&mut *transaction).await?;
-    let end = match fence {
-        Some(fence) => sqlx::query::<Db>(sql::NOTICE_FAILED).bind(id.uuid()).bind(fence),
-        None => sqlx::query::<Db>(sql::NOTICE_BOUNCED).bind(id.uuid()),
-    };
+    lock_row(&mut transaction, id).await?;
+    let end = sqlx::query::<Db>(sql::NOTICE_FAILED).bind(id.uuid()).bind(fence);
     if end.execute(&mut *transaction).await?.rows_affected() == 0 {
         transaction.rollback().await?;
         return Ok(Ended::NotOurs);
     }
     let now = store.clock().now(&mut transaction).await?;
-    let next = sqlx::query::<Db>(sql::NEXT_NOTICE).bind(id.uuid()).bind(At(now)).execute(&mut *transaction).await?;
+    let next = next_in_row(&mut transaction, id, now).await?;
     transaction.commit().await?;
-    Ok(if next.rows_affected() == 0 { Ended::Alone } else { Ended::AnotherQueued })
+    Ok(if next == 0 { Ended::Alone } else { Ended::AnotherQueued })
+}
+
+async fn lock_row(connection: &mut Connection, id: NoticeId) -> Result<(), sqlx::Error> {
+    sqlx::query::<Db>(sql::NOTICE_ROW).bind(id.uuid()).fetch_all(connection).await.map(drop)
+}
+
+/// Gives the notice after a failed one its turn; how many there were.
+async fn next_in_row(connection: &mut Connection, id: NoticeId, now: Timestamp) -> Result<u64, sqlx::Error> {
+    let next = sqlx::query::<Db>(sql::NEXT_NOTICE).bind(id.uuid()).bind(At(now)).execute(connection).await?;
+    Ok(next.rows_affected())
 }
 
 pub async fn claim_deliveries(

@@ -19,17 +19,22 @@ use crate::domain::ids::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId
 use crate::domain::link::EnrolLink;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::Endpoint;
-use crate::ports::change::Change;
+use crate::ports::change::{Change, Effect};
 use crate::ports::store::{
     Backlog, Case, CommitError, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob,
-    NoticeOutcome, NoticeView, Opening, Outgoing, Pruned, Read, Store, StoreError,
+    NoticeOutcome, NoticeView, Opening, Outgoing, Pruned, Read, SentNotice, Store, StoreError,
 };
 
 #[async_trait]
 impl Store for TheStore {
     async fn commit(&self, change: Change) -> Result<(), CommitError> {
+        let bounces = matches!(change.effect, Effect::Bounce(_));
         let write = Write::prepare(change, self.seals(), self.handover().born())?;
-        self.committer().commit(write).await
+        self.committer().commit(write).await?;
+        if bounces {
+            self.handover().notice_queued();
+        }
+        Ok(())
     }
 
     async fn now(&self) -> Result<Timestamp, StoreError> {
@@ -153,8 +158,8 @@ impl Store for TheStore {
         claims::past_hold(self, ids).await
     }
 
-    async fn notice_bounced(&self, id: NoticeId) -> Result<bool, StoreError> {
-        outbox::notice_bounced(self, id).await
+    async fn notice(&self, id: NoticeId) -> Result<Option<SentNotice>, StoreError> {
+        outbox::notice(self, id).await
     }
 
     async fn claim_deliveries(

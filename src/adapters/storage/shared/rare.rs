@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, Transaction};
 
-use super::{BEGIN, Connection, DatabaseClock, Db, add, erasures, override_writes, sql, staff_writes};
+use super::{BEGIN, Connection, DatabaseClock, Db, add, erasures, outbox, override_writes, sql, staff_writes};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::backend::KeyRow;
@@ -92,6 +92,7 @@ async fn apply(
             sqlx::query::<Db>(sql::REMOVE_QUEUED).bind(id.uuid()).execute(connection).await?;
             Ok(())
         }
+        Effect::Bounce(notice) => touched(outbox::bounce(connection, *notice, now).await?).map_err(Into::into),
         Effect::AddBackend { backend, key } => {
             let added = sqlx::query::<Db>(sql::INSERT_BACKEND)
                 .bind(backend.id.uuid())
@@ -154,12 +155,7 @@ async fn add_channel(connection: &mut Connection, channel: &Channel, seals: &Sea
     Ok(inserted(added.rows_affected(), Unique::Other)?)
 }
 
-async fn add_link(
-    connection: &mut Connection,
-    link: &EnrolLink,
-    seals: &Seals,
-    now: Timestamp,
-) -> Result<(), Failure> {
+async fn add_link(connection: &mut Connection, link: &EnrolLink, seals: &Seals, now: Timestamp) -> Result<(), Failure> {
     // Two links made at once must not both stay open, nor both be the day's last: the holder's row is kept until this
     // one is stored.
     let lock = sqlx::query::<Db>(sql::HOLDER_TO_CHANGE).bind(link.holder.uuid());

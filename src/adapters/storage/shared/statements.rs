@@ -149,6 +149,8 @@ crate::adapters::storage::statements! {
     // A lease is good as long as nobody else was given one: the fence says so, whatever the time is.
     NOTICE_FAILED = "UPDATE notices SET status = 'failed', attempts = attempts + 1, fence = fence + 1, next_at = NULL \
                      WHERE id = $1 AND fence = $2 AND status = 'queued'";
+    NOTICE = "SELECT n.holder_id, n.about_kind, n.about_id, n.purpose, n.status, h.backend_id FROM notices n \
+              JOIN holders h ON h.id = n.holder_id WHERE n.id = $1";
     NOTICE_BOUNCED = "UPDATE notices SET status = 'failed', fence = fence + 1, delivered_at = NULL \
                       WHERE id = $1 AND status = 'delivered'";
     NEXT_NOTICE = "UPDATE notices SET status = 'queued', next_at = $2 WHERE id = (\

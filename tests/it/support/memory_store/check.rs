@@ -1,8 +1,9 @@
 //! The conditions of a change, each as `ports::change::Effect` words it. Reads only: whoever passes is written whole.
 
-use countersign::domain::approval::{Decision, StateName};
 use countersign::domain::approval::transitions::Transition;
+use countersign::domain::approval::{Decision, StateName};
 use countersign::domain::backend::Remembered;
+use countersign::domain::channel::NoticeStatus;
 use countersign::domain::device::Device;
 use countersign::domain::holder::PENDING_AT_ONCE;
 use countersign::domain::link::{EnrolLink, LINKS_A_DAY, LINKS_DAY};
@@ -89,6 +90,10 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             unique(!record.endpoints.contains_key(&endpoint.id), Unique::Other)?;
             let count = record.endpoints.values().filter(|other| other.backend == endpoint.backend).count();
             if count < MAX_ENDPOINTS { Ok(()) } else { Err(CommitError::Cap) }
+        }
+        Effect::Bounce(notice) => {
+            let row = record.notices.get(notice);
+            holds(row.is_some_and(|row| row.status == NoticeStatus::Delivered))
         }
         Effect::SetEndpoint(endpoint) => holds(record.endpoints.contains_key(&endpoint.id)),
         Effect::AddBackend { backend, key } => {

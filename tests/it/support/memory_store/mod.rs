@@ -33,7 +33,7 @@ use countersign::domain::webhook::Endpoint;
 use countersign::domain::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId, Timestamp};
 use countersign::ports::store::{
     Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob, NoticeOutcome,
-    NoticeView, Opening, Outgoing, Pruned, Read,
+    NoticeView, Opening, Outgoing, Pruned, Read, SentNotice,
 };
 use countersign::ports::{Change, Clock, CommitError, Store, StoreError};
 
@@ -206,9 +206,8 @@ impl Store for MemoryStore {
         Ok(self.record().past_hold(ids, now))
     }
 
-    async fn notice_bounced(&self, id: NoticeId) -> Result<bool, StoreError> {
-        let now = self.clock.now();
-        Ok(self.record().notice_bounced(id, now))
+    async fn notice(&self, id: NoticeId) -> Result<Option<SentNotice>, StoreError> {
+        Ok(self.record().sent_notice(id))
     }
 
     async fn claim_deliveries(

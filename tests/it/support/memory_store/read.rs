@@ -9,8 +9,8 @@ use countersign::domain::channel::{About, Channel, NoticeStatus, Purpose};
 use countersign::domain::details::Subject;
 use countersign::domain::holder::Holder;
 use countersign::domain::webhook::{DeliveryStatus, EndpointStatus};
-use countersign::domain::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, Timestamp};
-use countersign::ports::store::{Backlog, Case, DeliveryView, DueCase, Filter, NoticeView, Opening};
+use countersign::domain::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, NoticeId, Timestamp};
+use countersign::ports::store::{Backlog, Case, DeliveryView, DueCase, Filter, NoticeView, Opening, SentNotice};
 
 use super::Record;
 
@@ -145,6 +145,13 @@ impl Record {
         let (ended, live): (Vec<&Approval>, Vec<&Approval>) =
             newest_first.filter(|approval| approval.holder == holder).partition(|a| a.state.name().is_final());
         live.into_iter().chain(ended).take(limit as usize).cloned().collect()
+    }
+
+    pub fn sent_notice(&self, id: NoticeId) -> Option<SentNotice> {
+        let row = self.notices.get(&id)?;
+        let (holder, about, purpose) = (row.notice.holder, row.notice.about, row.notice.purpose);
+        let backend = self.holders.get(&holder)?.backend;
+        Some(SentNotice { backend, holder, about, purpose, status: row.status })
     }
 
     pub fn notice_views(&self, approval: ApprovalId) -> Vec<NoticeView> {

@@ -127,6 +127,7 @@ fn effect(record: &mut Record, effect: Effect, now: Timestamp) -> Option<Approva
             record.endpoints.remove(&id);
             record.deliveries.retain(|_, row| row.delivery.endpoint != id);
         }
+        Effect::Bounce(notice) => drop(record.notice_bounced(notice, now)),
         Effect::AddBackend { backend, key } => {
             record.backends.insert(backend.id, backend);
             record.keys.insert(key.id, key);
