@@ -92,8 +92,8 @@ pub async fn start(
         tracing::error!(error = %error, "the log could not be compared with its high-water mark");
     }
     // Once before anything is answered, too, so that missed timers are armed and a wrong clock is known from the start.
-    if let Err(error) = sweep::sweep(&cx, &gate).await {
-        tracing::warn!(error = %error, "the first sweep could not be finished");
+    if let Err(error) = sweep::arm(&cx, &gate).await {
+        tracing::warn!(error = %error, "missed timers could not be armed; the sweep will");
     }
     if !role.works() {
         spawn(&mut tasks, sequencer::follow(cx.clone(), stop.clone()));

@@ -35,6 +35,18 @@ pub async fn run(cx: Context, gate: ClockGate, stop: CancellationToken) {
 /// # Errors
 /// [`Error::Store`] when the record can't be read.
 pub async fn sweep(cx: &Context, gate: &ClockGate) -> Result<usize, Error> {
+    let seen = arm(cx, gate).await?;
+    measure(cx).await?;
+    cx.store.forget_before(cx.now() - REMEMBER).await?;
+    Ok(seen)
+}
+
+/// The part of a sweep that nothing may be answered before: compares the clocks, and arms timers that were missed. Gives
+/// how many rows it looked at.
+///
+/// # Errors
+/// [`Error::Store`] when the record can't be read.
+pub async fn arm(cx: &Context, gate: &ClockGate) -> Result<usize, Error> {
     gate.set(release::skew(cx).await?);
     // Up to the next sweep but one, so that a timer that was lost is there again before it is due.
     let now = cx.store.now().await?;
@@ -67,8 +79,6 @@ pub async fn sweep(cx: &Context, gate: &ClockGate) -> Result<usize, Error> {
             break;
         }
     }
-    measure(cx).await?;
-    cx.store.forget_before(cx.now() - REMEMBER).await?;
     Ok(seen)
 }
 
