@@ -189,6 +189,11 @@ impl Policy {
         terms
     }
 
+    /// No transfer that this policy gave its terms cools off for less.
+    pub fn least_hold(&self) -> Duration {
+        self.base.hold
+    }
+
     /// The longest hold a backend may ask for.
     pub fn hold_cap(&self) -> Duration {
         self.hold_cap
@@ -273,6 +278,7 @@ pub(crate) mod tests {
         let transfer = Transfer::new(parts(), Salt([0; 16])).unwrap();
         let terms = policy().terms(&transfer, Asked { hold: Some(MIN), life: Some(600 * MIN) });
         assert_eq!(terms.hold, 24 * 60 * MIN);
+        assert!(policy().least_hold() <= terms.hold);
         assert_eq!(terms.life, 30 * MIN);
         assert_eq!(terms.assurance, Assurance::DeviceBound);
         assert_eq!(terms.unproved, Unproved::Refuse);

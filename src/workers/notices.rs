@@ -149,6 +149,8 @@ async fn settle(cx: &Context, done: Vec<Sent>) {
             && matches!(outcome, NoticeOutcome::Delivered { .. })
         {
             match job.purpose {
+                // Told at once, no hold can be over that anybody could have looked at without it.
+                Purpose::Cooling if cx.now() < job.created_at + AT_ONCE.min(cx.settings.policy.least_hold() / 2) => {}
                 Purpose::Cooling => told.push(id),
                 Purpose::OverrideCooling => begun.push(id),
                 _ => {}
