@@ -4,7 +4,6 @@
 mod erased;
 mod staff;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,46 +27,17 @@ use countersign::service::audit::export::{Asked, Proofs, export};
 use countersign::service::audit::third_party::third_party;
 use countersign::service::audit::verify::{Checked, Fault, RowFlaw, verify};
 use countersign::service::{Browser, commit, log};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 
 use crate::flow::world::{Kit, World};
 use crate::storage_sql::make;
 use crate::support::clock::ManualClock;
 use crate::support::log::{log as log_over, signer};
-use crate::support::servers::postgres::Postgres;
+use crate::support::owner::Owner;
 
 use erased::{
     an_entry_emptied_under_the_name_of_an_erasure_is_named, an_erasure_goes_on_where_it_was_left,
     nothing_of_an_erased_holder_is_left_and_every_proof_stays,
 };
-
-/// The database's owner.
-enum Owner {
-    File(PathBuf),
-    Server(Postgres),
-}
-
-impl Owner {
-    async fn runs(&self, sql: &str) {
-        match self {
-            Self::File(path) => {
-                let mut file: SqliteConnection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
-                sqlx::query(AssertSqlSafe(sql)).execute(&mut file).await.unwrap();
-            }
-            Self::Server(server) => drop(server.sql("postgres", sql)),
-        }
-    }
-
-    /// A hash as a value.
-    fn bytes(&self, bytes: &[u8]) -> String {
-        let hex = data_encoding::HEXLOWER.encode(bytes);
-        match self {
-            Self::File(_) => format!("x'{hex}'"),
-            Self::Server(_) => format!(r"'\x{hex}'::bytea"),
-        }
-    }
-}
 
 /// A record with an enrolled phone, one approval in cooling and one that was cancelled out of it.
 struct Scene {

@@ -1,6 +1,6 @@
 //! What the console's case pages show. A case is seen by whoever asked and by the two who were drawn; by nobody else.
 
-use super::{case, people, signers};
+use super::{case, of_the_day, people, signers};
 use crate::domain::approval::Approval;
 use crate::domain::channel::Channel;
 use crate::domain::freeze::Freeze;
@@ -95,8 +95,7 @@ pub async fn of_holder(cx: &Context, holder: HolderId) -> Result<Vec<OverrideReq
 /// # Errors
 /// [`Error::Store`], also when a row isn't believed: it could be the one that says so.
 pub async fn disputed_at_reset(cx: &Context, holder: HolderId) -> Result<Vec<ChannelId>, Error> {
-    let all: Vec<OverrideRequest> =
-        cx.store.overrides_of_holder(holder, PAGE).await?.into_iter().collect::<Result<_, _>>()?;
+    let all = of_the_day(cx, holder).await?;
     let carried_out =
         |case: &&OverrideRequest| case.request.kind == Kind::ResetDevices && case.state.name() == StateName::CarriedOut;
     Ok(all.iter().find(carried_out).map(|case| case.request.disputed.clone()).unwrap_or_default())

@@ -27,7 +27,6 @@ mod connect;
 mod durability;
 mod readers;
 mod resolve;
-mod statements;
 mod writer;
 
 use std::sync::Arc;
@@ -53,15 +52,18 @@ use crate::ports::secrets::Secrets;
 use crate::ports::store::StoreError;
 
 #[expect(clippy::duplicate_mod, reason = "one source for both databases, compiled once for each with its own types")]
+#[macro_use]
 #[path = "../shared/mod.rs"]
 mod shared;
+
+// After the columns that its statements name.
+mod statements;
 
 type Db = sqlx::Postgres;
 type TheStore = PostgresStore;
 
 const BEGIN: &str = "BEGIN";
 const INSERT_AUDIT: &str = own::INSERT_AUDIT;
-const LEAVES: &str = own::LEAVES;
 const WAITING: &str = own::WAITING;
 
 /// A list of ids as one value.

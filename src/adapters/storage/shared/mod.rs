@@ -2,6 +2,9 @@
 //! out. The module that includes this one fixes the types (`Db`, `TheStore`, `DatabaseClock`) and the words that
 //! differ; the query code itself is the same text. May import: `domain`, `ports`, the rows, sqlx.
 
+#[macro_use]
+mod columns;
+
 pub mod add;
 mod approvals;
 mod audit;
@@ -24,7 +27,7 @@ mod staff_writes;
 pub mod statements;
 pub mod upgrade;
 
-use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, LEAVES, TheStore, WAITING, ids};
+use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, TheStore, WAITING, ids};
 use statements as sql;
 
 /// A connection of this backend.

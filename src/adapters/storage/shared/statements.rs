@@ -14,24 +14,9 @@ macro_rules! channel_columns {
         "c.id, c.holder_id, c.kind, c.device_id, c.masked, c.address, c.created_at, c.counts_from, c.removed_at, c.seal"
     };
 }
-macro_rules! device_columns {
-    () => {
-        "id, holder_id, credential_id, cookie_hash, thumbprint, body, counter, failures, locked_at, removed_at, seal"
-    };
-}
 macro_rules! endpoint_columns {
     () => {
         "id, backend_id, url, status, created_at, secret, previous_secret, previous_until"
-    };
-}
-macro_rules! key_columns {
-    () => {
-        "id, backend_id, hash, scopes, created_at, revoked_at, seal"
-    };
-}
-macro_rules! holder_columns {
-    () => {
-        "id, backend_id, subject, created_at, enrolled_at, seal"
     };
 }
 // The size before its batch, and how many entries of the batch come before it. $2 is less than any place.

@@ -25,7 +25,6 @@ macro_rules! for_update {
 }
 
 mod claims;
-mod statements;
 mod writer;
 
 use std::path::Path;
@@ -50,8 +49,12 @@ use crate::ports::store::StoreError;
 use crate::ports::timing::Clock;
 
 #[expect(clippy::duplicate_mod, reason = "one source for both databases, compiled once for each with its own types")]
+#[macro_use]
 #[path = "../shared/mod.rs"]
 mod shared;
+
+// After the columns that its statements name.
+mod statements;
 
 type Db = sqlx::Sqlite;
 type TheStore = SqliteStore;
@@ -59,7 +62,6 @@ type TheStore = SqliteStore;
 /// Takes the right to write at once, so that no transaction fails because another one wrote after it had read.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const INSERT_AUDIT: &str = own::INSERT_AUDIT;
-const LEAVES: &str = own::LEAVES;
 const WAITING: &str = own::WAITING;
 
 /// How long a writer waits for another process that holds the file, such as the command line's.
