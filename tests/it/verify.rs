@@ -21,6 +21,7 @@ use countersign::domain::verification::run::{Summary, Verifier};
 use countersign::domain::verification::wrong::{Flaw, Place, Wrong};
 use countersign::ports::audit::{AuditStore, CursorStore};
 use countersign::ports::log::{CheckpointSigner, LogStore};
+use countersign::ports::witness::CosignatureStore;
 use countersign::ports::{Clock, StaffStore, Store};
 use countersign::service::audit::Record;
 use countersign::service::audit::export::{Asked, Proofs, export};
@@ -46,6 +47,7 @@ struct Scene {
     owner: Owner,
     cancelled: ApprovalId,
     cursors: Arc<dyn CursorStore>,
+    cosignatures: Arc<dyn CosignatureStore>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -66,9 +68,10 @@ impl Scene {
 
     async fn of<S>(store: Arc<S>, owner: Owner, clock: Arc<ManualClock>, folder: Option<tempfile::TempDir>) -> Self
     where
-        S: Store + LogStore + AuditStore + StaffStore + CursorStore + 'static,
+        S: Store + LogStore + AuditStore + StaffStore + CursorStore + CosignatureStore + 'static,
     {
         let cursors: Arc<dyn CursorStore> = store.clone();
+        let cosignatures: Arc<dyn CosignatureStore> = store.clone();
         let kit = Kit { store: store.clone(), log: log_over(store.clone()).await, clock };
         let unproved = Unproved::HoldFor(Duration::from_secs(3600));
         let mut world = World::over(kit, unproved, Assurance::Synced, Duration::ZERO).await;
@@ -80,6 +83,7 @@ impl Scene {
             staff: store,
             keys: signer().keys().clone(),
             sites: Sites { holders: site, console: None },
+            witnesses: None,
         };
         let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
         let mut ids = Vec::new();
@@ -89,7 +93,7 @@ impl Scene {
             world.approve(&mut phone, id).await.unwrap();
             ids.push(id);
         }
-        let scene = Self { world, record, owner, cancelled: ids[1], cursors, _folder: folder };
+        let scene = Self { world, record, owner, cancelled: ids[1], cursors, cosignatures, _folder: folder };
         scene.owner.runs("CREATE TABLE kept AS SELECT * FROM approvals").await;
         scene.cancel(ids[1]).await;
         scene.drain().await;
@@ -174,6 +178,7 @@ macro_rules! on_both {
     };
 }
 
+mod cosigned;
 mod owner;
 
 on_both!(

@@ -103,4 +103,9 @@ impl CosignatureStore for MemoryStore {
         });
         Ok(with.filter(|cosigned| !cosigned.cosignatures.is_empty()).collect())
     }
+
+    async fn cosigned_between(&self, past: u64, to: u64) -> Result<Vec<Cosigned>, StoreError> {
+        let all = self.cosigned(past, u32::MAX).await?;
+        Ok(all.into_iter().filter(|cosigned| cosigned.signed.head.size <= to).rev().collect())
+    }
 }
