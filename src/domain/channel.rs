@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ids::{ApprovalId, ChannelId, DeviceId, FreezeId, HolderId, LinkId, NoticeId, OverrideId};
@@ -134,6 +135,28 @@ impl fmt::Debug for Address {
     }
 }
 
+/// An address as it is stored: encrypted, and bound to its channel's id. Cheap to clone, and never printed.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct SealedAddress(Arc<[u8]>);
+
+impl SealedAddress {
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for SealedAddress {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl fmt::Debug for SealedAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedAddress")
+    }
+}
+
 /// A registered channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
@@ -143,6 +166,7 @@ pub struct Channel {
     /// The device that this channel lives on, if it does.
     pub device: Option<DeviceId>,
     pub masked: String,
+    pub address: SealedAddress,
     pub created_at: Timestamp,
     /// From then on a notice delivered here counts as having told the holder.
     pub counts_from: Timestamp,
@@ -229,6 +253,8 @@ pub struct Notice {
     pub id: NoticeId,
     pub holder: HolderId,
     pub channel: ChannelId,
+    /// Where the channel led when the notice was planned.
+    pub address: SealedAddress,
     pub purpose: Purpose,
     pub about: About,
     pub turn: Turn,

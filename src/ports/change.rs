@@ -54,9 +54,9 @@ pub enum Effect {
     ReleaseSigned { transition: Box<Transition>, case: Box<OverrideRequest> },
     /// Inserts a holder with the channels the backend knows. Condition: the subject is new for this backend; that of an
     /// erased holder isn't.
-    AddHolder { holder: Holder, channels: Vec<NewChannel>, remember: Remembered },
+    AddHolder { holder: Holder, channels: Vec<Channel>, remember: Remembered },
     /// Adds one channel.
-    AddChannel(NewChannel),
+    AddChannel(Channel),
     /// Inserts an enrolment link and ends every earlier one of the holder. Condition: the idempotency key is new.
     AddLink { link: EnrolLink, remember: Remembered },
     /// Takes one of a link's tries. Condition: `tries` were taken before, and it hadn't ended.
@@ -103,11 +103,4 @@ pub struct DeviceProof {
     pub device: DeviceId,
     /// The authenticator's new counter. Condition: above the stored one, or both 0 (WebAuthn L3 section 6.1.1).
     pub counter: u32,
-}
-
-/// A channel with its sealed address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewChannel {
-    pub channel: Channel,
-    pub sealed_address: Vec<u8>,
 }

@@ -66,6 +66,14 @@ pub struct Leaf {
     pub index: Option<u64>,
 }
 
+/// The entry of a decision, and the tree at the same moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedDecision {
+    pub leaf: Leaf,
+    /// The newest checkpoint; nothing before the first.
+    pub newest: Option<Signed>,
+}
+
 /// The tree as it is stored.
 #[async_trait]
 pub trait LogStore: Send + Sync {
@@ -85,7 +93,7 @@ pub trait LogStore: Send + Sync {
     async fn leaf(&self, id: ChangeId) -> Result<Option<Leaf>, StoreError>;
     /// The entry of the decision that approved this approval: the one of kind `approval.approved` whose change brought
     /// evidence about it. Nothing once its text was erased.
-    async fn approve_leaf(&self, approval: ApprovalId) -> Result<Option<Leaf>, StoreError>;
+    async fn logged_decision(&self, approval: ApprovalId) -> Result<Option<LoggedDecision>, StoreError>;
 }
 
 /// Signs checkpoints, with a key that isn't in the database.

@@ -1,6 +1,6 @@
 //! Notices as the record gives and takes them: shown, leased, settled, and looked up when one comes back.
 
-use crate::domain::channel::{About, ChannelKind, NOTICE_RETRIES, NoticeStatus, Purpose};
+use crate::domain::channel::{About, ChannelKind, NOTICE_RETRIES, NoticeStatus, Purpose, SealedAddress};
 use crate::domain::ids::{BackendId, ChannelId, HolderId, NoticeId};
 use crate::domain::time::Timestamp;
 
@@ -25,7 +25,7 @@ pub struct NoticeJob {
     pub channel: ChannelId,
     pub purpose: Purpose,
     pub about: About,
-    pub sealed_address: Vec<u8>,
+    pub address: SealedAddress,
     pub attempts: u32,
     pub created_at: Timestamp,
     pub useless_after: Timestamp,

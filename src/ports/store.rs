@@ -101,11 +101,13 @@ pub struct Case {
 }
 
 /// A device's request about an approval of its holder's, in one read.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct DeviceCase {
     /// Removed and locked ones too.
     pub device: Device,
     pub case: Case,
+    /// The holder's channels. One that can't be believed must not keep the holder from stopping.
+    pub channels: Vec<Read<Channel>>,
     /// The tree of the log's newest checkpoint; nothing before the first.
     pub log: Option<Head>,
 }

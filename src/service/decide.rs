@@ -35,7 +35,7 @@ pub struct Signed {
 pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Signed) -> Result<Approval, Error> {
     // Before the record is read: a mark that is read later may be ahead of what was read of a sound record.
     let mark = cx.log.mark.seen();
-    let DeviceCase { device, case, log } = browser.case(cx, id).await?;
+    let DeviceCase { device, case, channels, log } = browser.case(cx, id).await?;
     if device.locked_at.is_some() {
         return Err(Error::DeviceLocked);
     }
@@ -81,7 +81,7 @@ pub async fn decide(cx: &Context, browser: &Browser, id: ApprovalId, signed: Sig
 
     mark.allows(log)?;
     let transition = approval.approve(&who, challenge, now)?;
-    let channels = cx.store.channels(device.body.holder).await?;
+    let channels: Vec<_> = channels.into_iter().collect::<Result<_, _>>()?;
     let notices = notify::cooling(cx, &transition.approval, &channels, now);
     let evidence = Evidence::Approve {
         device: device.body.id,

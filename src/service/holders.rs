@@ -11,7 +11,6 @@ use crate::domain::freeze::Freeze;
 use crate::domain::holder::Holder;
 use crate::domain::ids::{ChannelId, DeviceId, HolderId};
 use crate::domain::time::Timestamp;
-use crate::ports::change::NewChannel;
 use crate::ports::secrets::BoxKey;
 use crate::ports::store::{CommitError, Unique};
 use crate::ports::{Change, Effect};
@@ -126,7 +125,7 @@ pub async fn add(cx: &Context, caller: &Caller, ask: NewHolder) -> Result<Answer
         subject: holder.subject.to_string(),
         enrolled_at: None,
         frozen: None,
-        channels: channels.iter().map(|new| channel_view(&new.channel)).collect(),
+        channels: channels.iter().map(channel_view).collect(),
         devices: Vec::new(),
     };
     let body = serde_json::to_string(&view).map_err(Error::internal)?;
@@ -192,11 +191,10 @@ pub(super) fn new_channel(
     device: Option<DeviceId>,
     counts_from: Timestamp,
     now: Timestamp,
-) -> Result<NewChannel, Error> {
+) -> Result<Channel, Error> {
     let id = cx.id(ChannelId::new, now);
     let plain = serde_json::to_vec(address).map_err(Error::internal)?;
-    let sealed_address = cx.secrets.seal(BoxKey::Address, id.bytes(), &plain);
+    let sealed = cx.secrets.seal(BoxKey::Address, id.bytes(), &plain).into();
     let masked = address.masked();
-    let channel = Channel { id, holder, kind: address.kind(), device, masked, created_at: now, counts_from };
-    Ok(NewChannel { channel, sealed_address })
+    Ok(Channel { id, holder, kind: address.kind(), device, masked, address: sealed, created_at: now, counts_from })
 }

@@ -49,6 +49,7 @@ fn plan(cx: &Context, channels: &[Channel], plan: Plan, now: Timestamp) -> Vec<N
         id: cx.id(NoticeId::new, now),
         holder: plan.holder,
         channel: channel.id,
+        address: channel.address.clone(),
         purpose: plan.purpose,
         about: plan.about,
         turn: turn(rank),

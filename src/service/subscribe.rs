@@ -25,7 +25,7 @@ pub async fn subscribe(cx: &Context, browser: &Browser, address: Address) -> Res
     let now = cx.now();
     let counts_from = now + cx.settings.new_channel_hold;
     let new = holders::new_channel(cx, device.body.holder, &address, Some(device.body.id), counts_from, now)?;
-    let objects: [&(dyn std::fmt::Display + Sync); 3] = [&new.channel.id, &device.body.id, &device.body.holder];
+    let objects: [&(dyn std::fmt::Display + Sync); 3] = [&new.id, &device.body.id, &device.body.holder];
     let entry = cx.entry("channel.added", Actor::Device(device.body.id), &objects, Facts::new(), now)?;
     cx.store.commit(Change::new(entry, Effect::AddChannel(new))).await?;
     Ok(())

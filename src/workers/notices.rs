@@ -198,7 +198,7 @@ async fn attempt(cx: &Context, senders: &Senders, job: &NoticeJob) -> NoticeOutc
         let moot = !is_late && is_moot(cx, job).await;
         return if moot { NoticeOutcome::Dropped } else { NoticeOutcome::DeferredTo(now + wait) };
     }
-    let plain = match cx.secrets.open(BoxKey::Address, job.channel.bytes(), &job.sealed_address) {
+    let plain = match cx.secrets.open(BoxKey::Address, job.channel.bytes(), job.address.bytes()) {
         Ok(plain) => plain,
         Err(error) => {
             tracing::error!(error = %error, channel.id = %job.channel, "an address can't be opened");

@@ -23,7 +23,7 @@ use countersign::domain::ocsf::rules;
 use countersign::domain::override_request::transitions::Event;
 use countersign::domain::time::Timestamp;
 use countersign::ports::audit::{AuditStore, Cursor, CursorStore, EntrySeal, SealedPage, SealedTable, StoredEntry};
-use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed, Waiting};
+use countersign::ports::log::{Appended, Batch, Leaf, LogStore, LoggedDecision, Signed, Waiting};
 use countersign::ports::siem::{EventSink, SinkError};
 use countersign::ports::store::StoreError;
 use countersign::workers::siem::{Stream, StreamError, turn};
@@ -157,7 +157,7 @@ impl LogStore for Record {
     async fn leaf(&self, _: ChangeId) -> Result<Option<Leaf>, StoreError> {
         Ok(None)
     }
-    async fn approve_leaf(&self, _: ApprovalId) -> Result<Option<Leaf>, StoreError> {
+    async fn logged_decision(&self, _: ApprovalId) -> Result<Option<LoggedDecision>, StoreError> {
         Ok(None)
     }
 }

@@ -184,7 +184,7 @@ impl Handover {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::channel::{About, Purpose};
+    use crate::domain::channel::{About, Purpose, SealedAddress};
     use crate::domain::ids::{ApprovalId, ChannelId, HolderId};
     use crate::domain::time::Timestamp;
     use crate::domain::webhook::Cause;
@@ -196,6 +196,7 @@ mod tests {
             id: NoticeId::new(AT, [number; 10]),
             holder: HolderId::new(AT, [1; 10]),
             channel: ChannelId::new(AT, [1; 10]),
+            address: SealedAddress::default(),
             purpose: Purpose::Cooling,
             about: About::Approval(ApprovalId::new(AT, [1; 10])),
             turn,

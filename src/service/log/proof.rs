@@ -7,12 +7,13 @@ use crate::domain::audit::commits_to;
 use crate::domain::device::Blob;
 use crate::domain::log::{TileAt, TlogProof, tree};
 use crate::domain::receipt::{Decided, ReceiptProof};
+use crate::ports::log::LoggedDecision;
 use crate::service::{Context, Error};
 
 /// The decision's entry has no place in the log, although the release had to wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the decision isn't in the signed log")]
-pub(super) struct NotLogged;
+struct NotLogged;
 
 /// The entry's text isn't what the log has a commitment to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,13 +26,18 @@ struct Changed;
 /// [`Error::Unwitnessed`] while too few have; [`Error::RolledBack`], [`Error::Store`]; [`Error::Internal`] when the log
 /// doesn't prove this very decision, which nothing of ours causes.
 pub async fn proof_of(cx: &Context, approval: &Approval) -> Result<ReceiptProof, Error> {
-    let leaf = cx.log.store.approve_leaf(approval.id).await?.ok_or_else(|| Error::internal(NotLogged))?;
+    // Before the record is read: a mark that is read later may be ahead of what was read of a sound record.
+    let mark = cx.log.mark.seen();
+    let logged = cx.log.store.logged_decision(approval.id).await?.ok_or_else(|| Error::internal(NotLogged))?;
+    let LoggedDecision { leaf, newest } = logged;
+    mark.allows(newest.as_ref().map(|signed| signed.head))?;
     let index = leaf.index.ok_or_else(|| Error::internal(NotLogged))?;
     let decision = approval.state.decision().ok_or_else(|| Error::internal(NotLogged))?;
     if !commits_to(&leaf.entry.leaf_hash, &leaf.entry.salt, &leaf.entry.canonical) {
         return Err(Error::internal(Changed));
     }
-    let shown = witnessed(cx, index).await?;
+    let newest = newest.filter(|newest| index < newest.head.size).ok_or_else(|| Error::internal(NotLogged))?;
+    let shown = witnessed(cx, index, newest).await?;
     let size = shown.signed.head.size;
     let tiles = cx.log.store.tiles(&TileAt::all_of(&tree::inclusion_nodes(index, size))).await?;
     let path = tree::inclusion(index, size, &tiles).map_err(RolledBack::Tiles)?;

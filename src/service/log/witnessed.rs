@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-use super::{RolledBack, ensure_whole};
+use super::RolledBack;
 use crate::domain::log::{Note, NoteError};
 use crate::domain::witness::cosigned_at;
 use crate::domain::witness::quorum::{MOST, Quorum, Unmet};
@@ -79,14 +79,13 @@ fn plain(signed: &Signed) -> Result<Note, Error> {
     Ok(signed.note.parse().map_err(|error: NoteError| RolledBack::Unsigned(error.into()))?)
 }
 
-/// The checkpoint for a receipt about the leaf with this index: the newest, or the newest that enough witnesses signed.
+/// The checkpoint for a receipt about the leaf with this index: the newest, which has it, or the newest that enough
+/// witnesses signed.
 ///
 /// # Errors
 /// [`Error::Unwitnessed`] while too few witnesses have seen the leaf: it passes as soon as they have.
 /// [`Error::RolledBack`], [`Error::Store`].
-pub async fn witnessed(cx: &Context, index: u64) -> Result<Shown, Error> {
-    let newest = ensure_whole(cx).await?.filter(|newest| index < newest.head.size);
-    let newest = newest.ok_or_else(|| Error::internal(super::proof::NotLogged))?;
+pub async fn witnessed(cx: &Context, index: u64, newest: Signed) -> Result<Shown, Error> {
     match &cx.log.witnesses {
         Some(witnesses) if witnesses.quorum.least() > 0 => Ok(witnesses.newest(index).await??),
         Some(witnesses) => with_what_there_is(witnesses, newest).await,

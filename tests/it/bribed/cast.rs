@@ -13,7 +13,6 @@ use countersign::domain::staff::{Role, Staff};
 use countersign::domain::{
     ApprovalId, ChannelId, DeviceId, HolderId, InviteId, NoticeId, OverrideId, StaffChangeId, StaffId, Timestamp,
 };
-use countersign::ports::change::NewChannel;
 use countersign::ports::overrides::{Also, OverrideWrite};
 use countersign::ports::secrets::BoxKey;
 use countersign::ports::staff::StaffEffect;
@@ -180,11 +179,11 @@ impl Cast {
             kind: address.kind(),
             device,
             masked: address.masked(),
+            address: cx.secrets.seal(BoxKey::Address, id.bytes(), &plain).into(),
             created_at: now - ago,
             counts_from: now - ago,
         };
-        let sealed_address = cx.secrets.seal(BoxKey::Address, id.bytes(), &plain);
-        self.stage.apply(Effect::AddChannel(NewChannel { channel, sealed_address })).await;
+        self.stage.apply(Effect::AddChannel(channel)).await;
         id
     }
 

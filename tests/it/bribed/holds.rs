@@ -275,7 +275,7 @@ async fn redeems_against_a_freeze(stage: &Stage, caller: Caller, round: usize) -
     eventually("a place for every decision", async || {
         while log::turn(cx).await.unwrap() > 0 {}
         for id in &ids {
-            cx.log.store.approve_leaf(*id).await.unwrap()?.index?;
+            cx.log.store.logged_decision(*id).await.unwrap()?.leaf.index?;
         }
         Some(())
     })

@@ -10,7 +10,6 @@ use countersign::domain::{HolderId, LinkId};
 use countersign::ports::store::Unique;
 use countersign::ports::{Effect, Store};
 
-use super::rows::sealed;
 use super::world::{HOUR, MINUTE, Why, World};
 
 async fn read(world: &World, link: &EnrolLink) -> EnrolLink {
@@ -44,7 +43,7 @@ pub async fn a_subject_is_one_backends_for_ever(store: Arc<dyn Store>) {
     let world = World::build(store).await;
     let approval = world.opened().await;
     let twin = |backend| Holder { id: world.id(HolderId::new), backend, enrolled_at: None, ..world.holder.clone() };
-    let channels = vec![sealed(world.another_channel(None, world.now))];
+    let channels = vec![world.another_channel(None, world.now)];
     let again = Effect::AddHolder { holder: twin(world.backend.id), channels, remember: world.remember() };
     world.refuses(again, approval.id, Why::Duplicate(Unique::Subject)).await;
     let quay = world.another_backend().await;

@@ -53,7 +53,7 @@ pub async fn a_queued_notice_is_leased_with_what_sending_needs(store: Arc<dyn St
     assert_eq!((job.holder, job.channel, job.about), (notice.holder, notice.channel, notice.about));
     assert_eq!((job.purpose, job.attempts), (notice.purpose, 0));
     assert_eq!((job.created_at, job.useless_after), (notice.created_at, notice.useless_after));
-    assert_eq!(job.sealed_address, world.mailbox.id.bytes());
+    assert_eq!(job.address.bytes(), world.mailbox.id.bytes());
 }
 
 pub async fn a_leased_notice_is_not_leased_again(store: Arc<dyn Store>) {

@@ -19,7 +19,6 @@ use countersign::domain::webhook::{Cause, Delivery, Endpoint, EndpointStatus};
 use countersign::domain::{
     ApprovalId, BackendId, ChannelId, DeliveryId, DeviceId, EndpointId, HolderId, KeyId, LinkId, NoticeId, Timestamp,
 };
-use countersign::ports::change::NewChannel;
 
 use super::world::{HOUR, MINUTE, World};
 
@@ -66,6 +65,7 @@ impl World {
             id: self.id(NoticeId::new),
             holder: self.holder.id,
             channel,
+            address: channel.bytes().to_vec().into(),
             purpose: Purpose::Cooling,
             about,
             turn,
@@ -163,9 +163,20 @@ impl World {
     }
 }
 
+/// A mailbox with an address that only its id tells apart.
 pub fn mailbox(id: ChannelId, holder: HolderId, counts_from: Timestamp) -> Channel {
     let masked = "m•••@e•••.org".to_owned();
-    Channel { id, holder, kind: ChannelKind::Email, device: None, masked, created_at: counts_from, counts_from }
+    let address = id.bytes().to_vec().into();
+    Channel {
+        id,
+        holder,
+        kind: ChannelKind::Email,
+        device: None,
+        masked,
+        address,
+        created_at: counts_from,
+        counts_from,
+    }
 }
 
 pub fn device(id: DeviceId, holder: HolderId, number: u8, now: Timestamp) -> Device {
@@ -184,9 +195,4 @@ pub fn device(id: DeviceId, holder: HolderId, number: u8, now: Timestamp) -> Dev
         usable_from: now - 36 * HOUR,
     };
     Device { body, counter: 0, failures: 0, locked_at: None, removed_at: None }
-}
-
-/// The channel with an address that only its id tells apart.
-pub fn sealed(channel: Channel) -> NewChannel {
-    NewChannel { sealed_address: channel.id.bytes().to_vec(), channel }
 }

@@ -21,7 +21,7 @@ use countersign::domain::{
 use countersign::ports::store::{Filter, Unique};
 use countersign::ports::{Change, CommitError, Effect, Store};
 
-use super::rows::{device, mailbox, sealed};
+use super::rows::{device, mailbox};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
@@ -91,7 +91,7 @@ impl World {
             serial: AtomicU32::new(100),
         };
         world.apply(Effect::AddBackend { backend: world.backend.clone(), key: world.key.clone() }).await;
-        let channels = vec![sealed(world.mailbox.clone())];
+        let channels = vec![world.mailbox.clone()];
         let remember = world.remember();
         world.apply(Effect::AddHolder { holder: world.holder.clone(), channels, remember }).await;
         let (link, remember) = (world.link(holder), world.remember());
@@ -253,7 +253,7 @@ impl World {
     /// A stored further channel of the holder.
     pub async fn added_channel(&self, on: Option<DeviceId>, counts_from: Timestamp) -> Channel {
         let channel = self.another_channel(on, counts_from);
-        self.apply(Effect::AddChannel(sealed(channel.clone()))).await;
+        self.apply(Effect::AddChannel(channel.clone())).await;
         channel
     }
 

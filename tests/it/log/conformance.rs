@@ -10,7 +10,7 @@ use countersign::domain::log::note::Signature;
 use countersign::domain::log::tree::{Head, empty_root};
 use countersign::domain::log::{Edge, Origin, TileAt, Tiles};
 use countersign::domain::log::{Note, tree};
-use countersign::ports::log::{Appended, CheckpointSigner, LogStore};
+use countersign::ports::log::{Appended, CheckpointSigner, LogStore, LoggedDecision};
 use countersign::ports::witness::{CosignatureStore, Cosigned};
 use countersign::ports::{Change, Effect, Store};
 
@@ -168,7 +168,7 @@ async fn a_decision_is_logged_once_its_entry_is_signed(both: Both) {
     let logged = async || both.store.due_cases(&[approval.id]).await.unwrap()[0].as_ref().unwrap().logged;
     drain(&*both.log, 1_000).await;
     // Other entries about it don't count, nor does evidence without the decision's entry.
-    assert_eq!((logged().await, both.log.approve_leaf(approval.id).await.unwrap()), (None, None));
+    assert_eq!((logged().await, both.log.logged_decision(approval.id).await.unwrap()), (None, None));
     let decision = approval.state.decision().unwrap().clone();
     let entry = approved::entry(world.id(ChangeId::new), world.now, &approval, &decision);
     let next = world.moved(&approval, approval.state.clone(), Default::default());
@@ -176,14 +176,17 @@ async fn a_decision_is_logged_once_its_entry_is_signed(both: Both) {
     change.evidence = Some(approved::evidence(&approval, &decision));
     both.store.commit(change).await.unwrap();
     assert_eq!(logged().await, None, "not signed yet");
-    let leaf = both.log.approve_leaf(approval.id).await.unwrap().unwrap();
-    assert_eq!((leaf.index, leaf.entry), (None, entry.clone()));
+    let before = both.log.newest().await.unwrap();
+    let LoggedDecision { leaf, newest } = both.log.logged_decision(approval.id).await.unwrap().unwrap();
+    assert_eq!((leaf.index, leaf.entry, newest), (None, entry.clone(), before));
     drain(&*both.log, 1_000).await;
-    let size = both.log.newest().await.unwrap().unwrap().head.size;
+    let after = both.log.newest().await.unwrap().unwrap();
+    let size = after.head.size;
     assert_eq!(logged().await, Some(size));
-    assert_eq!(both.log.approve_leaf(approval.id).await.unwrap().unwrap().index, Some(size - 1));
+    let decided = both.log.logged_decision(approval.id).await.unwrap().unwrap();
+    assert_eq!((decided.leaf.index, decided.newest), (Some(size - 1), Some(after)));
     let another = world.opened().await;
-    assert_eq!(both.log.approve_leaf(another.id).await.unwrap(), None);
+    assert_eq!(both.log.logged_decision(another.id).await.unwrap(), None);
 }
 
 async fn cosignatures_are_kept_beside_their_checkpoint(both: Both) {

@@ -8,7 +8,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 
 use countersign::domain::backend::{ApiKey, Backend, Caller, Scope, Scopes};
-use countersign::domain::channel::{Address, Channel};
+use countersign::domain::channel::{Address, Channel, SealedAddress};
 use countersign::domain::details::{Digest, Subject};
 use countersign::domain::device::{Device, DeviceBody, DeviceKey, DeviceName};
 use countersign::domain::holder::Holder;
@@ -18,7 +18,6 @@ use countersign::domain::text::Line;
 use countersign::domain::webhook::{Endpoint, EndpointStatus};
 use countersign::domain::{BackendId, ChannelId, DeviceId, EndpointId, HolderId, KeyId, Timestamp};
 use countersign::ports::Secrets;
-use countersign::ports::change::NewChannel;
 use countersign::ports::secrets::BoxKey;
 use countersign::service::Browser;
 use countersign::service::watch::Mark;
@@ -159,6 +158,7 @@ impl Cast {
             kind: address.kind(),
             device,
             masked: address.masked(),
+            address: SealedAddress::default(),
             created_at: now - 400 * HOUR,
             counts_from,
         };
@@ -202,8 +202,8 @@ impl Cast {
         }
         for (channel, address) in self.channels.iter().zip(&self.addresses) {
             let plain = serde_json::to_vec(address).expect("an address");
-            let sealed_address = secrets.seal(BoxKey::Address, channel.id.bytes(), &plain);
-            record.channels.insert(channel.id, NewChannel { channel: channel.clone(), sealed_address });
+            let address = secrets.seal(BoxKey::Address, channel.id.bytes(), &plain).into();
+            record.channels.insert(channel.id, Channel { address, ..channel.clone() });
         }
         let endpoint = Endpoint {
             id: self.endpoint,

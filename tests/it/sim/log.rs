@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use countersign::domain::log::{TileAt, Tiles};
 use countersign::domain::{ApprovalId, ChangeId};
-use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed, Waiting};
+use countersign::ports::log::{Appended, Batch, Leaf, LogStore, LoggedDecision, Signed, Waiting};
 use countersign::ports::store::StoreError;
 
 use super::faults::{Faults, broken};
@@ -61,5 +61,5 @@ reads! {
     fn set_aside(places: &[i64]) -> ();
     fn tiles(places: &[TileAt]) -> Tiles;
     fn leaf(id: ChangeId) -> Option<Leaf>;
-    fn approve_leaf(approval: ApprovalId) -> Option<Leaf>;
+    fn logged_decision(approval: ApprovalId) -> Option<LoggedDecision>;
 }

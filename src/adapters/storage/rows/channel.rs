@@ -9,7 +9,6 @@ use crate::adapters::storage::at::At;
 use crate::adapters::storage::seal::{Sealed, Seals, moment, parts};
 use crate::domain::channel::Channel;
 use crate::domain::ids::{ChannelId, DeviceId, HolderId};
-use crate::ports::change::NewChannel;
 use crate::ports::store::StoreError;
 
 #[derive(Debug, Clone, FromRow)]
@@ -26,16 +25,45 @@ pub struct ChannelRow {
     pub seal: Vec<u8>,
 }
 
+/// A channel beside something else of its holder's; nothing where the holder has none.
+#[derive(Debug, FromRow)]
+pub struct ChannelBeside {
+    channel_id: Option<Uuid>,
+    channel_kind: Option<String>,
+    channel_device: Option<Uuid>,
+    channel_masked: Option<String>,
+    channel_address: Option<Vec<u8>>,
+    channel_created_at: Option<At>,
+    channel_counts_from: Option<At>,
+    channel_seal: Option<Vec<u8>>,
+}
+
+impl ChannelBeside {
+    pub fn of(self, holder_id: Uuid) -> Option<ChannelRow> {
+        Some(ChannelRow {
+            id: self.channel_id?,
+            holder_id,
+            kind: self.channel_kind?,
+            device_id: self.channel_device,
+            masked: self.channel_masked?,
+            address: self.channel_address?,
+            created_at: self.channel_created_at?,
+            counts_from: self.channel_counts_from?,
+            removed_at: None,
+            seal: self.channel_seal?,
+        })
+    }
+}
+
 impl ChannelRow {
-    pub fn of(new: &NewChannel, seals: &Seals) -> Self {
-        let channel = &new.channel;
+    pub fn of(channel: &Channel, seals: &Seals) -> Self {
         seals.close(Self {
             id: channel.id.uuid(),
             holder_id: channel.holder.uuid(),
             kind: channel.kind.as_str().to_owned(),
             device_id: channel.device.map(DeviceId::uuid),
             masked: channel.masked.clone(),
-            address: new.sealed_address.clone(),
+            address: channel.address.bytes().to_vec(),
             created_at: At(channel.created_at),
             counts_from: At(channel.counts_from),
             removed_at: None,
@@ -54,6 +82,7 @@ impl ChannelRow {
             kind: named("kind", &self.kind).map_err(|source| corrupt(Self::TABLE, id, source))?,
             device: self.device_id.map(DeviceId::from_uuid),
             masked: self.masked,
+            address: self.address.into(),
             created_at: self.created_at.into(),
             counts_from: self.counts_from.into(),
         })

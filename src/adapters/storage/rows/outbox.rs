@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{BadRow, corrupt, named, narrow, parsed};
 use crate::adapters::storage::at::At;
-use crate::domain::channel::About;
+use crate::domain::channel::{About, SealedAddress};
 use crate::domain::ids::{
     ApprovalId, BackendId, ChannelId, DeliveryId, DeviceId, EndpointId, FreezeId, HolderId, LinkId, NoticeId,
     OverrideId,
@@ -72,7 +72,7 @@ impl LeasedNotice {
             channel: ChannelId::from_uuid(self.channel_id),
             purpose: named("purpose", &self.purpose).map_err(wrong)?,
             about: about_of(&self.about_kind, self.about_id).map_err(wrong)?,
-            sealed_address: Vec::new(),
+            address: SealedAddress::default(),
             attempts: narrow("attempts", self.attempts).map_err(wrong)?,
             created_at: self.created_at.into(),
             useless_after: self.useless_after.into(),

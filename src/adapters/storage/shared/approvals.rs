@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::holders::channels_beside;
 use super::{Db, TheStore, ids, log, sql};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::reading;
@@ -82,13 +83,14 @@ pub async fn case(store: &TheStore, id: ApprovalId) -> Result<Option<Case>, Stor
 }
 
 pub async fn device_case(store: &TheStore, cookie: &Digest, id: ApprovalId) -> Result<Option<DeviceCase>, StoreError> {
-    let query = sqlx::query_as::<Db, DeviceCaseRow>(sql::DEVICE_CASE).bind(cookie.bytes().as_slice()).bind(id.uuid());
-    let Some(row) = query.fetch_optional(store.reads()).await.map_err(reading(APPROVALS))? else {
-        return Ok(None);
-    };
+    let query = sqlx::query::<Db>(sql::DEVICE_CASE).bind(cookie.bytes().as_slice()).bind(id.uuid());
+    let rows = query.fetch_all(store.reads()).await.map_err(reading(APPROVALS))?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let row = DeviceCaseRow::from_row(first).map_err(reading(APPROVALS))?;
     let log = row.log_size.zip(row.log_root).map(|(size, root)| log::head(size, &root)).transpose()?;
     let device = row.device.of(row.case.approval.columns.holder_id).read(store.seals())?;
-    Ok(Some(DeviceCase { device, case: row.case.read(store.seals())?, log }))
+    let channels = channels_beside(store, device.body.holder, &rows)?;
+    Ok(Some(DeviceCase { device, case: row.case.read(store.seals())?, channels, log }))
 }
 
 pub async fn approvals(

@@ -1,13 +1,13 @@
 //! Reads of holders, their channels, devices and links.
 
-use sqlx::FromRow;
+use sqlx::{Database, FromRow};
 use uuid::Uuid;
 
 use super::{Db, TheStore, sql};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::reading;
 use crate::adapters::storage::rows::backend::RememberedRow;
-use crate::adapters::storage::rows::channel::ChannelRow;
+use crate::adapters::storage::rows::channel::{ChannelBeside, ChannelRow};
 use crate::adapters::storage::rows::device::DeviceRow;
 use crate::adapters::storage::rows::holder::{HolderRow, LinkRow};
 use crate::domain::backend::IdempotencyKey;
@@ -70,13 +70,14 @@ pub async fn opening(
     subject: &Subject,
     key: &IdempotencyKey,
 ) -> Result<Opening, StoreError> {
-    let query =
-        sqlx::query_as::<Db, OpeningRow>(sql::OPENING).bind(backend.uuid()).bind(subject.as_str()).bind(key.as_str());
-    let mut row = query.fetch_one(store.reads()).await.map_err(reading(HOLDERS))?;
+    let query = sqlx::query::<Db>(sql::OPENING).bind(backend.uuid()).bind(subject.as_str()).bind(key.as_str());
+    let rows = query.fetch_all(store.reads()).await.map_err(reading(HOLDERS))?;
+    let first = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(reading(HOLDERS))?;
+    let mut row = OpeningRow::from_row(first).map_err(reading(HOLDERS))?;
     let remembered = row.remembered(backend, key).map(RememberedRow::read).transpose()?;
     let holder = row.holder().map(|holder| holder.read(store.seals())).transpose()?;
     let channels = match &holder {
-        Some(holder) => channels(store, holder.id).await?,
+        Some(holder) => channels_beside(store, holder.id, &rows)?.into_iter().collect::<Result<_, _>>()?,
         None => Vec::new(),
     };
     Ok(Opening {
@@ -87,6 +88,20 @@ pub async fn opening(
         devices: u32::try_from(row.devices).unwrap_or(u32::MAX),
         freezes: u32::try_from(row.freezes).unwrap_or(u32::MAX),
     })
+}
+
+/// The channels of a holder that were read beside something else, a row for each.
+pub fn channels_beside(
+    store: &TheStore,
+    holder: HolderId,
+    rows: &[<Db as Database>::Row],
+) -> Result<Vec<Read<Channel>>, StoreError> {
+    let mut channels = Vec::with_capacity(rows.len());
+    for row in rows {
+        let beside = ChannelBeside::from_row(row).map_err(reading(CHANNELS))?;
+        channels.extend(beside.of(holder.uuid()).map(|row| row.read(store.seals())));
+    }
+    Ok(channels)
 }
 
 pub async fn holder(store: &TheStore, backend: BackendId, subject: &Subject) -> Result<Option<Holder>, StoreError> {

@@ -13,7 +13,7 @@ use crate::domain::ids::{ApprovalId, ChangeId};
 use crate::domain::log::tile::stored;
 use crate::domain::log::tree::Head;
 use crate::domain::log::{TileAt, Tiles};
-use crate::ports::log::{Appended, Batch, Leaf, LogStore, Signed, Waiting};
+use crate::ports::log::{Appended, Batch, Leaf, LogStore, LoggedDecision, Signed, Waiting};
 use crate::ports::store::StoreError;
 
 const CHECKPOINTS: &str = "log_checkpoints";
@@ -62,6 +62,35 @@ impl LeafRow {
     fn read(self) -> Result<Leaf, StoreError> {
         let (_, entry) = self.entry.read()?;
         Ok(Leaf { entry, index: self.leaf_index.and_then(|index| u64::try_from(index).ok()) })
+    }
+}
+
+/// The entry of a decision beside the newest checkpoint.
+#[derive(FromRow)]
+struct DecisionRow {
+    #[sqlx(flatten)]
+    leaf: LeafRow,
+    newest_size: Option<i64>,
+    newest_place: Option<i64>,
+    newest_root: Option<Vec<u8>>,
+    newest_note: Option<String>,
+    newest_signed_at: Option<At>,
+}
+
+impl DecisionRow {
+    fn newest(&mut self) -> Option<CheckpointRow> {
+        Some(CheckpointRow {
+            size: self.newest_size?,
+            place: self.newest_place?,
+            root: self.newest_root.take()?,
+            note: self.newest_note.take()?,
+            signed_at: self.newest_signed_at?,
+        })
+    }
+
+    fn read(mut self) -> Result<LoggedDecision, StoreError> {
+        let newest = self.newest().map(CheckpointRow::read).transpose()?;
+        Ok(LoggedDecision { leaf: self.leaf.read()?, newest })
     }
 }
 
@@ -159,9 +188,9 @@ impl LogStore for TheStore {
         row.map(LeafRow::read).transpose()
     }
 
-    async fn approve_leaf(&self, approval: ApprovalId) -> Result<Option<Leaf>, StoreError> {
-        let query = sqlx::query_as::<Db, LeafRow>(sql::APPROVE_ENTRY).bind(approval.uuid()).bind(i64::MIN);
+    async fn logged_decision(&self, approval: ApprovalId) -> Result<Option<LoggedDecision>, StoreError> {
+        let query = sqlx::query_as::<Db, DecisionRow>(sql::APPROVE_ENTRY).bind(approval.uuid()).bind(i64::MIN);
         let row = query.fetch_optional(self.reads()).await.map_err(reading("audit"))?;
-        row.map(LeafRow::read).transpose()
+        row.map(DecisionRow::read).transpose()
     }
 }

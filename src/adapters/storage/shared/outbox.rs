@@ -15,6 +15,7 @@ use crate::adapters::storage::handover::{Born, Taken};
 use crate::adapters::storage::rows::channel::ChannelRow;
 use crate::adapters::storage::rows::outbox::{DeliveryViewRow, EndpointRow, LeasedDelivery, SentNoticeRow};
 use crate::adapters::storage::settle::SettledNotice;
+use crate::domain::channel::SealedAddress;
 use crate::domain::ids::{BackendId, DeliveryId, EndpointId, NoticeId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Endpoint, EndpointStatus};
@@ -52,13 +53,15 @@ pub async fn fresh_notices(store: &TheStore, max: u32, lease: Duration) -> Resul
         channel: notice.channel,
         purpose: notice.purpose,
         about: notice.about,
-        sealed_address: Vec::new(),
+        address: notice.address,
         attempts: 0,
         created_at: notice.created_at,
         useless_after: notice.useless_after,
         fence: FIRST,
     });
-    let mut jobs = addressed(store, jobs.collect()).await?;
+    // Their addresses came with the channels that they were planned on, a few milliseconds ago.
+    let mut jobs: Vec<NoticeJob> = jobs.collect();
+    jobs.sort_unstable_by_key(|job| job.id);
     if more_stored && room > 0 {
         jobs.extend(claim_notices(store, room, lease).await?);
     }
@@ -79,8 +82,8 @@ async fn addressed(store: &TheStore, leased: Vec<NoticeJob>) -> Result<Vec<Notic
     let mut jobs = Vec::with_capacity(leased.len());
     for mut job in leased {
         match address(&job, &channels, store) {
-            Ok(sealed_address) => {
-                job.sealed_address = sealed_address;
+            Ok(address) => {
+                job.address = address;
                 jobs.push(job);
             }
             Err(error) => unsendable(store, job.id, job.fence, &error).await?,
@@ -102,12 +105,16 @@ async fn unsendable(store: &TheStore, id: NoticeId, fence: i64, error: &StoreErr
 #[error("the channel was removed")]
 struct Removed;
 
-fn address(job: &NoticeJob, channels: &HashMap<Uuid, ChannelRow>, store: &TheStore) -> Result<Vec<u8>, StoreError> {
+fn address(
+    job: &NoticeJob,
+    channels: &HashMap<Uuid, ChannelRow>,
+    store: &TheStore,
+) -> Result<SealedAddress, StoreError> {
     let Some(row) = channels.get(&job.channel.uuid()).filter(|row| row.removed_at.is_none()) else {
         return Err(unavailable(Removed));
     };
     store.seals().check(row)?;
-    Ok(row.address.clone())
+    Ok(row.address.clone().into())
 }
 
 pub async fn settle_notices(

@@ -13,12 +13,13 @@ use crate::adapters::storage::rows::outbox::EndpointRow;
 use crate::adapters::storage::seal::Seals;
 use crate::adapters::storage::write::Write;
 use crate::domain::backend::{ApiKey, Remembered};
+use crate::domain::channel::Channel;
 use crate::domain::device::Device;
 use crate::domain::ids::{DeviceId, KeyId, LinkId};
 use crate::domain::link::EnrolLink;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{Endpoint, MAX_ENDPOINTS};
-use crate::ports::change::{Effect, NewChannel};
+use crate::ports::change::Effect;
 use crate::ports::store::Unique;
 
 /// Writes one change in a transaction of its own.
@@ -136,7 +137,7 @@ async fn add_holder(connection: &mut Connection, row: &HolderRow) -> Result<(), 
     Ok(inserted(added.rows_affected(), Unique::Subject)?)
 }
 
-async fn add_channel(connection: &mut Connection, channel: &NewChannel, seals: &Seals) -> Result<(), Failure> {
+async fn add_channel(connection: &mut Connection, channel: &Channel, seals: &Seals) -> Result<(), Failure> {
     let row = ChannelRow::of(channel, seals);
     let added = sqlx::query::<Db>(sql::INSERT_CHANNEL)
         .bind(row.id)

@@ -14,6 +14,14 @@ macro_rules! channel_columns {
         "c.id, c.holder_id, c.kind, c.device_id, c.masked, c.address, c.created_at, c.counts_from, c.removed_at, c.seal"
     };
 }
+// Of channels that are read beside something else. Removed ones aren't.
+macro_rules! beside_channels {
+    () => {
+        "c.id AS channel_id, c.kind AS channel_kind, c.device_id AS channel_device, c.masked AS channel_masked, \
+         c.address AS channel_address, c.created_at AS channel_created_at, c.counts_from AS channel_counts_from, \
+         c.seal AS channel_seal"
+    };
+}
 macro_rules! endpoint_columns {
     () => {
         "id, backend_id, url, status, created_at, secret, previous_secret, previous_until"
@@ -54,15 +62,17 @@ crate::adapters::storage::statements! {
     LOCK_BACKEND = concat!("SELECT id FROM backends WHERE id = $1", for_update!());
 
     // Holders, their channels, devices and links.
-    OPENING = "SELECT h.id, h.backend_id, h.subject, h.created_at, h.enrolled_at, h.seal, \
+    // A row for each channel, and one where there is none.
+    OPENING = concat!("SELECT h.id, h.backend_id, h.subject, h.created_at, h.enrolled_at, h.seal, \
                i.request, i.answer, i.created_at AS remembered_at, \
                (SELECT count(*) FROM approvals a WHERE a.holder_id = h.id AND a.state = 'pending') AS pending, \
                (SELECT count(*) FROM devices d WHERE d.holder_id = h.id AND d.locked_at IS NULL \
                 AND d.removed_at IS NULL) AS devices, \
-               (SELECT count(*) FROM freezes f WHERE f.holder_id = h.id AND f.ended_at IS NULL) AS freezes \
-               FROM (SELECT 1 AS one) o \
+               (SELECT count(*) FROM freezes f WHERE f.holder_id = h.id AND f.ended_at IS NULL) AS freezes, ",
+               beside_channels!(), " FROM (SELECT 1 AS one) o \
                LEFT JOIN holders h ON h.backend_id = $1 AND h.subject = $2 \
-               LEFT JOIN idempotency i ON i.backend_id = $1 AND i.key = $3";
+               LEFT JOIN idempotency i ON i.backend_id = $1 AND i.key = $3 \
+               LEFT JOIN channels c ON c.holder_id = h.id AND c.removed_at IS NULL ORDER BY c.id");
     HOLDER_BY_SUBJECT = concat!("SELECT ", holder_columns!(), " FROM holders WHERE backend_id = $1 AND subject = $2");
     HOLDER = concat!("SELECT ", holder_columns!(), " FROM holders WHERE id = $1");
     HOLDER_TO_CHANGE = concat!("SELECT ", holder_columns!(), " FROM holders WHERE id = $1", for_update!());
@@ -99,13 +109,15 @@ crate::adapters::storage::statements! {
     // Approvals.
     APPROVAL = concat!("SELECT ", approval_columns!(), " FROM approvals a WHERE a.id = $1");
     CASE = concat!("SELECT ", approval_columns!(), ", a.receipt, ", endpoint_ids!(), " FROM approvals a WHERE a.id = $1");
+    // A row for each channel, and one where there is none.
     DEVICE_CASE = concat!("SELECT ", approval_columns!(), ", a.receipt, ", endpoint_ids!(),
                           ", d.id AS device_id, d.credential_id, d.cookie_hash, d.thumbprint, d.body AS device_body, \
                           d.counter, d.failures, d.locked_at, d.removed_at, d.seal AS device_seal, \
-                          l.size AS log_size, l.root AS log_root FROM devices d \
+                          l.size AS log_size, l.root AS log_root, ", beside_channels!(), " FROM devices d \
                           JOIN approvals a ON a.id = $2 AND a.holder_id = d.holder_id \
                           LEFT JOIN log_checkpoints l ON l.size = (SELECT max(size) FROM log_checkpoints) \
-                          WHERE d.cookie_hash = $1");
+                          LEFT JOIN channels c ON c.holder_id = d.holder_id AND c.removed_at IS NULL \
+                          WHERE d.cookie_hash = $1 ORDER BY c.id");
     APPROVALS_BY_ID = concat!("SELECT ", approval_columns!(), ", a.receipt, ", endpoint_ids!(),
                               " FROM approvals a WHERE a.id ", among!("$1"));
     // A first page asks for what is older than the greatest id, so that the bound is always a range of the index.
@@ -242,9 +254,12 @@ crate::adapters::storage::statements! {
     LEAF_INDEX = concat!("SELECT ", leaf_index!(), " FROM (SELECT CAST($1 AS bigint) AS place) u");
     ENTRY = concat!("SELECT u.place, u.id, u.at, u.kind, u.salt, u.canonical, u.leaf_hash, ", leaf_index!(),
                     " FROM audit u WHERE u.id = $1 AND u.canonical <> ''");
+    // With it, the newest checkpoint.
     APPROVE_ENTRY = concat!("SELECT u.place, u.id, u.at, u.kind, u.salt, u.canonical, u.leaf_hash, ", leaf_index!(),
-                            " FROM evidence e JOIN audit u ON u.id = e.change_id WHERE e.approval_id = $1 \
-                            AND u.kind IN ('approval.approved', 'override.signed_twice') AND u.canonical <> '' \
+                            ", l.size AS newest_size, l.place AS newest_place, l.root AS newest_root, \
+                            l.note AS newest_note, l.signed_at AS newest_signed_at FROM evidence e JOIN audit u ON u.id = e.change_id \
+                            LEFT JOIN log_checkpoints l ON l.size = (SELECT max(size) FROM log_checkpoints) \
+                            WHERE e.approval_id = $1 AND u.kind IN ('approval.approved', 'override.signed_twice') AND u.canonical <> '' \
                             ORDER BY u.place LIMIT 1");
     ADD_COSIGNATURE = "INSERT INTO log_cosignatures (size, name, key_id, signature) VALUES ($1, $2, $3, $4) \
                        ON CONFLICT (size, name, key_id) DO UPDATE SET signature = excluded.signature";

@@ -9,6 +9,7 @@ use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
+use thread_local::ThreadLocal;
 use tokio::time::{Instant, timeout};
 
 use super::Topology;
@@ -42,12 +43,13 @@ impl LinkError {
     }
 }
 
-/// One shared connection.
+/// A connection for each thread that asks. An answer that arrives on another thread has to be waited for across
+/// threads, and that costs more than what most commands do.
 pub(super) struct Link {
     dialer: Dialer,
     timeout: Duration,
     patience: Duration,
-    open: RwLock<Option<Arc<Open>>>,
+    open: ThreadLocal<RwLock<Option<Arc<Open>>>>,
     // Held while a connection is made; inside it, when the next attempt may be.
     dialing: tokio::sync::Mutex<Option<Instant>>,
     is_down: AtomicBool,
@@ -69,7 +71,7 @@ impl Link {
             dialer,
             timeout,
             patience,
-            open: RwLock::default(),
+            open: ThreadLocal::new(),
             dialing: tokio::sync::Mutex::default(),
             is_down: AtomicBool::default(),
         }
@@ -105,8 +107,13 @@ impl Link {
         }
     }
 
+    /// The place for this thread's connection.
+    fn here(&self) -> &RwLock<Option<Arc<Open>>> {
+        self.open.get_or_default()
+    }
+
     fn current(&self) -> Option<Arc<Open>> {
-        self.open.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.here().read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The connection, made if there is none.
@@ -133,7 +140,7 @@ impl Link {
             Ok(wire) => {
                 *next_attempt = None;
                 let open = Arc::new(Open { wire, failing_since: Mutex::default() });
-                *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(open.clone());
+                *self.here().write().unwrap_or_else(PoisonError::into_inner) = Some(open.clone());
                 if self.is_down.swap(false, Ordering::Relaxed) {
                     tracing::info!("Redis is reachable again");
                 }
@@ -163,9 +170,12 @@ impl Link {
         if now - since < self.patience {
             return;
         }
-        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        if open.as_ref().is_some_and(|open| Arc::ptr_eq(open, failed)) {
-            *open = None;
+        // A task may have gone on to another thread while it waited.
+        for place in &self.open {
+            let mut open = place.write().unwrap_or_else(PoisonError::into_inner);
+            if open.as_ref().is_some_and(|open| Arc::ptr_eq(open, failed)) {
+                *open = None;
+            }
         }
     }
 }

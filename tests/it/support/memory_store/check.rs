@@ -61,10 +61,10 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             key_is_new(record, remember)?;
             unique(record.holder(holder.backend, &holder.subject).is_none(), Unique::Subject)?;
             unique(!record.was_erased(holder.backend, &holder.subject), Unique::Subject)?;
-            let channels_are_new = channels.iter().all(|new| !record.channels.contains_key(&new.channel.id));
+            let channels_are_new = channels.iter().all(|new| !record.channels.contains_key(&new.id));
             unique(!record.holders.contains_key(&holder.id) && channels_are_new, Unique::Other)
         }
-        Effect::AddChannel(new) => unique(!record.channels.contains_key(&new.channel.id), Unique::Other),
+        Effect::AddChannel(new) => unique(!record.channels.contains_key(&new.id), Unique::Other),
         Effect::AddLink { link, remember } => {
             key_is_new(record, remember)?;
             not_frozen(record, link.holder)?;

@@ -121,7 +121,7 @@ impl Record {
             About::Approval(_) | About::Freeze(_) | About::Override(_) => false,
         };
         self.notices.retain(|_, row| !theirs(&row.notice.about));
-        self.channels.retain(|_, new| new.channel.holder != holder);
+        self.channels.retain(|_, new| new.holder != holder);
         self.devices.retain(|_, device| device.body.holder != holder);
         self.links.retain(|_, link| link.holder != holder);
         self.staff.forget_views(holder);

@@ -6,7 +6,7 @@ use countersign::domain::log::note::Signature;
 use countersign::domain::log::{TileAt, Tiles};
 use countersign::domain::{ApprovalId, ChangeId};
 use countersign::ports::StoreError;
-use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed, Waiting};
+use countersign::ports::log::{Appended, Batch, Leaf, LogStore, LoggedDecision, Signed, Waiting};
 use countersign::ports::witness::{CosignatureStore, Cosigned};
 
 use super::{MemoryStore, Record};
@@ -77,9 +77,10 @@ impl LogStore for MemoryStore {
         Ok(position.and_then(|position| record.leaf_at(position)))
     }
 
-    async fn approve_leaf(&self, approval: ApprovalId) -> Result<Option<Leaf>, StoreError> {
+    async fn logged_decision(&self, approval: ApprovalId) -> Result<Option<LoggedDecision>, StoreError> {
         let record = self.record();
-        Ok(record.approve_entry(approval).and_then(|position| record.leaf_at(position)))
+        let leaf = record.approve_entry(approval).and_then(|position| record.leaf_at(position));
+        Ok(leaf.map(|leaf| LoggedDecision { leaf, newest: record.checkpoints.last().cloned() }))
     }
 }
 

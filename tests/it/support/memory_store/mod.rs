@@ -153,7 +153,8 @@ impl Store for MemoryStore {
         let both = device.cloned().zip(record.case(id));
         let both = both.filter(|(device, case)| device.body.holder == case.approval.holder);
         let log = record.checkpoints.last().map(|signed| signed.head);
-        Ok(both.map(|(device, case)| DeviceCase { device, case, log }))
+        let channels = |holder| record.channels_of(holder).into_iter().map(Ok).collect();
+        Ok(both.map(|(device, case)| DeviceCase { channels: channels(device.body.holder), device, case, log }))
     }
 
     async fn approvals(&self, backend: BackendId, filter: &Filter, limit: u32) -> Result<Vec<Approval>, StoreError> {

@@ -209,7 +209,7 @@ impl Record {
                 for device in theirs {
                     device.removed_at.get_or_insert(now);
                 }
-                self.channels.retain(|_, new| new.channel.holder != carry.holder() || new.channel.device.is_none());
+                self.channels.retain(|_, new| new.holder != carry.holder() || new.device.is_none());
                 if let Some(holder) = self.holders.get_mut(&carry.holder()) {
                     holder.enrolled_at = None;
                 }
@@ -222,7 +222,7 @@ impl Record {
             row.notice.about == About::Freeze(id) && row.notice.purpose == Purpose::LiftAsked
         };
         let told = self.notices.values().filter(asked).filter_map(|row| {
-            let channel = &self.channels.get(&row.notice.channel)?.channel;
+            let channel = self.channels.get(&row.notice.channel)?;
             let delivered_at = row.delivered_at.filter(|at| *at >= since && channel.counts_from <= *at)?;
             let counts = row.status == NoticeStatus::Delivered && channel.device != Some(by);
             counts.then_some(Told { channel: channel.id, delivered_at })
@@ -238,8 +238,8 @@ impl Record {
                 continue;
             };
             let counts = row.notice.purpose == Purpose::OverrideCooling && row.status == NoticeStatus::Delivered;
-            if counts && new.channel.counts_from <= delivered_at {
-                counting.push(Told { channel: new.channel.id, delivered_at });
+            if counts && new.counts_from <= delivered_at {
+                counting.push(Told { channel: new.id, delivered_at });
             }
         }
         counting.into_iter().min_by_key(|told| (told.delivered_at, told.channel))

@@ -24,8 +24,8 @@ impl Record {
     }
 
     pub fn channels_of(&self, holder: HolderId) -> Vec<Channel> {
-        let theirs = self.channels.values().filter(|new| new.channel.holder == holder);
-        theirs.map(|new| new.channel.clone()).collect()
+        let theirs = self.channels.values().filter(|new| new.holder == holder);
+        theirs.map(|new| new.clone()).collect()
     }
 
     /// Approvals of the holder that wait for an answer.
@@ -95,11 +95,10 @@ impl Record {
                 continue;
             };
             let after_it = delivered_at >= decision.approved_at;
-            let counts = new.channel.counts_from <= delivered_at
-                && (new.channel.device.is_none() || new.channel.device != decision.device());
+            let counts = new.counts_from <= delivered_at && (new.device.is_none() || new.device != decision.device());
             let about_cooling = matches!(row.notice.purpose, Purpose::Cooling | Purpose::OverrideCooling);
             if row.status == NoticeStatus::Delivered && about_cooling && after_it && counts {
-                counting.push(Told { channel: new.channel.id, delivered_at });
+                counting.push(Told { channel: new.id, delivered_at });
             }
         }
         counting.into_iter().min_by_key(|told| (told.delivered_at, told.channel))
@@ -158,7 +157,7 @@ impl Record {
     pub fn notice_views(&self, approval: ApprovalId) -> Vec<NoticeView> {
         let about_it = self.notices.values().filter(|row| row.notice.about == About::Approval(approval));
         let view = |row: &super::record::NoticeRow| {
-            let channel = &self.channels.get(&row.notice.channel)?.channel;
+            let channel = self.channels.get(&row.notice.channel)?;
             Some(NoticeView {
                 id: row.notice.id,
                 channel: channel.id,

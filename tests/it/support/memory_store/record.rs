@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use countersign::domain::approval::Approval;
 use countersign::domain::audit::AuditEntry;
 use countersign::domain::backend::{ApiKey, Backend, Remembered};
-use countersign::domain::channel::{Notice, NoticeStatus};
+use countersign::domain::channel::{Channel, Notice, NoticeStatus};
 use countersign::domain::device::Device;
 use countersign::domain::evidence::Evidence;
 use countersign::domain::holder::Holder;
@@ -17,7 +17,6 @@ use countersign::domain::{
     ApprovalId, BackendId, ChangeId, ChannelId, DeliveryId, DeviceId, EndpointId, HolderId, KeyId, LinkId, NoticeId,
     Timestamp,
 };
-use countersign::ports::change::NewChannel;
 use countersign::ports::log::Signed;
 
 /// Everything that is stored.
@@ -29,7 +28,7 @@ pub struct Record {
     /// By backend and the text of the idempotency key.
     pub remembered: BTreeMap<(BackendId, String), Remembered>,
     pub holders: BTreeMap<HolderId, Holder>,
-    pub channels: BTreeMap<ChannelId, NewChannel>,
+    pub channels: BTreeMap<ChannelId, Channel>,
     pub devices: BTreeMap<DeviceId, Device>,
     pub links: BTreeMap<LinkId, EnrolLink>,
     pub approvals: BTreeMap<ApprovalId, ApprovalRow>,

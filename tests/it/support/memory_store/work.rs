@@ -86,7 +86,7 @@ impl Record {
                 channel: row.notice.channel,
                 purpose: row.notice.purpose,
                 about: row.notice.about,
-                sealed_address: channel.sealed_address.clone(),
+                address: channel.address.clone(),
                 attempts: row.attempts,
                 created_at: row.notice.created_at,
                 useless_after: row.notice.useless_after,

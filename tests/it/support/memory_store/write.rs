@@ -1,10 +1,9 @@
 //! The effects of a change that passed its conditions. Nothing here can fail, so a change is written whole.
 
 use countersign::domain::backend::Remembered;
-use countersign::domain::channel::{NoticeStatus, Turn};
+use countersign::domain::channel::{Channel, NoticeStatus, Turn};
 use countersign::domain::webhook::DeliveryStatus;
 use countersign::domain::{ApprovalId, Timestamp};
-use countersign::ports::change::NewChannel;
 use countersign::ports::{Change, Effect};
 
 use super::record::{ApprovalRow, DeliveryRow, NoticeRow, Record};
@@ -165,6 +164,6 @@ fn remember(record: &mut Record, remembered: Remembered) {
     record.remembered.insert(key, remembered);
 }
 
-fn channel(record: &mut Record, new: NewChannel) {
-    record.channels.insert(new.channel.id, new);
+fn channel(record: &mut Record, new: Channel) {
+    record.channels.insert(new.id, new);
 }
