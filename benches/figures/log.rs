@@ -6,6 +6,7 @@ use countersign::domain::approval::Actor;
 use countersign::domain::audit::Facts;
 use countersign::domain::details::Digest;
 use countersign::domain::log::{TileAt, TlogProof, tree};
+use countersign::ports::log::Waiting as Entry;
 use countersign::ports::{Change, Effect};
 use countersign::service::log;
 use futures_util::future::try_join_all;
@@ -74,9 +75,13 @@ async fn sign(parts: &Parts, waiting: &Waiting, end: Instant) -> anyhow::Result<
         let now = clock::now();
         if placed > 0 {
             let limit = u32::try_from(placed)?;
-            let leaves = cx.log.store.leaves_after(before, limit).await?;
+            let placed = cx.log.store.waiting(before, limit).await?;
             let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let stored = leaves.iter().filter_map(|(_, leaf)| waiting.remove(leaf));
+            let leaves = placed.iter().filter_map(|entry| match entry {
+                Entry::Ours { leaf, .. } => Some(leaf),
+                Entry::Forged { .. } => None,
+            });
+            let stored = leaves.filter_map(|leaf| waiting.remove(leaf));
             waits.extend(stored.map(|at| now.saturating_duration_since(at).as_secs_f64() * 1e3));
         } else if now > end {
             return Ok(waits);

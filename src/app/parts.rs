@@ -70,6 +70,7 @@ impl Parts {
             staff: self.record.staff(),
             keys: self.cx.log.signer.keys().clone(),
             sites: Sites { holders: site(&config.http.public_url)?, console },
+            witnesses: self.cx.log.witnesses.clone(),
         })
     }
 

@@ -151,6 +151,9 @@ async fn record(given: &Verify, config: &Config) -> anyhow::Result<()> {
     let checked = checked?;
     said(&checked.log);
     println!("ok  {} rows under seal, each what the log says it became", checked.sealed_rows);
+    if checked.cosignatures > 0 {
+        println!("ok  {} cosignatures of the witnesses that count", checked.cosignatures);
+    }
     if checked.waiting > 0 {
         println!("ok  {} entries wait for their place in the tree", checked.waiting);
     }

@@ -74,6 +74,11 @@ pub fn leaf_hash(commitment: &Digest) -> Digest {
     Digest::of(&leaf)
 }
 
+/// Whether a leaf is the one over the commitment to this salt and text.
+pub fn commits_to(leaf: &Digest, salt: &[u8], text: &str) -> bool {
+    <&[u8; 16]>::try_from(salt).is_ok_and(|salt| leaf_hash(&commitment(salt, text.as_bytes())) == *leaf)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

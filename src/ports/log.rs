@@ -85,9 +85,6 @@ pub trait LogStore: Send + Sync {
     async fn waiting(&self, place: Option<i64>, limit: u32) -> Result<Vec<Waiting>, StoreError>;
     /// Moves entries at these places out of the log, and keeps them. One that is in the tree stays where it is.
     async fn set_aside(&self, places: &[i64]) -> Result<(), StoreError>;
-    /// Places and leaf hashes of entries after a place, whoever wrote them, in their order; only such that none can
-    /// come between.
-    async fn leaves_after(&self, place: Option<i64>, limit: u32) -> Result<Vec<(i64, Digest)>, StoreError>;
     /// The tiles at these places; those that don't exist are left out.
     async fn tiles(&self, places: &[TileAt]) -> Result<Tiles, StoreError>;
     /// Stores a batch in one transaction, if the tree still has the size that it goes on from.

@@ -1,6 +1,6 @@
 //! Notices as the record gives and takes them: shown, leased, settled, and looked up when one comes back.
 
-use crate::domain::channel::{About, ChannelKind, NoticeStatus, Purpose, SealedAddress};
+use crate::domain::channel::{About, ChannelKind, NOTICE_RETRIES, NoticeStatus, Purpose, SealedAddress};
 use crate::domain::ids::{BackendId, ChannelId, HolderId, NoticeId};
 use crate::domain::time::Timestamp;
 
@@ -58,4 +58,25 @@ pub enum NoticeOutcome {
     },
     /// It would mislead by now.
     Dropped,
+}
+
+impl NoticeOutcome {
+    /// What becomes of a notice after a try that failed and may succeed later, when so many came before it.
+    pub fn after(attempts: u32, now: Timestamp) -> Self {
+        match NOTICE_RETRIES.get(attempts as usize) {
+            Some(delay) => Self::RetryAt(now + *delay),
+            None => Self::Failed { at: now },
+        }
+    }
+
+    /// Its name in the metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Delivered { .. } => "delivered",
+            Self::RetryAt(_) => "retry",
+            Self::DeferredTo(_) => "deferred",
+            Self::Failed { .. } => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
 }

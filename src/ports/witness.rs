@@ -57,6 +57,8 @@ pub trait CosignatureStore: Send + Sync {
     /// Checkpoints of trees larger than `past` that have cosignatures, the largest first; as many as have `limit`
     /// cosignatures together, the last of them perhaps not with all of its own.
     async fn cosigned(&self, past: u64, limit: u32) -> Result<Vec<Cosigned>, StoreError>;
+    /// Every cosignature on checkpoints of trees larger than `past` and no larger than `to`.
+    async fn cosigned_between(&self, past: u64, to: u64) -> Result<Vec<Cosigned>, StoreError>;
 }
 
 /// Why a published log can't be read.

@@ -5,6 +5,7 @@
 //! Entries go first and rows last: at every moment the log tells of each row that is there, and every entry without its
 //! text is told of by another.
 
+use super::read::whole;
 use super::request::caller_has;
 use super::{Context, Error, commit};
 use crate::domain::approval::Actor;
@@ -17,7 +18,7 @@ use crate::domain::holder::Holder;
 use crate::domain::ids::{ChangeId, FreezeId, HolderId};
 use crate::domain::time::Timestamp;
 use crate::ports::erasure::{Erase, ErasureWrite, Followed};
-use crate::ports::store::{CommitError, Read, StoreError};
+use crate::ports::store::CommitError;
 use crate::ports::{Change, Effect};
 use serde::{Deserialize, Serialize};
 
@@ -101,17 +102,13 @@ async fn nothing_lives(cx: &Context, holder: HolderId) -> Result<(), Error> {
     let newest = cx.store.approvals_of_holder(holder, 1).await?;
     let cases = cx.store.overrides_of_holder(holder, CASES).await?;
     // A row that isn't believed may stand for one that lives.
-    let (newest, cases) = (all(newest)?, all(cases)?);
+    let (newest, cases) = (whole(newest)?, whole(cases)?);
     let busy = newest.iter().any(|approval| !approval.state.name().is_final())
         || cases.iter().any(|case| case.due_at().is_some());
     if busy {
         return Err(Error::HolderBusy);
     }
     if cx.store.freeze(holder).await?.is_some() { Err(Error::HolderFrozen) } else { Ok(()) }
-}
-
-fn all<T>(rows: Vec<Read<T>>) -> Result<Vec<T>, StoreError> {
-    rows.into_iter().collect()
 }
 
 async fn begin(cx: &Context, caller: &Caller, holder: &Holder) -> Result<Erasure, commit::CommitOrFault> {

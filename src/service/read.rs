@@ -10,7 +10,7 @@ use crate::domain::approval::{Approval, Version};
 use crate::domain::backend::{Caller, Scope};
 use crate::domain::device::Device;
 use crate::domain::ids::ApprovalId;
-use crate::ports::store::{Filter, Read};
+use crate::ports::store::{Filter, Read, StoreError};
 
 /// Most rows of one page.
 pub const MAX_LIMIT: u32 = 100;
@@ -115,6 +115,14 @@ pub fn readable<T>(rows: Vec<Read<T>>) -> impl Iterator<Item = T> {
     rows.into_iter().filter_map(|row| {
         row.inspect_err(|error| tracing::error!(error = %error, "a page leaves out a row that isn't believed")).ok()
     })
+}
+
+/// All rows, where one that isn't believed could be the one that matters.
+///
+/// # Errors
+/// That of the first row that isn't believed.
+pub fn whole<T>(rows: Vec<Read<T>>) -> Result<Vec<T>, StoreError> {
+    rows.into_iter().collect()
 }
 
 /// The approval that a cancel link names. Shown masked; reading changes nothing.

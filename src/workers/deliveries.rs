@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::at;
+use super::{GATHER, at};
 use crate::domain::ids::{DeliveryId, EndpointId};
 use crate::domain::webhook::next_try;
 use crate::ports::WebhookSender;
@@ -37,9 +37,6 @@ enum Look {
     /// In the whole record too: retries, and what another node left behind.
     Everywhere,
 }
-
-/// How long what was sent waits for others before it is settled with them.
-const GATHER: Duration = Duration::from_millis(5);
 
 type Settled = (EndpointId, (DeliveryId, i64, DeliveryOutcome));
 

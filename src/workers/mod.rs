@@ -17,6 +17,7 @@ pub mod witnesses;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Whether this node's clock and the database's agree. While they don't, the node releases nothing.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ impl ClockGate {
     }
 
     /// Opens or shuts the gate, and says so when that changes.
-    pub fn set(&self, skew: Option<std::time::Duration>) {
+    pub fn set(&self, skew: Option<Duration>) {
         let open = skew.is_none();
         let was = self.0.swap(open, Ordering::Relaxed);
         metrics::gauge!("countersign_clock_agrees").set(if open { 1.0 } else { 0.0 });
@@ -47,6 +48,9 @@ impl ClockGate {
         }
     }
 }
+
+/// How long what was sent waits for others before it is settled with them.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// Sleeps until then; for ever without a time.
 async fn at(time: Option<tokio::time::Instant>) {

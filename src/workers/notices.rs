@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::at;
+use super::{GATHER, at};
 use crate::domain::approval::StateName;
-use crate::domain::channel::{About, Address, ChannelKind, NOTICE_RETRIES, Purpose};
+use crate::domain::channel::{About, Address, ChannelKind, Purpose};
 use crate::domain::ids::ApprovalId;
 use crate::ports::ChannelSender;
 use crate::ports::outward::SendError;
@@ -32,9 +32,6 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// The channels of this deployment.
 pub type Senders = Arc<HashMap<ChannelKind, Arc<dyn ChannelSender>>>;
-
-/// How long what was sent waits for others before it is settled with them.
-const GATHER: Duration = Duration::from_millis(5);
 
 type Sent = (NoticeJob, NoticeOutcome);
 
@@ -129,13 +126,7 @@ pub async fn turn(cx: &Context, senders: &Senders) -> Result<usize, Error> {
 
 async fn send(cx: Context, senders: Senders, job: NoticeJob) -> Sent {
     let outcome = attempt(&cx, &senders, &job).await;
-    let word = match &outcome {
-        NoticeOutcome::Delivered { .. } => "delivered",
-        NoticeOutcome::RetryAt(_) => "retry",
-        NoticeOutcome::DeferredTo(_) => "deferred",
-        NoticeOutcome::Failed { .. } => "failed",
-        NoticeOutcome::Dropped => "dropped",
-    };
+    let word = outcome.as_str();
     metrics::counter!("countersign_notices_total", "purpose" => job.purpose.as_str(), "outcome" => word).increment(1);
     (job, outcome)
 }
@@ -205,7 +196,9 @@ async fn attempt(cx: &Context, senders: &Senders, job: &NoticeJob) -> NoticeOutc
         return NoticeOutcome::Dropped;
     }
     if let Verdict::Wait(wait) = within_rate(cx, job).await {
-        return if is_moot(cx, job).await { NoticeOutcome::Dropped } else { NoticeOutcome::DeferredTo(now + wait) };
+        // A late one was looked up above.
+        let moot = !is_late && is_moot(cx, job).await;
+        return if moot { NoticeOutcome::Dropped } else { NoticeOutcome::DeferredTo(now + wait) };
     }
     let plain = match cx.secrets.open(BoxKey::Address, job.channel.bytes(), job.address.bytes()) {
         Ok(plain) => plain,
@@ -237,10 +230,7 @@ async fn attempt(cx: &Context, senders: &Senders, job: &NoticeJob) -> NoticeOutc
 
 fn retry(job: &NoticeJob, what: &'static str, now: crate::domain::Timestamp) -> NoticeOutcome {
     tracing::info!(what, notice.id = %job.id, attempts = job.attempts, "a channel didn't take a notice");
-    match NOTICE_RETRIES.get(job.attempts as usize) {
-        Some(delay) => NoticeOutcome::RetryAt(now + *delay),
-        None => NoticeOutcome::Failed { at: now },
-    }
+    NoticeOutcome::after(job.attempts, now)
 }
 
 /// What somebody else can cause at will is rated, each for itself. What tells the holder that they can still stop

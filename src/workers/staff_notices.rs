@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::notices::Senders;
-use crate::domain::channel::{Address, NOTICE_RETRIES};
+use crate::domain::channel::Address;
 use crate::domain::staff::Role;
 use crate::domain::staff::notice::still_waits;
 use crate::domain::time::Timestamp;
@@ -62,13 +62,7 @@ pub async fn turn(cx: &Context, senders: &Senders) -> Result<usize, Error> {
 
 async fn send(cx: Context, senders: Senders, job: StaffNoticeJob) -> Result<(), StoreError> {
     let outcome = attempt(&cx, &senders, &job).await?;
-    let word = match &outcome {
-        NoticeOutcome::Delivered { .. } => "delivered",
-        NoticeOutcome::RetryAt(_) => "retry",
-        NoticeOutcome::DeferredTo(_) => "deferred",
-        NoticeOutcome::Failed { .. } => "failed",
-        NoticeOutcome::Dropped => "dropped",
-    };
+    let word = outcome.as_str();
     metrics::counter!("countersign_notices_total", "purpose" => "drawn", "outcome" => word).increment(1);
     if !cx.staff.settle_staff_notice(&job, &outcome).await? {
         tracing::info!(notice.id = %job.notice.id, "the lease of a notice to staff had passed on");
@@ -118,8 +112,5 @@ async fn attempt(cx: &Context, senders: &Senders, job: &StaffNoticeJob) -> Resul
 fn retry(job: &StaffNoticeJob, what: &'static str, now: Timestamp) -> NoticeOutcome {
     let attempts = job.attempts;
     tracing::info!(what, notice.id = %job.notice.id, attempts, "a mail server didn't take a notice to staff");
-    match NOTICE_RETRIES.get(attempts as usize) {
-        Some(delay) => NoticeOutcome::RetryAt(now + *delay),
-        None => NoticeOutcome::Failed { at: now },
-    }
+    NoticeOutcome::after(attempts, now)
 }

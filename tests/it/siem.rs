@@ -148,9 +148,6 @@ impl LogStore for Record {
     async fn set_aside(&self, _: &[i64]) -> Result<(), StoreError> {
         Ok(())
     }
-    async fn leaves_after(&self, _: Option<i64>, _: u32) -> Result<Vec<(i64, Digest)>, StoreError> {
-        Ok(vec![])
-    }
     async fn tiles(&self, _: &[TileAt]) -> Result<Tiles, StoreError> {
         Ok(Tiles::default())
     }

@@ -4,7 +4,6 @@
 mod erased;
 mod staff;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,52 +21,24 @@ use countersign::domain::verification::run::{Summary, Verifier};
 use countersign::domain::verification::wrong::{Flaw, Place, Wrong};
 use countersign::ports::audit::{AuditStore, CursorStore};
 use countersign::ports::log::{CheckpointSigner, LogStore};
+use countersign::ports::witness::CosignatureStore;
 use countersign::ports::{Clock, StaffStore, Store};
 use countersign::service::audit::Record;
 use countersign::service::audit::export::{Asked, Proofs, export};
 use countersign::service::audit::third_party::third_party;
 use countersign::service::audit::verify::{Checked, Fault, RowFlaw, verify};
 use countersign::service::{Browser, commit, log};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 
 use crate::flow::world::{Kit, World};
 use crate::storage_sql::make;
 use crate::support::clock::ManualClock;
 use crate::support::log::{log as log_over, signer};
-use crate::support::servers::postgres::Postgres;
+use crate::support::owner::Owner;
 
 use erased::{
     an_entry_emptied_under_the_name_of_an_erasure_is_named, an_erasure_goes_on_where_it_was_left,
     nothing_of_an_erased_holder_is_left_and_every_proof_stays,
 };
-
-/// The database's owner.
-enum Owner {
-    File(PathBuf),
-    Server(Postgres),
-}
-
-impl Owner {
-    async fn runs(&self, sql: &str) {
-        match self {
-            Self::File(path) => {
-                let mut file: SqliteConnection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
-                sqlx::query(AssertSqlSafe(sql)).execute(&mut file).await.unwrap();
-            }
-            Self::Server(server) => drop(server.sql("postgres", sql)),
-        }
-    }
-
-    /// A hash as a value.
-    fn bytes(&self, bytes: &[u8]) -> String {
-        let hex = data_encoding::HEXLOWER.encode(bytes);
-        match self {
-            Self::File(_) => format!("x'{hex}'"),
-            Self::Server(_) => format!(r"'\x{hex}'::bytea"),
-        }
-    }
-}
 
 /// A record with an enrolled phone, one approval in cooling and one that was cancelled out of it.
 struct Scene {
@@ -76,6 +47,7 @@ struct Scene {
     owner: Owner,
     cancelled: ApprovalId,
     cursors: Arc<dyn CursorStore>,
+    cosignatures: Arc<dyn CosignatureStore>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -96,9 +68,10 @@ impl Scene {
 
     async fn of<S>(store: Arc<S>, owner: Owner, clock: Arc<ManualClock>, folder: Option<tempfile::TempDir>) -> Self
     where
-        S: Store + LogStore + AuditStore + StaffStore + CursorStore + 'static,
+        S: Store + LogStore + AuditStore + StaffStore + CursorStore + CosignatureStore + 'static,
     {
         let cursors: Arc<dyn CursorStore> = store.clone();
+        let cosignatures: Arc<dyn CosignatureStore> = store.clone();
         let kit = Kit { store: store.clone(), log: log_over(store.clone()).await, clock };
         let unproved = Unproved::HoldFor(Duration::from_secs(3600));
         let mut world = World::over(kit, unproved, Assurance::Synced, Duration::ZERO).await;
@@ -110,6 +83,7 @@ impl Scene {
             staff: store,
             keys: signer().keys().clone(),
             sites: Sites { holders: site, console: None },
+            witnesses: None,
         };
         let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
         let mut ids = Vec::new();
@@ -119,7 +93,7 @@ impl Scene {
             world.approve(&mut phone, id).await.unwrap();
             ids.push(id);
         }
-        let scene = Self { world, record, owner, cancelled: ids[1], cursors, _folder: folder };
+        let scene = Self { world, record, owner, cancelled: ids[1], cursors, cosignatures, _folder: folder };
         scene.owner.runs("CREATE TABLE kept AS SELECT * FROM approvals").await;
         scene.cancel(ids[1]).await;
         scene.drain().await;
@@ -204,6 +178,7 @@ macro_rules! on_both {
     };
 }
 
+mod cosigned;
 mod owner;
 
 on_both!(

@@ -51,3 +51,18 @@ macro_rules! delivery_columns {
         "id, endpoint_id, message_id, status, attempts, last_status, last_error, created_at, next_at, done_at"
     };
 }
+macro_rules! entry_columns {
+    () => {
+        "place, id, at, kind, salt, canonical, leaf_hash, erased_by, seal"
+    };
+}
+macro_rules! freeze_columns {
+    () => {
+        "id, holder_id, version, began_at, due_at, ended_at, body, seal"
+    };
+}
+macro_rules! erasure_columns {
+    () => {
+        "id, backend_id, subject_tag, version, key_id, begun_at, last_entry, finished_at, seal"
+    };
+}

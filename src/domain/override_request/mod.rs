@@ -40,7 +40,10 @@ pub const MIN_WORDS: usize = 20;
 pub type Words = Line<500>;
 
 /// Whether somebody took the trouble to say what they mean.
-fn enough(words: &Words) -> Result<(), Refusal> {
+///
+/// # Errors
+/// [`Refusal::TooFewWords`].
+pub fn enough(words: &Words) -> Result<(), Refusal> {
     let letters = words.as_str().chars().filter(|c| c.is_alphanumeric()).count();
     if letters >= MIN_WORDS { Ok(()) } else { Err(Refusal::TooFewWords) }
 }

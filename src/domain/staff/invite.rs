@@ -62,16 +62,6 @@ impl Invite {
         if admins_ever < FOUNDERS { (Origin::Founding, now) } else { (Origin::Host, now + HOST_WAIT) }
     }
 
-    /// Whether it can be used, after so many admins have ever been.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn check(&self, admins_ever: u64, now: Timestamp) -> Result<(), InviteRefusal> {
-        self.check_open(now)?;
-        self.check_tries()?;
-        if self.is_founding_after(admins_ever) { Err(InviteRefusal::Founded) } else { Ok(()) }
-    }
-
     /// Whether a code may still be typed on it.
     ///
     /// # Errors

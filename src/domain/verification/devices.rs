@@ -100,7 +100,7 @@ impl Devices {
 mod tests {
     use super::*;
     use crate::domain::audit::reading::ReadActor;
-    use crate::domain::ids::ChangeId;
+    use crate::domain::verification::samples::reading;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
@@ -111,15 +111,9 @@ mod tests {
     }
 
     fn entry(kind: &str, seconds: i64, number: u8, facts: &[(&str, &str)]) -> Reading {
-        Reading {
-            v: 1,
-            id: ChangeId::new(at(seconds), [0; 10]),
-            at: at(seconds),
-            kind: kind.into(),
-            actor: ReadActor { kind: "device".into(), id: Some(device(number).to_string()) },
-            object: vec![HolderId::new(Timestamp::EPOCH, [1; 10]).to_string(), device(number).to_string()],
-            facts: facts.iter().map(|(name, fact)| ((*name).to_owned(), (*fact).to_owned())).collect(),
-        }
+        let actor = ReadActor { kind: "device".into(), id: Some(device(number).to_string()) };
+        let object = vec![HolderId::new(Timestamp::EPOCH, [1; 10]).to_string(), device(number).to_string()];
+        reading(kind, seconds, actor, object, facts)
     }
 
     fn replay(entries: &[Reading]) -> Result<Devices, DeviceBreak> {

@@ -207,7 +207,7 @@ fn named(entry: &Reading) -> Result<(HolderId, FreezeId), FreezeBreak> {
 mod tests {
     use super::*;
     use crate::domain::audit::reading::ReadActor;
-    use crate::domain::ids::ChangeId;
+    use crate::domain::verification::samples::reading;
 
     const HOUR: i64 = 3600;
 
@@ -220,15 +220,8 @@ mod tests {
     }
 
     fn entry(kind: &str, seconds: i64, number: u8, facts: &[(&str, &str)]) -> Reading {
-        Reading {
-            v: 1,
-            id: ChangeId::new(at(seconds), [0; 10]),
-            at: at(seconds),
-            kind: kind.into(),
-            actor: ReadActor { kind: "service".into(), id: None },
-            object: vec![HolderId::new(Timestamp::EPOCH, [1; 10]).to_string(), freeze(number).to_string()],
-            facts: facts.iter().map(|(name, fact)| ((*name).to_owned(), (*fact).to_owned())).collect(),
-        }
+        let object = vec![HolderId::new(Timestamp::EPOCH, [1; 10]).to_string(), freeze(number).to_string()];
+        reading(kind, seconds, ReadActor { kind: "service".into(), id: None }, object, facts)
     }
 
     fn frozen(seconds: i64, number: u8, why: &str) -> Reading {

@@ -132,20 +132,13 @@ fn named<T: std::str::FromStr>(entry: &Reading, prefix: &str) -> Option<T> {
 mod tests {
     use super::*;
     use crate::domain::audit::reading::ReadActor;
-    use crate::domain::ids::{ChangeId, LinkId};
+    use crate::domain::ids::LinkId;
     use crate::domain::time::Timestamp;
+    use crate::domain::verification::samples::reading;
 
     fn entry(kind: &str, object: &[&dyn std::fmt::Display], facts: &[(&str, &str)]) -> Reading {
-        let at = Timestamp::EPOCH;
-        Reading {
-            v: 1,
-            id: ChangeId::new(at, [0; 10]),
-            at,
-            kind: kind.into(),
-            actor: ReadActor { kind: "operator".into(), id: None },
-            object: object.iter().map(ToString::to_string).collect(),
-            facts: facts.iter().map(|(name, fact)| ((*name).to_owned(), (*fact).to_owned())).collect(),
-        }
+        let object = object.iter().map(ToString::to_string).collect();
+        reading(kind, 0, ReadActor { kind: "operator".into(), id: None }, object, facts)
     }
 
     #[test]

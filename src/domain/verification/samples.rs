@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use super::evidence::{Site, Sites};
+use crate::domain::audit::reading::{ReadActor, Reading};
 use crate::domain::details::Digest;
 use crate::domain::device::{Blob, DeviceKey};
 use crate::domain::evidence::{Evidence, SignedAssertion};
-use crate::domain::ids::{ApprovalId, DeviceId, HolderId, LinkId, StaffId};
+use crate::domain::ids::{ApprovalId, ChangeId, DeviceId, HolderId, LinkId, StaffId};
 use crate::domain::linking::{ApprovePreimage, DEVICE_KEY_APPROVE, ENROL, EnrolPreimage, Shown, device_key_message};
 use crate::domain::staff::signing::{Signs, StaffPreimage};
 use crate::domain::time::Timestamp;
@@ -24,6 +25,13 @@ pub const CONSOLE: &str = "console.example";
 pub fn sites() -> Sites {
     let site = |rp: &str| Site { rp_id: rp.into(), origin: format!("https://{rp}") };
     Sites { holders: site(RP), console: Some(site(CONSOLE)) }
+}
+
+/// An entry as it reads: who did what to whom, so many seconds after the beginning of time.
+pub fn reading(kind: &str, seconds: i64, actor: ReadActor, object: Vec<String>, facts: &[(&str, &str)]) -> Reading {
+    let at = Timestamp::from_micros(seconds * 1_000_000);
+    let facts = facts.iter().map(|(name, fact)| ((*name).to_owned(), (*fact).to_owned())).collect();
+    Reading { v: 1, id: ChangeId::new(at, [0; 10]), at, kind: kind.into(), actor, object, facts }
 }
 
 /// One phone: a passkey and a device key.

@@ -9,8 +9,7 @@ use std::time::Duration;
 use super::Record;
 use crate::domain::audit::filter::Filter;
 use crate::domain::audit::reading::Reading;
-use crate::domain::audit::{Facts, commitment, leaf_hash};
-use crate::domain::details::Digest;
+use crate::domain::audit::{Facts, commits_to};
 use crate::domain::ids::ChangeId;
 use crate::domain::log::tree::Head;
 use crate::domain::log::{ProofError, TileAt, TlogProof, tree};
@@ -169,15 +168,11 @@ pub async fn entry(cx: &Context, record: &Record, by: &SignedIn, id: ChangeId) -
     let reading = entry.canonical.as_deref().and_then(|text| Reading::of(text).ok());
     let text = match (&entry.salt, &entry.canonical) {
         (None, None) => Text::Erased,
-        (Some(salt), Some(text)) if fits(&salt.0, text, &entry.leaf_hash) => Text::Fits,
+        (Some(salt), Some(text)) if commits_to(&entry.leaf_hash, &salt.0, text) => Text::Fits,
         _ => Text::Changed,
     };
     let tree = in_tree(record, &entry).await?;
     Ok(Shown { entry, reading, text, tree, people: cx.staff.everybody().await? })
-}
-
-fn fits(salt: &[u8], text: &str, leaf: &Digest) -> bool {
-    <&[u8; 16]>::try_from(salt).is_ok_and(|salt| leaf_hash(&commitment(salt, text.as_bytes())) == *leaf)
 }
 
 async fn in_tree(record: &Record, entry: &StoredEntry) -> Result<InTree, Error> {

@@ -6,6 +6,7 @@ use crate::domain::details::Digest;
 use crate::domain::device::Device;
 use crate::domain::freeze::{Freeze, FreezeState, Until};
 use crate::domain::holder::Holder;
+use crate::domain::log::Origin;
 use crate::domain::override_request::OverrideRequest;
 use crate::domain::staff::{Staff, Status};
 use crate::domain::verification::evidence::Signer;
@@ -45,6 +46,8 @@ pub enum RowFlaw {
     NotEnrolled,
     #[error("its holder was added with {log} channels, and here are {row}")]
     Channels { row: u64, log: u64 },
+    #[error("the cosignature in the name of {0} isn't by its key, or isn't over this checkpoint")]
+    Cosignature(Origin),
     #[error("nobody with the key wrote it; it was found waiting for a place in the log, and set aside")]
     Refused,
 }

@@ -18,6 +18,7 @@ use crate::domain::verification::evidence::Sites;
 use crate::ports::audit::AuditStore;
 use crate::ports::log::LogStore;
 use crate::ports::staff::StaffStore;
+use crate::service::log::Witnesses;
 
 /// Entries read at once.
 const PAGE: u32 = 500;
@@ -32,4 +33,6 @@ pub struct Record {
     pub keys: LogKeys,
     /// Where ceremonies take place.
     pub sites: Sites,
+    /// The witnesses that count, and what they signed.
+    pub witnesses: Option<Arc<Witnesses>>,
 }

@@ -11,6 +11,7 @@ use super::fits::{fits, person_fits};
 use super::{PAGE, Record};
 use crate::domain::export::{EntryLine, EvidenceLine, Line};
 use crate::domain::ids::{ApprovalId, ChangeId, ChannelId, DeviceId, FreezeId, HolderId, KeyId, OverrideId, StaffId};
+use crate::domain::log::Note;
 use crate::domain::log::tree::{Head, TreeError};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::devices::Devices;
@@ -20,6 +21,7 @@ use crate::domain::verification::register::Register;
 use crate::domain::verification::run::{Summary, Verifier};
 use crate::domain::verification::standing::{Before, Standings};
 use crate::domain::verification::wrong::{Flaw, Place, Wrong};
+use crate::domain::witness::quorum::Unmet;
 use crate::ports::audit::{EntrySeal, SealedRow, SealedTable, StoredEntry};
 use crate::ports::store::StoreError;
 
@@ -56,6 +58,8 @@ pub struct Checked {
     /// Entries that wait for their place in the tree.
     pub waiting: u64,
     pub sealed_rows: u64,
+    /// Cosignatures of the witnesses that count, each by its key and over the checkpoint that it lies with.
+    pub cosignatures: u64,
 }
 
 /// What is being done, for whoever watches.
@@ -107,7 +111,34 @@ pub async fn verify(
     rows.staff(record, &verifier).await?;
     let sealed_rows = rows.count;
     let log = verifier.finish()?;
-    Ok(Checked { log, waiting: tail.waiting, sealed_rows })
+    let cosignatures = cosignatures(record).await?;
+    Ok(Checked { log, waiting: tail.waiting, sealed_rows, cosignatures })
+}
+
+/// Whatever is kept in the name and key of a witness that counts is by that key, over the checkpoint that it lies with.
+/// Lines of others are passed over, as everywhere.
+async fn cosignatures(record: &Record) -> Result<u64, Fault> {
+    let Some(witnesses) = &record.witnesses else { return Ok(0) };
+    let (mut past, mut count) = (0, 0);
+    loop {
+        let page = record.log.checkpoints(past, PAGE).await?;
+        let Some(to) = page.last().map(|signed| signed.head.size) else { return Ok(count) };
+        for cosigned in witnesses.store.cosigned_between(past, to).await? {
+            let wrong =
+                |flaw| Fault::Row { table: "log_cosignatures", id: cosigned.signed.head.size.to_string(), flaw };
+            let plain: Note = cosigned.signed.note.parse().map_err(|_| wrong(RowFlaw::Corrupt))?;
+            for line in &cosigned.cosignatures {
+                let mut note = plain.clone();
+                note.add(line.clone());
+                match witnesses.quorum.check(&note) {
+                    Ok(seen) => count += seen.len() as u64,
+                    Err(Unmet::Missing { have, .. }) => count += have as u64,
+                    Err(Unmet::Wrong(name)) => return Err(wrong(RowFlaw::Cosignature(name))),
+                }
+            }
+        }
+        past = to;
+    }
 }
 
 /// Entries after the newest checkpoint. They have no leaf yet; what they say counts all the same.

@@ -3,7 +3,7 @@
 use super::RolledBack;
 use super::witnessed::witnessed;
 use crate::domain::approval::{Approval, Decider};
-use crate::domain::audit::{commitment, leaf_hash};
+use crate::domain::audit::commits_to;
 use crate::domain::device::Blob;
 use crate::domain::log::{TileAt, TlogProof, tree};
 use crate::domain::receipt::{Decided, ReceiptProof};
@@ -33,7 +33,7 @@ pub async fn proof_of(cx: &Context, approval: &Approval) -> Result<ReceiptProof,
     mark.allows(newest.as_ref().map(|signed| signed.head))?;
     let index = leaf.index.ok_or_else(|| Error::internal(NotLogged))?;
     let decision = approval.state.decision().ok_or_else(|| Error::internal(NotLogged))?;
-    if leaf.entry.leaf_hash != leaf_hash(&commitment(&leaf.entry.salt, leaf.entry.canonical.as_bytes())) {
+    if !commits_to(&leaf.entry.leaf_hash, &leaf.entry.salt, &leaf.entry.canonical) {
         return Err(Error::internal(Changed));
     }
     let newest = newest.filter(|newest| index < newest.head.size).ok_or_else(|| Error::internal(NotLogged))?;

@@ -27,6 +27,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::overrides::{Also, OverrideWrite};
 use crate::ports::store::CommitError;
 use crate::ports::{Change, Effect};
+use crate::service::read::whole;
 
 /// A change that stores a step, with its audit entry.
 ///
@@ -55,7 +56,7 @@ async fn case(cx: &Context, id: OverrideId) -> Result<OverrideRequest, Error> {
 /// Requests about one holder that may have been asked for lately.
 async fn of_the_day(cx: &Context, holder: HolderId) -> Result<Vec<OverrideRequest>, Error> {
     // A row that isn't believed could be the one whose draw stands.
-    Ok(cx.store.overrides_of_holder(holder, read::PAGE).await?.into_iter().collect::<Result<_, _>>()?)
+    Ok(whole(cx.store.overrides_of_holder(holder, read::PAGE).await?)?)
 }
 
 /// People as they are now.

@@ -3,7 +3,7 @@
 use super::{case, refused, signers};
 use crate::domain::ids::OverrideId;
 use crate::domain::override_request::signing::Statement;
-use crate::domain::override_request::{MIN_WORDS, Refusal, Words};
+use crate::domain::override_request::{Words, enough};
 use crate::domain::staff::signing::Signs;
 use crate::service::staff::signing::{self, Object, Prompt};
 use crate::service::staff::{SignedIn, look};
@@ -22,9 +22,7 @@ pub async fn prompt(cx: &Context, by: &SignedIn, id: OverrideId, checked: Words)
     }
     // Whoever comes here without the page has seen the case all the same, and the holder sees that.
     look::at_case(cx, by, &case).await?;
-    if checked.as_str().chars().filter(|c| c.is_alphanumeric()).count() < MIN_WORDS {
-        return Err(Refusal::TooFewWords.into());
-    }
+    enough(&checked)?;
     let statement = Statement::of(&case, checked);
     let canonical = statement.canonical().map_err(Error::internal)?;
     let object = Object { signs: Signs::Override, id: id.bytes(), canonical: &canonical };

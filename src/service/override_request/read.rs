@@ -8,6 +8,7 @@ use crate::domain::ids::{ChannelId, HolderId, OverrideId};
 use crate::domain::override_request::{Kind, OverrideRequest, Refusal, StateName};
 use crate::domain::staff::Staff;
 use crate::service::read::readable;
+use crate::service::read::whole;
 use crate::service::staff::SignedIn;
 use crate::service::{Context, Error};
 
@@ -97,8 +98,7 @@ pub async fn of_holder(cx: &Context, holder: HolderId) -> Result<Vec<OverrideReq
 /// # Errors
 /// [`Error::Store`], also when a row isn't believed: it could be the one that says so.
 pub async fn disputed_at_reset(cx: &Context, holder: HolderId) -> Result<Vec<ChannelId>, Error> {
-    let all: Vec<OverrideRequest> =
-        cx.store.overrides_of_holder(holder, EVERY).await?.into_iter().collect::<Result<_, _>>()?;
+    let all = whole(cx.store.overrides_of_holder(holder, EVERY).await?)?;
     let carried_out =
         |case: &&OverrideRequest| case.request.kind == Kind::ResetDevices && case.state.name() == StateName::CarriedOut;
     let newest = all.iter().filter(carried_out).max_by_key(|case| case.id());

@@ -12,6 +12,7 @@ use crate::domain::device::Blob;
 use crate::domain::ids::{InviteId, StaffChangeId, StaffId};
 use crate::domain::staff::change::{CHANGE_LIFE, ChangeRefusal, ChangeState, Proposal, StaffChange};
 use crate::domain::staff::invite::Origin;
+use crate::domain::staff::notice::Mailbox;
 use crate::domain::staff::signing::Signs;
 use crate::domain::staff::{Profile, Reason, Role, Staff, Status};
 use crate::domain::time::Timestamp;
@@ -27,6 +28,14 @@ pub enum Draft {
     Change(StaffId, Profile),
 }
 
+/// What becomes of the mail address to which somebody of staff is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mail {
+    Keep,
+    Set(Address),
+    Remove,
+}
+
 /// What became of a signature.
 #[derive(Debug)]
 pub struct Stored {
@@ -40,27 +49,20 @@ pub struct Stored {
 ///
 /// # Errors
 /// [`Error::NotInRole`]; [`Error::NotFound`], [`Error::StaffChange`] and [`Error::Invalid`] by the rules.
-pub async fn draft(
-    cx: &Context,
-    by: &SignedIn,
-    draft: Draft,
-    mail: Option<&Address>,
-    reason: Reason,
-) -> Result<Prompt, Error> {
+pub async fn draft(cx: &Context, by: &SignedIn, draft: Draft, mail: &Mail, reason: Reason) -> Result<Prompt, Error> {
     by.needs(Role::Admin)?;
     let now = cx.now();
     let proposal = match draft {
         Draft::Add(profile) => {
             let staff = cx.id(StaffId::new, now);
-            Proposal::Add { staff, profile: Profile { mail: invite::mailbox(cx, staff, mail)?, ..profile } }
+            Proposal::Add { staff, profile: Profile { mail: mailbox(cx, staff, mail, None)?, ..profile } }
         }
         Draft::Change(id, after) => {
             let person = cx.staff.person(id).await?.ok_or(Error::NotFound)?;
             if matches!(person.status, Status::Ended { .. }) {
                 return Err(ChangeRefusal::Moved.into());
             }
-            // One that isn't given stays.
-            let mail = invite::mailbox(cx, id, mail)?.or_else(|| person.profile.mail.clone());
+            let mail = mailbox(cx, id, mail, person.profile.mail.clone())?;
             let after = Profile { mail, ..after };
             Proposal::Change { staff: id, version: person.version, before: person.profile, after }
         }
@@ -87,6 +89,20 @@ pub async fn draft(
         state: ChangeState::Waiting,
     };
     prompt_for(cx, by, &change, &Some(&change)).await
+}
+
+/// The address as the proposal has it, where this one stood before.
+fn mailbox(
+    cx: &Context,
+    staff: StaffId,
+    mail: &Mail,
+    before: Option<Box<Mailbox>>,
+) -> Result<Option<Box<Mailbox>>, Error> {
+    match mail {
+        Mail::Keep => Ok(before),
+        Mail::Set(address) => invite::mailbox(cx, staff, address).map(Some),
+        Mail::Remove => Ok(None),
+    }
 }
 
 /// Stores the proposal with its first signature.

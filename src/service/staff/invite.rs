@@ -42,7 +42,8 @@ pub async fn from_host(cx: &Context, profile: Profile, mail: Option<&Address>) -
     let admins = admins_ever(&cx.staff.everybody().await?);
     let (origin, opens_at) = Invite::from_host(admins, now);
     let id = cx.id(StaffId::new, now);
-    let staff = Staff::new(id, Profile { mail: mailbox(cx, id, mail)?, ..profile }, now);
+    let mail = mail.map(|mail| mailbox(cx, id, mail)).transpose()?;
+    let staff = Staff::new(id, Profile { mail, ..profile }, now);
     let (invite, url) = make(cx, staff.id, origin, opens_at, now)?;
     let mut facts = staff.facts();
     facts.insert("opens_at", opens_at.to_string());
@@ -68,11 +69,10 @@ pub async fn from_host(cx: &Context, profile: Profile, mail: Option<&Address>) -
 ///
 /// # Errors
 /// [`Error::Internal`] when it can't be written.
-pub fn mailbox(cx: &Context, staff: StaffId, address: Option<&Address>) -> Result<Option<Box<Mailbox>>, Error> {
-    let Some(address) = address else { return Ok(None) };
+pub fn mailbox(cx: &Context, staff: StaffId, address: &Address) -> Result<Box<Mailbox>, Error> {
     let plain = serde_json::to_vec(address).map_err(Error::internal)?;
     let sealed = Blob(cx.secrets.seal(BoxKey::Address, staff.bytes(), &plain));
-    Ok(Some(Box::new(Mailbox { masked: address.masked(), sealed })))
+    Ok(Box::new(Mailbox { masked: address.masked(), sealed }))
 }
 
 /// An invite and its link.

@@ -10,7 +10,7 @@ use super::refused::{self, Typed};
 use super::signed_in::SignedIn;
 use super::{case_page, holder, present};
 use crate::domain::ids::{OverrideId, ViewId};
-use crate::domain::override_request::{MIN_WORDS, OverrideRequest, Refusal, Words};
+use crate::domain::override_request::{MIN_WORDS, OverrideRequest, Refusal, Words, enough};
 use crate::domain::staff::Role;
 use crate::service::override_request::ask::{Ask, Wanted};
 use crate::service::override_request::{ask, draw, open, prompt, read, refuse, sign, stop};
@@ -24,10 +24,13 @@ use crate::web::steps::{Signed, prompted};
 fn words(field: &'static str, text: &str) -> Result<Words, Error> {
     // A box of several lines may have line breaks in it; the words are one line.
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().filter(|c| c.is_alphanumeric()).count() < MIN_WORDS {
-        return Err(Error::invalid(field, format!("write {MIN_WORDS} letters or more, so that others can judge it")));
+    let short = || Error::invalid(field, format!("write {MIN_WORDS} letters or more, so that others can judge it"));
+    if text.is_empty() {
+        return Err(short());
     }
-    Words::parse(&text).map_err(|error| Error::invalid(field, error))
+    let words = Words::parse(&text).map_err(|error| Error::invalid(field, error))?;
+    enough(&words).map_err(|_| short())?;
+    Ok(words)
 }
 
 fn id(path: &str) -> Result<OverrideId, Error> {

@@ -15,7 +15,7 @@ use crate::domain::staff::{
 };
 use crate::domain::text::Token;
 use crate::domain::time::Timestamp;
-use crate::service::staff::change::{self, Draft, Roster};
+use crate::service::staff::change::{self, Draft, Mail, Roster};
 use crate::service::{Context, Error};
 use crate::web::device::failure::{html, see};
 use crate::web::pages::Template;
@@ -128,7 +128,17 @@ pub struct Form {
     /// Where the person is told that a case waits; empty leaves it as it is.
     #[serde(default)]
     mail: String,
+    /// Ticked: the address that is there is taken away.
+    #[serde(default)]
+    no_mail: Vec<NoMail>,
     reason: String,
+}
+
+/// The one value of the check box.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NoMail {
+    Remove,
 }
 
 /// Collects everything that is wrong with a form.
@@ -142,7 +152,7 @@ impl Faults {
 }
 
 impl Form {
-    fn read(&self) -> Result<(Profile, Option<Address>, Reason), Problem> {
+    fn read(&self) -> Result<(Profile, Mail, Reason), Problem> {
         let mut faults = Faults::default();
         let name = faults.take("name", StaffName::parse(self.name.trim()));
         let group = faults.take("group", Group::parse(self.group.trim()));
@@ -160,7 +170,15 @@ impl Form {
         if own_holders.len() > MAX_OWN_HOLDERS {
             faults.take::<(), _>("own_holders", Err("are too many"));
         }
-        let mail = given(&self.mail).map(|text| faults.take("mail", Address::email(&text)));
+        let mail = match (given(&self.mail), self.no_mail.first()) {
+            (Some(text), None) => faults.take("mail", Address::email(&text)).map_or(Mail::Keep, Mail::Set),
+            (None, Some(NoMail::Remove)) => Mail::Remove,
+            (None, None) => Mail::Keep,
+            (Some(_), Some(NoMail::Remove)) => {
+                faults.take::<(), _>("mail", Err("can't be given and taken away at once"));
+                Mail::Keep
+            }
+        };
         let reason = faults.take("reason", Reason::parse(self.reason.trim()));
         match (name, group, employer, roles, ends_at, reason) {
             (Some(name), Some(group), Some(employer), Some(roles), Some(ends_at), Some(reason))
@@ -169,7 +187,7 @@ impl Form {
                 let (user_name, external_id) = (user_name.flatten(), external_id.flatten());
                 let profile =
                     Profile { name, group, employer, roles, ends_at, user_name, external_id, own_holders, mail: None };
-                Ok((profile, mail.flatten(), reason))
+                Ok((profile, mail, reason))
             }
             _ => Err(Problem::invalid(faults.0)),
         }
@@ -190,7 +208,7 @@ pub async fn draft(cx: web::Data<Context>, by: SignedIn, form: web::Json<Form>) 
         }
         None => Draft::Add(profile),
     };
-    Ok(prompted(&change::draft(&cx, &by, draft, mail.as_ref(), reason).await?))
+    Ok(prompted(&change::draft(&cx, &by, draft, &mail, reason).await?))
 }
 
 pub async fn propose(cx: web::Data<Context>, by: SignedIn, ask: web::Json<Signed>) -> Result<HttpResponse, Problem> {

@@ -300,6 +300,7 @@ pub fn record(cx: &Context, audit: &Arc<dyn AuditStore>) -> Record {
             holders: site("localhost", &cx.settings.public_url),
             console: cx.console.as_ref().map(|console| site("console.localhost", &console.url)),
         },
+        witnesses: cx.log.witnesses.clone(),
     }
 }
 

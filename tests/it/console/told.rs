@@ -224,6 +224,22 @@ async fn an_address_is_masked_and_nowhere_in_the_clear() {
     let kept = stage.cx.staff.person(signer.id()).await.unwrap().unwrap().profile.mail;
     assert_eq!(kept.map(|mail| mail.masked), Some(masked));
 
+    // Taken away only where that is said, and not together with another.
+    longer["no_mail"] = json!(["remove"]);
+    longer["mail"] = json!("other@harbour.example");
+    let (one, two) = &mut admins;
+    let refused = one.post("/staff/draft", &longer).await.expect(400);
+    assert_eq!(refused["errors"][0]["field"], "mail", "{refused}");
+    longer["mail"] = json!("");
+    let page = one.get(&format!("/staff/{}/change", signer.id())).await;
+    assert!(page.text.contains("name=\"no_mail\""), "{}", page.text);
+    let proposed = one.signed("/staff/draft", &longer, "/staff/propose").await.expect(200);
+    let at = proposed["location"].as_str().unwrap().to_owned();
+    two.signed(&format!("{at}/prompt"), &json!({}), &format!("{at}/sign")).await.expect(200);
+    assert_eq!(stage.cx.staff.person(signer.id()).await.unwrap().unwrap().profile.mail, None);
+    let page = one.get(&format!("/staff/{}/change", signer.id())).await;
+    assert!(!page.text.contains("no_mail"), "there is none to take away");
+
     // Neither in the log, nor in what two admins signed, nor in any other row.
     let file = stage.file.clone().expect("a file");
     for part in [file.clone(), file.with_extension("db-wal")] {

@@ -210,9 +210,9 @@ async fn no_other_method_does_anything_for_anybody() {
     assert_eq!(world.record().await, before);
 }
 
-/// The log is public but for its entries, which are in no route at all: an auditor reads them on the host.
+/// The log is public but for its entries: they are on the console, for auditors, and nowhere else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_route_gives_an_entry_of_the_log() {
+async fn the_public_log_has_no_entries() {
     let (world, _alive) = World::new().await;
     for address in ["/log/tile/entries/000", "/log/tile/entries/000.p/5", "/log/entries", "/log/entries/0"] {
         for caller in world.everybody() {

@@ -65,7 +65,9 @@ impl Deployment {
         let smtp = Smtp::start(SmtpMode::Plain);
         let hooks = Hooks::start();
         let database = options.database.clone().unwrap_or_else(|| postgres.url("postgres"));
-        let settings = |port| settings(folder.path(), port, &database, &redis.url(), smtp.port(), &options);
+        let settings = |port: u16, role: &str| {
+            settings(folder.path(), (port, role), &database, &redis.url(), smtp.port(), &options)
+        };
         let start = |(number, role): (usize, &&'static str)| {
             Node::start(folder.path(), &format!("node-{number}"), role, settings)
         };
@@ -79,9 +81,9 @@ impl Deployment {
         deployment
     }
 
-    /// A way in over all nodes.
+    /// A way in over all nodes that answer.
     pub fn gateway(&self) -> Gateway {
-        Gateway::new(ORIGIN, self.nodes.iter().map(Node::port).collect(), &self.secret)
+        Gateway::new(ORIGIN, self.nodes.iter().filter(|node| node.serves()).map(Node::port).collect(), &self.secret)
     }
 
     /// The API of one node.
@@ -108,16 +110,25 @@ pub fn database() -> Postgres {
     Postgres::start_with(PostgresOptions { settings, ..PostgresOptions::default() })
 }
 
-fn settings(folder: &Path, port: u16, database: &str, redis: &str, smtp: u16, options: &Options) -> String {
+fn settings(
+    folder: &Path,
+    (port, role): (u16, &str),
+    database: &str,
+    redis: &str,
+    smtp: u16,
+    options: &Options,
+) -> String {
     let at = folder.display();
     let Options { hold, life, .. } = options;
+    // A node that only works is asked for its health on the listener for operations, the only one that it has.
+    let listen = if role == "worker" { "listen = \"127.0.0.1:0\"\nops_listen" } else { "listen" };
     format!(
         r#"profile = "bench"
 [operator]
 name = "Harbour"
 issuer = "urn:countersign:faults"
 [http]
-listen = "127.0.0.1:{port}"
+{listen} = "127.0.0.1:{port}"
 public_url = "{ORIGIN}"
 [storage]
 url = "{database}"

@@ -26,4 +26,5 @@ mod failover;
 mod kills;
 mod races;
 mod redis;
+mod roles;
 mod shutdown;

@@ -23,13 +23,14 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a node and waits until it is ready. `settings` writes its configuration for a port.
-    pub fn start(folder: &Path, name: &str, role: &'static str, settings: impl Fn(u16) -> String) -> Self {
+    /// Starts a node and waits until it is ready. `settings` writes its configuration for a port and
+    /// the role.
+    pub fn start(folder: &Path, name: &str, role: &'static str, settings: impl Fn(u16, &str) -> String) -> Self {
         let mut words = String::new();
         for _ in 0..ATTEMPTS {
             let port = free_port();
             let (config, log) = (folder.join(format!("{name}.toml")), folder.join(format!("{name}.log")));
-            fs::write(&config, settings(port)).expect("a file in a folder of ours");
+            fs::write(&config, settings(port, role)).expect("a file in a folder of ours");
             let mut node = Self { process: None, port, role, config, log };
             match node.launch() {
                 Ok(()) => return node,
@@ -41,6 +42,11 @@ impl Node {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether it answers people and backends.
+    pub fn serves(&self) -> bool {
+        self.role != "worker"
     }
 
     pub fn config(&self) -> &Path {

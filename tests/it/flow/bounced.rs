@@ -102,9 +102,9 @@ async fn whose_notice_it_is_and_what_the_key_may_do_is_asked() {
     world.approve(&mut phone, id).await.unwrap();
     world.settle().await;
     let notice = notices(&world, id, Purpose::Cooling).await[0].id;
-    let stranger = Caller { backend: BackendId::new(world.cx.now(), [9; 10]), ..world.caller.clone() };
+    let stranger = Caller { backend: BackendId::new(world.cx.now(), [9; 10]), ..world.caller };
     assert!(matches!(bounce::bounced(&world.cx, &stranger, notice).await, Err(Error::NotFound)));
-    let reader = Caller { scopes: Scopes::of(&[Scope::Read]), ..world.caller.clone() };
+    let reader = Caller { scopes: Scopes::of(&[Scope::Read]), ..world.caller };
     assert!(matches!(bounce::bounced(&world.cx, &reader, notice).await, Err(Error::Scope(Scope::Cancel))));
     let nobody = NoticeId::new(world.cx.now(), [9; 10]);
     assert!(matches!(bounced(&world, nobody).await, Err(Error::NotFound)));

@@ -12,11 +12,11 @@ use countersign::domain::policy::{Assurance, Unproved};
 use countersign::domain::{ApprovalId, Timestamp};
 use countersign::ports::outward::CeremonyError;
 use countersign::ports::secrets::BoxKey;
-use countersign::service::{Error, decide, freeze, lift};
+use countersign::service::{Error, decide, lift};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
-use super::freezing::{last_part, lift_prompt};
+use super::freezing::lift_prompt;
 use super::world::{Kit, Phone, UNPROVED_HOLD, World, signed, text};
 use crate::support::clock::ManualClock;
 use crate::support::log::log_at_once;
@@ -40,12 +40,6 @@ fn lifted(phone: &mut Phone, (options, sealed, challenge): &(Value, String, Vec<
     json!({"sealed": sealed, "assertion": assertion, "thumbprint": phone.soft.key.thumbprint(), "signature": signature})
 }
 
-async fn locked_by_its_link(world: &World) {
-    world.settle().await;
-    let newest = world.channel.inbox.messages("u-1").remove(0);
-    freeze::by_cancel_link(&world.cx, &last_part(&newest)).await.unwrap();
-}
-
 #[tokio::test]
 async fn what_was_signed_to_approve_lifts_nothing() {
     let world = World::new().await;
@@ -53,7 +47,7 @@ async fn what_was_signed_to_approve_lifts_nothing() {
     let (id, _) = world.create("u-1", "wd-1").await.unwrap();
     let begun = world.prompt(&phone, id).await.unwrap();
     let to_approve = phone.soft.approve_body(&begun).unwrap();
-    locked_by_its_link(&world).await;
+    world.newest_link_locks().await;
     let asked = lift_prompt(&world, &phone).await.unwrap();
     let to_lift = lifted(&mut phone, &asked);
     let ask = async |body: &Value| lift::ask(&world.cx, &phone.browser, signed(body)).await;
@@ -83,7 +77,7 @@ async fn what_was_signed_to_lift_approves_nothing() {
     let world = World::new().await;
     let mut phone = world.enrolled("u-1", SoftAuthenticator::synced()).await;
     world.create("u-1", "wd-1").await.unwrap();
-    locked_by_its_link(&world).await;
+    world.newest_link_locks().await;
     let asked = lift_prompt(&world, &phone).await.unwrap();
     let to_lift = lifted(&mut phone, &asked);
     lift::ask(&world.cx, &phone.browser, signed(&to_lift)).await.unwrap();

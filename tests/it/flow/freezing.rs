@@ -35,12 +35,32 @@ impl World {
         overrides::turn(&self.cx, &self.gate).await.unwrap();
     }
 
+    /// The link in the newest notice to u-1 locks everything of theirs.
+    pub async fn newest_link_locks(&self) {
+        self.settle().await;
+        freeze::by_cancel_link(&self.cx, &last_part(&self.newest("u-1"))).await.unwrap();
+    }
+
+    /// A holder with a phone whose lock was said by the link in the notice about wd-1.
+    async fn locked_by_link(&self) -> Phone {
+        let phone = self.enrolled("u-1", SoftAuthenticator::device_bound()).await;
+        self.create("u-1", "wd-1").await.unwrap();
+        self.newest_link_locks().await;
+        phone
+    }
+
     fn newest(&self, inbox: &str) -> Message {
         self.channel.inbox.messages(inbox).into_iter().next().expect("a message")
     }
 }
 
-pub fn last_part(message: &Message) -> String {
+/// The token of the page on which a holder's lock is said again.
+fn lock_token(world: &World, holder: HolderId) -> String {
+    let page = countersign::service::links::lock_page(&world.cx, holder).unwrap();
+    page.path_segments().unwrap().next_back().unwrap().to_owned()
+}
+
+fn last_part(message: &Message) -> String {
     let url = message.stop.clone().expect("a link that stops");
     url.path_segments().unwrap().next_back().unwrap().to_owned()
 }
@@ -115,8 +135,7 @@ async fn nothing_new_comes_while_it_holds() {
     world.settle().await;
     let subject = countersign::domain::details::Subject::parse("u-2").unwrap();
     let second = world.cx.store.holder(world.caller.backend, &subject).await.unwrap().unwrap().id;
-    let lock = countersign::service::links::lock_page(&world.cx, second).unwrap();
-    freeze::by_lock_link(&world.cx, lock.path_segments().unwrap().next_back().unwrap()).await.unwrap();
+    freeze::by_lock_link(&world.cx, &lock_token(&world, second)).await.unwrap();
     let refused = world.enrol_with(&token, &world.code("u-2"), SoftAuthenticator::device_bound()).await;
     assert!(matches!(refused, Err(Error::HolderFrozen)), "{:?}", refused.err());
     let refused = world.invite("u-2", "invite-3").await;
@@ -148,10 +167,7 @@ async fn a_links_freeze_ends_after_a_day_and_a_devices_does_not() {
 #[tokio::test]
 async fn a_device_lifts_a_links_freeze_after_an_hour_and_any_link_locks_again() {
     let world = World::new().await;
-    let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
-    world.create("u-1", "wd-1").await.unwrap();
-    world.settle().await;
-    freeze::by_cancel_link(&world.cx, &last_part(&world.newest("u-1"))).await.unwrap();
+    let mut phone = world.locked_by_link().await;
     world.later(Duration::from_secs(61)).await;
 
     ask_lift(&world, &mut phone).await.unwrap();
@@ -178,10 +194,7 @@ async fn a_device_lifts_a_links_freeze_after_an_hour_and_any_link_locks_again() 
 #[tokio::test]
 async fn a_lift_of_which_nobody_was_told_lifts_nothing() {
     let world = World::new().await;
-    let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
-    world.create("u-1", "wd-1").await.unwrap();
-    world.settle().await;
-    freeze::by_cancel_link(&world.cx, &last_part(&world.newest("u-1"))).await.unwrap();
+    let mut phone = world.locked_by_link().await;
     world.later(Duration::from_secs(61)).await;
     ask_lift(&world, &mut phone).await.unwrap();
     // The alarm is stuck somewhere.
@@ -232,10 +245,7 @@ async fn a_devices_own_freeze_can_not_be_lifted_by_it() {
 #[tokio::test]
 async fn a_lift_needs_the_passkey_and_the_device_key_over_this_freeze() {
     let world = World::new().await;
-    let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
-    world.create("u-1", "wd-1").await.unwrap();
-    world.settle().await;
-    freeze::by_cancel_link(&world.cx, &last_part(&world.newest("u-1"))).await.unwrap();
+    let mut phone = world.locked_by_link().await;
     let (options, sealed, challenge) = lift_prompt(&world, &phone).await.unwrap();
     let assertion = phone.soft.authenticator.get(&options, &phone.soft.origin).unwrap();
     let thumbprint = phone.soft.key.thumbprint();
@@ -246,8 +256,8 @@ async fn a_lift_needs_the_passkey_and_the_device_key_over_this_freeze() {
     assert!(matches!(refused, Err(Error::DeviceKey)), "{refused:?}");
     // Right, but the freeze was said again meanwhile: what was signed is about an older version.
     world.clock.advance(Duration::from_secs(61));
-    let lock = countersign::service::links::lock_page(&world.cx, world.holder_of(&phone).await).unwrap();
-    freeze::by_lock_link(&world.cx, lock.path_segments().unwrap().next_back().unwrap()).await.unwrap();
+    let lock = lock_token(&world, world.holder_of(&phone).await);
+    freeze::by_lock_link(&world.cx, &lock).await.unwrap();
     let signature = phone.soft.key.sign(DEVICE_KEY_LIFT, &challenge).unwrap().0;
     let refused = lift::ask(&world.cx, &phone.browser, Signed { sealed, assertion, thumbprint, signature }).await;
     assert!(matches!(refused, Err(Error::PromptStale)), "{refused:?}");
@@ -256,10 +266,7 @@ async fn a_lift_needs_the_passkey_and_the_device_key_over_this_freeze() {
 #[tokio::test]
 async fn five_failed_lifts_in_a_row_lock_the_device() {
     let world = World::new().await;
-    let mut phone = world.enrolled("u-1", SoftAuthenticator::device_bound()).await;
-    world.create("u-1", "wd-1").await.unwrap();
-    world.settle().await;
-    freeze::by_cancel_link(&world.cx, &last_part(&world.newest("u-1"))).await.unwrap();
+    let mut phone = world.locked_by_link().await;
     for number in 1..=5 {
         let (options, sealed, challenge) = lift_prompt(&world, &phone).await.unwrap();
         // Its own device key, and a passkey that saw nobody.

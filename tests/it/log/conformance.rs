@@ -63,7 +63,7 @@ async fn noted(world: &World, count: u32) {
 async fn an_empty_log_has_nothing(both: Both) {
     assert_eq!(both.log.newest().await.unwrap(), None);
     assert_eq!(both.log.checkpoints(0, 10).await.unwrap(), []);
-    assert_eq!(both.log.leaves_after(None, 10).await.unwrap(), []);
+    assert_eq!(both.log.waiting(None, 10).await.unwrap(), []);
     assert_eq!(both.log.tiles(&[TileAt { level: 0, number: 0 }]).await.unwrap(), Tiles::default());
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use countersign::domain::details::Digest;
 use countersign::domain::log::{TileAt, Tiles};
 use countersign::domain::{ApprovalId, ChangeId};
 use countersign::ports::log::{Appended, Batch, Leaf, LogStore, LoggedDecision, Signed, Waiting};
@@ -60,7 +59,6 @@ reads! {
     fn checkpoints(size: u64, limit: u32) -> Vec<Signed>;
     fn waiting(place: Option<i64>, limit: u32) -> Vec<Waiting>;
     fn set_aside(places: &[i64]) -> ();
-    fn leaves_after(place: Option<i64>, limit: u32) -> Vec<(i64, Digest)>;
     fn tiles(places: &[TileAt]) -> Tiles;
     fn leaf(id: ChangeId) -> Option<Leaf>;
     fn logged_decision(approval: ApprovalId) -> Option<LoggedDecision>;

@@ -1,6 +1,5 @@
 //! Somebody who can write to the database, but doesn't have the key, isn't believed.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use countersign::adapters::storage::postgres::Committers;
@@ -12,47 +11,11 @@ use countersign::domain::device::Thumbprint;
 use countersign::domain::freeze::{Freeze, FreezeReason};
 use countersign::ports::store::{Filter, NoticeOutcome};
 use countersign::ports::{CommitError, Effect, StoreError};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 use uuid::Uuid;
 
 use super::make;
 use crate::conformance::world::{HOUR, MINUTE, World};
-use crate::support::servers::postgres::Postgres;
-
-/// A way into the database past the store.
-enum Intruder {
-    File(PathBuf),
-    Server(Postgres),
-}
-
-impl Intruder {
-    async fn runs(&self, sql: &str) {
-        match self {
-            Self::File(path) => {
-                let mut file: SqliteConnection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
-                sqlx::query(AssertSqlSafe(sql)).execute(&mut file).await.unwrap();
-            }
-            Self::Server(server) => drop(server.sql("postgres", sql)),
-        }
-    }
-
-    /// An id as the database writes it.
-    fn id(&self, id: Uuid) -> String {
-        match self {
-            Self::File(_) => format!("x'{}'", id.simple()),
-            Self::Server(_) => format!("'{id}'::uuid"),
-        }
-    }
-
-    fn bytes(&self, bytes: &[u8]) -> String {
-        let hex = data_encoding::HEXLOWER.encode(bytes);
-        match self {
-            Self::File(_) => format!("x'{hex}'"),
-            Self::Server(_) => format!(r"'\x{hex}'::bytea"),
-        }
-    }
-}
+use crate::support::owner::Owner;
 
 /// Runs a case on both databases.
 macro_rules! on_both {
@@ -61,7 +24,7 @@ macro_rules! on_both {
             #[tokio::test]
             async fn $case() {
                 let (store, directory) = super::make::sqlite_with(super::Arc::new(super::SystemClock)).await;
-                let intruder = super::Intruder::File(directory.path().join("record.db"));
+                let intruder = super::Owner::File(directory.path().join("record.db"));
                 super::$case(super::World::build(store).await, intruder).await;
             }
         )+}
@@ -70,7 +33,7 @@ macro_rules! on_both {
             async fn $case() {
                 let server = super::make::server();
                 let store = super::make::postgres_at(&server.url("postgres"), super::Committers::One).await;
-                super::$case(super::World::build(store).await, super::Intruder::Server(server)).await;
+                super::$case(super::World::build(store).await, super::Owner::Server(server)).await;
             }
         )+}
     };
@@ -111,7 +74,7 @@ async fn unreadable(world: &World, approval: &Approval) {
     forged(store.due_cases(&[approval.id]).await.unwrap().remove(0), "approvals");
 }
 
-async fn an_edited_approval_is_forged(world: World, intruder: Intruder) {
+async fn an_edited_approval_is_forged(world: World, intruder: Owner) {
     for (column, from, to) in [
         ("details", "12500.00", "12500.01"),
         ("details", "PL61109010140000071219812874", "PL27114020040000300201355387"),
@@ -126,7 +89,7 @@ async fn an_edited_approval_is_forged(world: World, intruder: Intruder) {
     }
 }
 
-async fn an_approval_under_another_id_is_forged(world: World, intruder: Intruder) {
+async fn an_approval_under_another_id_is_forged(world: World, intruder: Owner) {
     let released = world.opened_as(world.released()).await;
     let pending = world.opened().await;
     // A released approval's whole row under the id of one that nobody approved, with its seal.
@@ -136,7 +99,7 @@ async fn an_approval_under_another_id_is_forged(world: World, intruder: Intruder
     unreadable(&world, &pending).await;
 }
 
-async fn edited_columns_of_an_approval_are_corrupt(world: World, intruder: Intruder) {
+async fn edited_columns_of_an_approval_are_corrupt(world: World, intruder: Owner) {
     for edit in ["version = 7", "state = 'released'", "due_at = NULL", "subject = 'u-1'", "transfer_id = 'other'"] {
         let approval = world.opened().await;
         let id = intruder.id(approval.id.uuid());
@@ -146,7 +109,7 @@ async fn edited_columns_of_an_approval_are_corrupt(world: World, intruder: Intru
     }
 }
 
-async fn one_forged_approval_does_not_hide_the_others(world: World, intruder: Intruder) {
+async fn one_forged_approval_does_not_hide_the_others(world: World, intruder: Owner) {
     let (good, bad, other) = (world.opened().await, world.opened().await, world.opened().await);
     let id = intruder.id(bad.id.uuid());
     intruder.runs(&format!("UPDATE approvals SET body = replace(body, '900000000', '1') WHERE id = {id}")).await;
@@ -159,7 +122,7 @@ async fn one_forged_approval_does_not_hide_the_others(world: World, intruder: In
     forged(refused.into_iter().next().unwrap(), "approvals");
 }
 
-async fn one_forged_row_of_a_holder_does_not_hide_the_others(world: World, intruder: Intruder) {
+async fn one_forged_row_of_a_holder_does_not_hide_the_others(world: World, intruder: Owner) {
     let (good, bad) = (world.opened().await, world.opened().await);
     let id = intruder.id(bad.id.uuid());
     intruder.runs(&format!("UPDATE approvals SET body = replace(body, '900000000', '1') WHERE id = {id}")).await;
@@ -178,7 +141,7 @@ async fn one_forged_row_of_a_holder_does_not_hide_the_others(world: World, intru
     forged(refused.into_iter().next().unwrap(), "channels");
 }
 
-async fn one_forged_freeze_does_not_hide_the_others(world: World, intruder: Intruder) {
+async fn one_forged_freeze_does_not_hide_the_others(world: World, intruder: Owner) {
     let other = world.another_holder("u-78").await;
     for holder in [world.holder.id, other.id] {
         let id = world.id(FreezeId::new);
@@ -195,7 +158,7 @@ async fn one_forged_freeze_does_not_hide_the_others(world: World, intruder: Intr
     }
 }
 
-async fn a_swapped_device_key_is_forged(world: World, intruder: Intruder) {
+async fn a_swapped_device_key_is_forged(world: World, intruder: Owner) {
     let mine = &world.device.body;
     let theirs = world.another_device(world.holder.id).body;
     let swap = |body: &str, column: &str| format!("UPDATE devices SET body = '{body}', {column}");
@@ -210,7 +173,7 @@ async fn a_swapped_device_key_is_forged(world: World, intruder: Intruder) {
     forged(world.store.devices_by_key(&keys).await, "devices");
 }
 
-async fn a_device_handed_to_another_holder_is_refused(world: World, intruder: Intruder) {
+async fn a_device_handed_to_another_holder_is_refused(world: World, intruder: Owner) {
     let other = world.another_holder("u-78").await;
     intruder.runs(&format!("UPDATE devices SET holder_id = {}", intruder.id(other.id.uuid()))).await;
     corrupt(world.store.devices(other.id).await, "devices");
@@ -219,7 +182,7 @@ async fn a_device_handed_to_another_holder_is_refused(world: World, intruder: In
     forged(world.store.devices(other.id).await, "devices");
 }
 
-async fn a_widened_or_revived_key_is_forged(world: World, intruder: Intruder) {
+async fn a_widened_or_revived_key_is_forged(world: World, intruder: Owner) {
     let narrow = world.another_key(world.backend.id);
     world.apply(Effect::AddKey(narrow.clone())).await;
     let id = intruder.id(narrow.id.uuid());
@@ -235,7 +198,7 @@ async fn a_widened_or_revived_key_is_forged(world: World, intruder: Intruder) {
     assert!(matches!(again, Err(CommitError::Store(StoreError::Forged { .. }))), "{again:?}");
 }
 
-async fn a_redirected_channel_is_forged_and_tells_nobody(world: World, intruder: Intruder) {
+async fn a_redirected_channel_is_forged_and_tells_nobody(world: World, intruder: Owner) {
     let cooling = world.opened_as(world.cooled()).await;
     let second = world.added_channel(None, world.now - 72 * HOUR).await;
     let mut change = world.change(Effect::Noted);
@@ -269,7 +232,7 @@ async fn a_redirected_channel_is_forged_and_tells_nobody(world: World, intruder:
     assert_eq!(told.unwrap().channel, second.id);
 }
 
-async fn a_holder_that_never_enrolled_again_is_forged(world: World, intruder: Intruder) {
+async fn a_holder_that_never_enrolled_again_is_forged(world: World, intruder: Owner) {
     let (link, remember) = (world.link(world.holder.id), world.remember());
     world.apply(Effect::AddLink { link: link.clone(), remember }).await;
     intruder.runs("UPDATE holders SET enrolled_at = NULL").await;
@@ -283,13 +246,13 @@ async fn a_holder_that_never_enrolled_again_is_forged(world: World, intruder: In
     forged(opening, "holders");
 }
 
-async fn a_shortened_seal_is_no_seal(world: World, intruder: Intruder) {
+async fn a_shortened_seal_is_no_seal(world: World, intruder: Owner) {
     let approval = world.opened().await;
     intruder.runs("UPDATE approvals SET seal = substr(seal, 1, 16)").await;
     unreadable(&world, &approval).await;
 }
 
-async fn a_locked_device_that_is_unlocked_is_forged(world: World, intruder: Intruder) {
+async fn a_locked_device_that_is_unlocked_is_forged(world: World, intruder: Owner) {
     let device = world.device.body.id;
     world.apply(Effect::CountFailure { device, failures: 0, lock_at: Some(world.now) }).await;
     assert!(world.store.devices(world.holder.id).await.unwrap()[0].locked_at.is_some());
@@ -303,13 +266,13 @@ async fn a_locked_device_that_is_unlocked_is_forged(world: World, intruder: Intr
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Forged { table: "devices", .. }))), "{refused:?}");
 }
 
-async fn a_link_that_lasts_longer_is_forged(world: World, intruder: Intruder) {
+async fn a_link_that_lasts_longer_is_forged(world: World, intruder: Owner) {
     let (link, remember) = (world.link(world.holder.id), world.remember());
     world.apply(Effect::AddLink { link: link.clone(), remember }).await;
     assert_eq!(world.store.enrol_link(&link.token_hash).await.unwrap(), Some(link.clone()));
     let later = match &intruder {
-        Intruder::File(_) => "expires_at + 600000000",
-        Intruder::Server(_) => "expires_at + interval '10 minutes'",
+        Owner::File(_) => "expires_at + 600000000",
+        Owner::Server(_) => "expires_at + interval '10 minutes'",
     };
     intruder.runs(&format!("UPDATE enrol_links SET expires_at = {later}")).await;
     forged(world.store.enrol_link(&link.token_hash).await, "enrol_links");

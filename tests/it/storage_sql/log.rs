@@ -2,8 +2,12 @@
 //! saw misses no entry.
 
 use countersign::adapters::storage::postgres::Committers;
+use countersign::domain::linking::length_prefixed;
+use countersign::ports::log::Waiting;
+use countersign::ports::secrets::TagKey;
 use countersign::ports::{Change, Effect, LogStore as _};
 use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
 
 use super::make;
 use crate::conformance::world::World;
@@ -46,6 +50,17 @@ async fn an_entry_that_is_committed_late_is_not_missed() {
     assert_eq!(after(&world, last).await.0, [next.entry.id]);
 }
 
+/// Adds an entry that was erased, and so needs no text to its leaf, with the seal that the store would give it.
+async fn sealed(transaction: &mut PgConnection, leaf: [u8; 32]) -> [u8; 32] {
+    let id = Uuid::from_bytes(leaf[..16].try_into().unwrap());
+    let covered = length_prefixed(&[b"audit", id.as_bytes(), &0_i64.to_be_bytes(), b"test", &leaf]);
+    let add = "INSERT INTO audit (place, id, at, kind, salt, canonical, leaf_hash, seal)
+               VALUES (pg_current_xact_id()::text::bigint << 20, $1, 'epoch', 'test', '', '', $2, $3)";
+    let seal = make::secrets().tag(TagKey::Row, &covered);
+    sqlx::query(add).bind(id).bind(leaf.to_vec()).bind(seal.to_vec()).execute(transaction).await.unwrap();
+    leaf
+}
+
 /// As above, for the tree: an entry of a transaction that began first and ends last is placed, once.
 #[tokio::test]
 async fn an_entry_that_is_committed_late_gets_its_place_in_the_tree() {
@@ -60,12 +75,8 @@ async fn an_entry_that_is_committed_late_gets_its_place_in_the_tree() {
     let mut first = one.begin().await.unwrap();
     let mut other = PgConnection::connect(&server.url("postgres")).await.unwrap();
     let mut second = other.begin().await.unwrap();
-    let copy = "INSERT INTO audit (place, id, at, kind, salt, canonical, leaf_hash)
-                SELECT pg_current_xact_id()::text::bigint << 20, gen_random_uuid(), at, kind, salt, canonical,
-                       sha256(gen_random_uuid()::text::bytea)
-                FROM audit LIMIT 1 RETURNING leaf_hash";
-    let leaf_of_first: Vec<u8> = sqlx::query_scalar(copy).fetch_one(&mut *first).await.unwrap();
-    let leaf_of_second: Vec<u8> = sqlx::query_scalar(copy).fetch_one(&mut *second).await.unwrap();
+    let leaf_of_first = sealed(&mut first, [1; 32]).await;
+    let leaf_of_second = sealed(&mut second, [2; 32]).await;
     noted(&world).await;
     second.commit().await.unwrap();
     drain(&*store, 1_000).await;
@@ -78,9 +89,13 @@ async fn an_entry_that_is_committed_late_gets_its_place_in_the_tree() {
     drain(&*store, 1).await;
     let after = store.newest().await.unwrap().unwrap();
     assert_eq!(after.head.size, before.head.size + 3);
-    let leaves = store.leaves_after(Some(before.place), 10).await.unwrap();
-    let ends: Vec<&[u8]> = leaves.iter().map(|(_, leaf)| leaf.bytes().as_slice()).collect();
-    assert_eq!((ends.len(), ends[0], ends[1]), (3, leaf_of_first.as_slice(), leaf_of_second.as_slice()));
+    let leaves = store.waiting(Some(before.place), 10).await.unwrap();
+    let leaf = |waiting: &Waiting| match waiting {
+        Waiting::Ours { leaf, .. } => *leaf.bytes(),
+        Waiting::Forged { id, .. } => panic!("{id} has its seal"),
+    };
+    let ends: Vec<[u8; 32]> = leaves.iter().map(leaf).collect();
+    assert_eq!((ends.len(), ends[0], ends[1]), (3, leaf_of_first, leaf_of_second));
     assert_eq!(drain(&*store, 1_000).await, (0, 0), "and once only");
 }
 

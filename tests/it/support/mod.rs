@@ -10,4 +10,5 @@ pub mod enrolled;
 pub mod eventually;
 pub mod log;
 pub mod memory_store;
+pub mod owner;
 pub mod servers;

@@ -9,7 +9,8 @@ use countersign::domain::approval::{Logged, Told};
 use countersign::domain::details::Subject;
 use countersign::service::erase::{self, ErasureView, Named, erase};
 use countersign::service::{Error, endpoints, prompt, redeem};
-use sqlx::Row;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};
 
 use super::*;
 use crate::flow::world::{HOLD, Phone, key};

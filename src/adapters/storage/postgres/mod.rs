@@ -64,7 +64,6 @@ type TheStore = PostgresStore;
 
 const BEGIN: &str = "BEGIN";
 const INSERT_AUDIT: &str = own::INSERT_AUDIT;
-const LEAVES: &str = own::LEAVES;
 const WAITING: &str = own::WAITING;
 
 /// A list of ids as one value.

@@ -16,15 +16,12 @@ crate::adapters::storage::statements! {
     AUDIT_PAGE = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE place > $1 AND canonical <> '' AND place < \
                   (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT base FROM audit_base)) << 20 \
                   ORDER BY place LIMIT $2";
-    WAITING = "SELECT place, id, at, kind, salt, canonical, leaf_hash, erased_by, seal FROM audit WHERE place > $1 AND place < \
+    WAITING = concat!("SELECT ", entry_columns!(), " FROM audit WHERE place > $1 AND place < \
                (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT base FROM audit_base)) << 20 \
-               ORDER BY place LIMIT $2";
+               ORDER BY place LIMIT $2");
     IS_UNSEALED = "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('audit') AND attname = 'leaf_hash' \
                    AND NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('audit') \
                    AND attname = 'seal' AND NOT attisdropped)";
-    LEAVES = "SELECT place, leaf_hash FROM audit WHERE place > $1 AND place < \
-              (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT base FROM audit_base)) << 20 \
-              ORDER BY place LIMIT $2";
     // After a dump was restored into a cluster that counts its transactions from a lower number.
     RAISE_AUDIT_BASE = "UPDATE audit_base SET base = r.base FROM (SELECT coalesce((SELECT max(place) >> 20 FROM audit), 0) \
                         - pg_current_xact_id()::text::bigint + 1 AS base) r WHERE audit_base.base < r.base";

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{BadRow, corrupt, digest, narrow};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::seal::{Seals, moment, parts};
-use crate::domain::audit::{AuditEntry, commitment, leaf_hash};
+use crate::domain::audit::{AuditEntry, commits_to};
 use crate::domain::device::Blob;
 use crate::domain::ids::ChangeId;
 use crate::ports::audit::{Cursor, EntrySeal, StoredEntry};
@@ -46,8 +46,7 @@ impl StoredEntryRow {
         let forged = Waiting::Forged { place: self.place, id: ChangeId::from_uuid(self.id) };
         let Ok(leaf) = digest("leaf_hash", &self.leaf_hash) else { return forged };
         let erased = self.salt.is_empty() && self.canonical.is_empty();
-        let committed = <&[u8; 16]>::try_from(self.salt.as_slice())
-            .is_ok_and(|salt| leaf_hash(&commitment(salt, self.canonical.as_bytes())) == leaf);
+        let committed = commits_to(&leaf, &self.salt, &self.canonical);
         if self.is_sealed(seals) && (erased || committed) { Waiting::Ours { place: self.place, leaf } } else { forged }
     }
 

@@ -38,18 +38,28 @@ impl CosignatureStore for TheStore {
 
     async fn cosigned(&self, past: u64, limit: u32) -> Result<Vec<Cosigned>, StoreError> {
         let query = sqlx::query_as::<Db, CosignatureRow>(sql::COSIGNED).bind(number(past)?).bind(i64::from(limit));
-        let mut cosigned: Vec<Cosigned> = Vec::new();
-        for row in query.fetch_all(self.reads()).await.map_err(reading(COSIGNATURES))? {
-            let signed = row.checkpoint.read()?;
-            let wrong = |column| corrupt(COSIGNATURES, signed.head.size, BadRow::Range { column });
-            let name = Origin::parse(&row.name).map_err(|_| wrong("name"))?;
-            let id = u32::try_from(row.key_id).map_err(|_| wrong("key_id"))?;
-            let signature = Signature { name, id, bytes: row.signature };
-            match cosigned.last_mut().filter(|last| last.signed.head.size == signed.head.size) {
-                Some(last) => last.cosignatures.push(signature),
-                None => cosigned.push(Cosigned { signed, cosignatures: vec![signature] }),
-            }
-        }
-        Ok(cosigned)
+        beside(query.fetch_all(self.reads()).await.map_err(reading(COSIGNATURES))?)
     }
+
+    async fn cosigned_between(&self, past: u64, to: u64) -> Result<Vec<Cosigned>, StoreError> {
+        let query = sqlx::query_as::<Db, CosignatureRow>(sql::COSIGNED_BETWEEN).bind(number(past)?).bind(number(to)?);
+        beside(query.fetch_all(self.reads()).await.map_err(reading(COSIGNATURES))?)
+    }
+}
+
+/// Cosignatures beside the checkpoint that they lie with. Rows of one checkpoint stand together.
+fn beside(rows: Vec<CosignatureRow>) -> Result<Vec<Cosigned>, StoreError> {
+    let mut cosigned: Vec<Cosigned> = Vec::new();
+    for row in rows {
+        let signed = row.checkpoint.read()?;
+        let wrong = |column| corrupt(COSIGNATURES, signed.head.size, BadRow::Range { column });
+        let name = Origin::parse(&row.name).map_err(|_| wrong("name"))?;
+        let id = u32::try_from(row.key_id).map_err(|_| wrong("key_id"))?;
+        let signature = Signature { name, id, bytes: row.signature };
+        match cosigned.last_mut().filter(|last| last.signed.head.size == signed.head.size) {
+            Some(last) => last.cosignatures.push(signature),
+            None => cosigned.push(Cosigned { signed, cosignatures: vec![signature] }),
+        }
+    }
+    Ok(cosigned)
 }

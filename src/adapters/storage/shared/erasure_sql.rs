@@ -1,20 +1,13 @@
 //! The statements about erasures. The same text on both databases, but for `among!` and `for_update!`.
 
-macro_rules! erasure_columns {
-    () => {
-        "id, backend_id, subject_tag, version, key_id, begun_at, last_entry, finished_at, seal"
-    };
-}
-
 crate::adapters::storage::statements! {
     ERASURE = concat!("SELECT ", erasure_columns!(), " FROM erasures WHERE id = $1");
     ERASURE_OF = concat!("SELECT ", erasure_columns!(), " FROM erasures WHERE backend_id = $1 AND subject_tag = $2");
     ERASURES_OPEN = concat!("SELECT ", erasure_columns!(), " FROM erasures WHERE finished_at IS NULL \
                              ORDER BY begun_at, id LIMIT $1");
     TOMBSTONES = "SELECT count(*) FROM erasures WHERE backend_id = $1 AND subject_tag = $2";
-    INSERT_ERASURE = "INSERT INTO erasures \
-                      (id, backend_id, subject_tag, version, key_id, begun_at, last_entry, finished_at, seal) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+    INSERT_ERASURE = concat!("INSERT INTO erasures (", erasure_columns!(), ") \
+                              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING");
     SET_ERASURE = "UPDATE erasures SET version = $3, last_entry = $4, finished_at = $5, seal = $6 \
                    WHERE id = $1 AND version = $2 AND finished_at IS NULL";
     LIVING = "SELECT (SELECT count(*) FROM approvals a WHERE a.holder_id = $1 AND a.due_at IS NOT NULL) \
@@ -34,7 +27,8 @@ crate::adapters::storage::statements! {
     LINKS_SINCE = "SELECT id, created_at FROM enrol_links WHERE holder_id = $1 AND created_at > $2";
     // An answer is remembered under the moment of what it tells of, which leaves one row, or a few, to look into.
     FORGET_ANSWER = "DELETE FROM idempotency WHERE created_at = $1 AND backend_id = $2 AND answer LIKE $3";
-    // That to an enrolment is sealed, and so no JSON.
+    // That to an enrolment is sealed, and so no JSON; so is one that holds a webhook's secret. One of those made in the
+    // same microsecond goes with it: a repeat of its request is then a new request.
     FORGET_SEALED = "DELETE FROM idempotency WHERE created_at = $1 AND backend_id = $2 AND answer NOT LIKE '{%'";
 
     // Entries.

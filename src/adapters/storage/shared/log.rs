@@ -3,13 +3,12 @@
 use async_trait::async_trait;
 use sqlx::{Connection as _, FromRow, Transaction};
 
-use super::{BEGIN, Db, LEAVES, TheStore, WAITING, audit_statements as checks, sql};
+use super::{BEGIN, Db, TheStore, WAITING, audit_statements as checks, sql};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{reading, unavailable};
 use crate::adapters::storage::rows::audit::StoredEntryRow;
 use crate::adapters::storage::rows::log::AuditRow;
 use crate::adapters::storage::rows::{BadRow, corrupt, digest};
-use crate::domain::details::Digest;
 use crate::domain::ids::{ApprovalId, ChangeId};
 use crate::domain::log::tile::stored;
 use crate::domain::log::tree::Head;
@@ -127,15 +126,6 @@ impl LogStore for TheStore {
             }
         }
         transaction.commit().await.map_err(unavailable)
-    }
-
-    async fn leaves_after(&self, place: Option<i64>, limit: u32) -> Result<Vec<(i64, Digest)>, StoreError> {
-        let query = sqlx::query_as::<Db, (i64, Vec<u8>)>(LEAVES).bind(place.unwrap_or(i64::MIN)).bind(i64::from(limit));
-        let rows = query.fetch_all(self.reads()).await.map_err(reading("audit"))?;
-        let leaf = |(place, leaf): (i64, Vec<u8>)| {
-            digest("leaf_hash", &leaf).map(|leaf| (place, leaf)).map_err(|source| corrupt("audit", place, source))
-        };
-        rows.into_iter().map(leaf).collect()
     }
 
     async fn tiles(&self, places: &[TileAt]) -> Result<Tiles, StoreError> {

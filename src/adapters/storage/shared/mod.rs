@@ -24,7 +24,7 @@ mod staff_writes;
 pub mod statements;
 pub mod upgrade;
 
-use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, LEAVES, TheStore, WAITING, ids};
+use super::{BEGIN, DatabaseClock, Db, INSERT_AUDIT, TheStore, WAITING, ids};
 use statements as sql;
 
 /// A connection of this backend.

@@ -1,10 +1,5 @@
 //! The statements about freezes and override requests. The same text on both databases, but for `for_update!`.
 
-macro_rules! freeze_columns {
-    () => {
-        "id, holder_id, version, began_at, due_at, ended_at, body, seal"
-    };
-}
 macro_rules! told_columns {
     () => {
         "c.id, c.holder_id, c.kind, c.device_id, c.masked, c.address, c.created_at, c.counts_from, c.removed_at, c.seal"
@@ -93,8 +88,7 @@ crate::adapters::storage::statements! {
                                    AND c.device_id IS NOT NULL AND c.removed_at IS NULL ORDER BY c.id",
                                   for_update!());
     REMOVE_CHANNEL = "UPDATE channels SET removed_at = $2, seal = $3 WHERE id = $1 AND removed_at IS NULL";
-    DEVICES_TO_REMOVE = concat!("SELECT id, holder_id, credential_id, cookie_hash, thumbprint, body, counter, failures, \
-                                 locked_at, removed_at, seal FROM devices \
+    DEVICES_TO_REMOVE = concat!("SELECT ", device_columns!(), " FROM devices \
                                  WHERE holder_id = $1 AND removed_at IS NULL ORDER BY id", for_update!());
     REMOVE_DEVICE = "UPDATE devices SET removed_at = $2, seal = $3 WHERE id = $1";
     HOLDER_RESET = "UPDATE holders SET enrolled_at = NULL, seal = $2 WHERE id = $1";

@@ -235,4 +235,7 @@ crate::adapters::storage::statements! {
     COSIGNED = "SELECT c.size, c.place, c.root, c.note, c.signed_at, s.name, s.key_id, s.signature \
                 FROM log_cosignatures s JOIN log_checkpoints c ON c.size = s.size WHERE s.size > $1 \
                 ORDER BY s.size DESC, s.name, s.key_id LIMIT $2";
+    COSIGNED_BETWEEN = "SELECT c.size, c.place, c.root, c.note, c.signed_at, s.name, s.key_id, s.signature \
+                        FROM log_cosignatures s JOIN log_checkpoints c ON c.size = s.size \
+                        WHERE s.size > $1 AND s.size <= $2 ORDER BY s.size, s.name, s.key_id";
 }

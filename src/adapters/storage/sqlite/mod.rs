@@ -60,7 +60,6 @@ type TheStore = SqliteStore;
 /// Takes the right to write at once, so that no transaction fails because another one wrote after it had read.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const INSERT_AUDIT: &str = own::INSERT_AUDIT;
-const LEAVES: &str = own::LEAVES;
 const WAITING: &str = own::WAITING;
 
 /// How long a writer waits for another process that holds the file, such as the command line's.

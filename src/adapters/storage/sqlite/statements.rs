@@ -5,11 +5,10 @@ crate::adapters::storage::statements! {
                     VALUES ($1, $2, $3, $4, $5, $6, $7)";
     AUDIT_PAGE = "SELECT place, id, at, kind, salt, canonical, leaf_hash FROM audit WHERE place > $1 \
                   AND canonical <> '' ORDER BY place LIMIT $2";
-    WAITING = "SELECT place, id, at, kind, salt, canonical, leaf_hash, erased_by, seal FROM audit WHERE place > $1 \
-               ORDER BY place LIMIT $2";
+    WAITING = concat!("SELECT ", entry_columns!(), " FROM audit WHERE place > $1 \
+               ORDER BY place LIMIT $2");
     IS_UNSEALED = "SELECT count(*) FROM pragma_table_info('audit') WHERE name = 'leaf_hash' \
                    AND NOT EXISTS (SELECT 1 FROM pragma_table_info('audit') WHERE name = 'seal')";
-    LEAVES = "SELECT place, leaf_hash FROM audit WHERE place > $1 ORDER BY place LIMIT $2";
     // Takes the lowest of the holder's $19 places that no pending approval has; without a free one nothing is inserted.
     OPEN = "WITH RECURSIVE places (slot) AS (SELECT 0 UNION ALL SELECT slot + 1 FROM places WHERE slot + 1 < $19) \
             INSERT INTO approvals (id, backend_id, holder_id, transfer_id, subject, state, reason, version, created_at, \

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::wrong::{Flaw, Place, Wrong};
 use crate::domain::audit::reading::Reading;
 use crate::domain::details::Digest;
-use crate::domain::erasure::{ERASED_ENTRIES, ERASED_LEAVES, ERASURE, leaves};
+use crate::domain::erasure::{ERASED_ENTRIES, ERASED_LEAVES, ERASURE};
 use crate::domain::export::EntryLine;
 use crate::domain::ids::ChangeId;
 use crate::domain::time::Timestamp;
@@ -29,6 +29,13 @@ pub struct Erased {
 struct Found {
     first: Place,
     leaves: Vec<Digest>,
+}
+
+impl Found {
+    /// What these entries are called together: SHA-256 over their leaf hashes, in the order of their places.
+    fn name(&self) -> Digest {
+        Digest::of(&self.leaves.iter().flat_map(|leaf| *leaf.bytes()).collect::<Vec<u8>>())
+    }
 }
 
 #[derive(Debug)]
@@ -68,7 +75,7 @@ impl Erased {
                 None if count > self.counted => Flaw::Erased(count, self.counted),
                 None => continue,
                 Some(by) => match self.told.get(by) {
-                    Some(told) if told.entries == count && told.leaves == leaves(&found.leaves) => continue,
+                    Some(told) if told.entries == count && told.leaves == found.name() => continue,
                     // Some of them were read while they still had their text.
                     Some(told) if told.entries > count && told.at + MEANWHILE >= read_at => continue,
                     Some(_) | None => Flaw::Untold,

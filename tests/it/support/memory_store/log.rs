@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 
-use countersign::domain::details::Digest;
 use countersign::domain::log::note::Signature;
 use countersign::domain::log::{TileAt, Tiles};
 use countersign::domain::{ApprovalId, ChangeId};
@@ -38,19 +37,15 @@ impl LogStore for MemoryStore {
     }
 
     async fn waiting(&self, place: Option<i64>, limit: u32) -> Result<Vec<Waiting>, StoreError> {
-        let leaves = self.leaves_after(place, limit).await?;
-        Ok(leaves.into_iter().map(|(place, leaf)| Waiting::Ours { place, leaf }).collect())
+        let record = self.record();
+        let numbered = (1_i64..).zip(record.entries.iter().map(|entry| entry.leaf_hash));
+        let after = numbered.filter(|(number, _)| place.is_none_or(|place| *number > place));
+        Ok(after.take(limit as usize).map(|(place, leaf)| Waiting::Ours { place, leaf }).collect())
     }
 
     async fn set_aside(&self, places: &[i64]) -> Result<(), StoreError> {
         assert!(places.is_empty(), "nobody writes here past the port");
         Ok(())
-    }
-
-    async fn leaves_after(&self, place: Option<i64>, limit: u32) -> Result<Vec<(i64, Digest)>, StoreError> {
-        let record = self.record();
-        let numbered = (1_i64..).zip(record.entries.iter().map(|entry| entry.leaf_hash));
-        Ok(numbered.filter(|(number, _)| place.is_none_or(|place| *number > place)).take(limit as usize).collect())
     }
 
     async fn tiles(&self, places: &[TileAt]) -> Result<Tiles, StoreError> {
@@ -108,5 +103,10 @@ impl CosignatureStore for MemoryStore {
             Cosigned { signed: signed.clone(), cosignatures }
         });
         Ok(with.filter(|cosigned| !cosigned.cosignatures.is_empty()).collect())
+    }
+
+    async fn cosigned_between(&self, past: u64, to: u64) -> Result<Vec<Cosigned>, StoreError> {
+        let all = self.cosigned(past, u32::MAX).await?;
+        Ok(all.into_iter().filter(|cosigned| cosigned.signed.head.size <= to).rev().collect())
     }
 }

@@ -25,7 +25,7 @@ impl Record {
 
     pub fn channels_of(&self, holder: HolderId) -> Vec<Channel> {
         let theirs = self.channels.values().filter(|new| new.holder == holder);
-        theirs.map(|new| new.clone()).collect()
+        theirs.cloned().collect()
     }
 
     /// Approvals of the holder that wait for an answer.
