@@ -95,6 +95,7 @@ pub async fn start(
     if let Err(error) = sweep::sweep(&cx, &gate).await {
         tracing::warn!(error = %error, "the first sweep could not be finished");
     }
+    spawn(&mut tasks, crate::telemetry::tidy(metrics.clone(), stop.clone()));
     if !role.works() {
         spawn(&mut tasks, sequencer::follow(cx.clone(), stop.clone()));
     }

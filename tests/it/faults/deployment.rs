@@ -29,11 +29,13 @@ pub struct Options {
     pub life: u64,
     /// Where the nodes find PostgreSQL, if not where it is.
     pub database: Option<String>,
+    /// Where a lone node answers the operator's questions.
+    pub ops: Option<u16>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { roles: &["all", "all"], hold: 1, life: 25, database: None }
+        Self { roles: &["all", "all"], hold: 1, life: 25, database: None, ops: None }
     }
 }
 
@@ -111,6 +113,7 @@ pub fn database() -> Postgres {
 fn settings(folder: &Path, port: u16, database: &str, redis: &str, smtp: u16, options: &Options) -> String {
     let at = folder.display();
     let Options { hold, life, .. } = options;
+    let ops = options.ops.map(|port| format!("ops_listen = \"127.0.0.1:{port}\"")).unwrap_or_default();
     format!(
         r#"profile = "bench"
 [operator]
@@ -119,6 +122,7 @@ issuer = "urn:countersign:faults"
 [http]
 listen = "127.0.0.1:{port}"
 public_url = "{ORIGIN}"
+{ops}
 [storage]
 url = "{database}"
 [redis]
