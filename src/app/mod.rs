@@ -21,7 +21,7 @@ use crate::workers::{
     witnesses,
 };
 
-pub use parts::{Parts, Record, open, open_record};
+pub use parts::{Parts, Record, durability_faults, open, open_record};
 
 /// Longest time that work in hand may take at the end (the longest try of a webhook is 15 s).
 const FINISH: Duration = Duration::from_secs(20);

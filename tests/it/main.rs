@@ -31,6 +31,7 @@ mod outward;
 mod own_tls;
 mod redis_faults;
 mod redis_tls;
+mod refusals;
 mod servers_test;
 mod siem;
 mod sim;
