@@ -57,6 +57,15 @@ pub trait CosignatureStore: Send + Sync {
     /// Checkpoints of trees larger than `past` that have cosignatures, the largest first; as many as have `limit`
     /// cosignatures together, the last of them perhaps not with all of its own.
     async fn cosigned(&self, past: u64, limit: u32) -> Result<Vec<Cosigned>, StoreError>;
+    /// Checkpoints of trees larger than `past` for which at least `least` cosignatures in the names of these witnesses
+    /// are kept, the largest first, at most `limit` of them. Their other cosignatures may be left out.
+    async fn quorate(
+        &self,
+        past: u64,
+        witnesses: &[VerifierKey],
+        least: usize,
+        limit: u32,
+    ) -> Result<Vec<Cosigned>, StoreError>;
 }
 
 /// Why a published log can't be read.

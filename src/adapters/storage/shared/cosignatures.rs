@@ -7,8 +7,8 @@ use super::log::{CheckpointRow, number};
 use super::{Db, TheStore, sql};
 use crate::adapters::storage::failure::{reading, unavailable};
 use crate::adapters::storage::rows::{BadRow, corrupt};
-use crate::domain::log::Origin;
 use crate::domain::log::note::Signature;
+use crate::domain::log::{Origin, VerifierKey};
 use crate::ports::store::StoreError;
 use crate::ports::witness::{CosignatureStore, Cosigned};
 
@@ -38,18 +38,39 @@ impl CosignatureStore for TheStore {
 
     async fn cosigned(&self, past: u64, limit: u32) -> Result<Vec<Cosigned>, StoreError> {
         let query = sqlx::query_as::<Db, CosignatureRow>(sql::COSIGNED).bind(number(past)?).bind(i64::from(limit));
-        let mut cosigned: Vec<Cosigned> = Vec::new();
-        for row in query.fetch_all(self.reads()).await.map_err(reading(COSIGNATURES))? {
-            let signed = row.checkpoint.read()?;
-            let wrong = |column| corrupt(COSIGNATURES, signed.head.size, BadRow::Range { column });
-            let name = Origin::parse(&row.name).map_err(|_| wrong("name"))?;
-            let id = u32::try_from(row.key_id).map_err(|_| wrong("key_id"))?;
-            let signature = Signature { name, id, bytes: row.signature };
-            match cosigned.last_mut().filter(|last| last.signed.head.size == signed.head.size) {
-                Some(last) => last.cosignatures.push(signature),
-                None => cosigned.push(Cosigned { signed, cosignatures: vec![signature] }),
-            }
-        }
-        Ok(cosigned)
+        gathered(query.fetch_all(self.reads()).await.map_err(reading(COSIGNATURES))?)
     }
+
+    async fn quorate(
+        &self,
+        past: u64,
+        witnesses: &[VerifierKey],
+        least: usize,
+        limit: u32,
+    ) -> Result<Vec<Cosigned>, StoreError> {
+        let names: String = witnesses.iter().map(|key| format!("|{}+{}|", key.name, key.id())).collect();
+        let query = sqlx::query_as::<Db, CosignatureRow>(sql::QUORATE)
+            .bind(number(past)?)
+            .bind(names)
+            .bind(i64::try_from(least).unwrap_or(i64::MAX))
+            .bind(i64::from(limit));
+        gathered(query.fetch_all(self.reads()).await.map_err(reading(COSIGNATURES))?)
+    }
+}
+
+/// Cosignatures, which lie in the order of their checkpoints, beside these.
+fn gathered(rows: Vec<CosignatureRow>) -> Result<Vec<Cosigned>, StoreError> {
+    let mut cosigned: Vec<Cosigned> = Vec::new();
+    for row in rows {
+        let signed = row.checkpoint.read()?;
+        let wrong = |column| corrupt(COSIGNATURES, signed.head.size, BadRow::Range { column });
+        let name = Origin::parse(&row.name).map_err(|_| wrong("name"))?;
+        let id = u32::try_from(row.key_id).map_err(|_| wrong("key_id"))?;
+        let signature = Signature { name, id, bytes: row.signature };
+        match cosigned.last_mut().filter(|last| last.signed.head.size == signed.head.size) {
+            Some(last) => last.cosignatures.push(signature),
+            None => cosigned.push(Cosigned { signed, cosignatures: vec![signature] }),
+        }
+    }
+    Ok(cosigned)
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use countersign::domain::details::Digest;
 use countersign::domain::log::note::Signature;
-use countersign::domain::log::{TileAt, Tiles};
+use countersign::domain::log::{TileAt, Tiles, VerifierKey};
 use countersign::domain::{ApprovalId, ChangeId};
 use countersign::ports::StoreError;
 use countersign::ports::log::{Appended, Batch, Leaf, LogStore, Signed, Waiting};
@@ -107,5 +107,22 @@ impl CosignatureStore for MemoryStore {
             Cosigned { signed: signed.clone(), cosignatures }
         });
         Ok(with.filter(|cosigned| !cosigned.cosignatures.is_empty()).collect())
+    }
+
+    async fn quorate(
+        &self,
+        past: u64,
+        witnesses: &[VerifierKey],
+        least: usize,
+        limit: u32,
+    ) -> Result<Vec<Cosigned>, StoreError> {
+        let mut cosigned = self.cosigned(past, u32::MAX).await?;
+        for checkpoint in &mut cosigned {
+            let counts = |line: &Signature| witnesses.iter().any(|key| key.name == line.name && key.id() == line.id);
+            checkpoint.cosignatures.retain(counts);
+        }
+        cosigned.retain(|checkpoint| checkpoint.cosignatures.len() >= least);
+        cosigned.truncate(limit as usize);
+        Ok(cosigned)
     }
 }
