@@ -29,7 +29,7 @@ use checks::Broken;
 use faults::Plant;
 use run::Run;
 
-/// Seeds of a plain test run (CI asks for more), and steps of each.
+/// Seeds of a plain test run, and steps of each.
 const SEEDS: u64 = 1_000;
 const STEPS: usize = 800;
 /// Seeds of the runs that have no timers at all.
