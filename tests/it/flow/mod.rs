@@ -1,6 +1,7 @@
 //! Use cases from end to end, without HTTP: real services, real ceremonies by a software authenticator, a record in
 //! memory and a clock that moves only when a test moves it.
 
+mod crowding;
 mod deciding;
 mod enrolment;
 mod freezing;
