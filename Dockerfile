@@ -1,4 +1,5 @@
-# The image of Countersign: one binary, the certificates it trusts, and nothing to get a shell in.
+# The image of Countersign, built with the command of `make build`: one binary, the certificates it trusts, and nothing
+# to get a shell in.
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /build

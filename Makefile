@@ -1,4 +1,5 @@
-# What a developer, the image and CI run. `make help` lists it.
+# What a developer runs; `make help` lists it. CI (.ci/run) runs `check` and `test` of it, in the debug profile. The image is
+# built with the command of `build`, which CI doesn't run.
 
 CARGO ?= cargo
 
@@ -32,7 +33,7 @@ bench: ## throughput and latency of the release build
 	$(CARGO) build --release --locked --features bench
 	$${CARGO_TARGET_DIR:-target}/release/countersign-bench all
 
-deny: ## licences, banned crates and sources (needs cargo-deny)
+deny: ## licences, banned crates and sources (needs cargo-deny; CI doesn't run it)
 	$(CARGO) deny --all-features check bans licenses sources
 
 image: ## build the container image

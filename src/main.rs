@@ -1,9 +1,9 @@
 //! The command line. Thin: it reads arguments, loads the configuration, and hands over to the library.
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use countersign::app::{self, Role};
-use countersign::config::Config;
+use countersign::config::{Config, Fault, Faults, Purpose, Refused, Storage};
 use countersign::domain::backend::{Scope, Scopes};
 use countersign::domain::ids::{BackendId, KeyId};
 use countersign::domain::text::Line;
@@ -11,9 +11,13 @@ use countersign::service::{Profile, backends};
 use countersign::telemetry::{self, LogFormat};
 use countersign::{cli, demo, keys};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// How long a database is asked for its faults while there are others to be said.
+const ASKED: Duration = Duration::from_secs(5);
 
 // Under load about a fifth of the time went into the system's allocator.
 #[global_allocator]
@@ -131,7 +135,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Serve { role } => {
             telemetry::start_logs(LogFormat::Json, &arguments.log);
-            serve(load()?, role).await
+            serve(arguments.config.as_deref(), role).await
         }
         Command::Demo { auto, port, exchange_port, console_port } => {
             telemetry::start_logs(LogFormat::Text, if arguments.log == "info" { "warn" } else { &arguments.log });
@@ -163,12 +167,16 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
-    if config.profile == Profile::Demo {
-        bail!("serve refuses the profile demo; use `countersign demo`");
-    }
+async fn serve(path: Option<&Path>, role: Role) -> anyhow::Result<()> {
+    let config = match Config::load_for(path, Purpose::Serve) {
+        Ok(config) => config,
+        Err(refused) => return Err(with_losses(refused).await.into()),
+    };
     if config.profile == Profile::Production {
-        refuse_loss(&config).await?;
+        let losses = losses(&config.storage).await?;
+        if !losses.is_empty() {
+            return Err(Faults(losses).into());
+        }
     }
     let listener = TcpListener::bind(config.http.listen)
         .with_context(|| format!("{} can't be listened on", config.http.listen))?;
@@ -181,15 +189,21 @@ async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
 }
 
 /// Asks the database whether it would lose what it acknowledged, before anything is answered or worked on.
-async fn refuse_loss(config: &Config) -> anyhow::Result<()> {
-    let (record, ..) = app::open_record(config).await?;
-    let faults = record.store().durability_faults().await;
-    record.close().await;
-    let faults = faults?;
-    if !faults.is_empty() {
-        bail!("the database would lose what it acknowledged:\n  - {}", faults.join("\n  - "));
+async fn losses(storage: &Storage) -> anyhow::Result<Vec<Fault>> {
+    let faults = app::durability_faults(storage).await?;
+    let said = |fault| Fault(format!("storage: the database would lose what it acknowledged: {fault}"));
+    Ok(faults.into_iter().map(said).collect())
+}
+
+/// What is wrong with the database belongs to what is wrong with the configuration, if it can be asked.
+async fn with_losses(refused: Refused) -> Faults {
+    let mut faults = refused.faults;
+    if let Some(storage) = &refused.storage
+        && let Ok(Ok(more)) = tokio::time::timeout(ASKED, losses(storage)).await
+    {
+        faults.0.extend(more);
     }
-    Ok(())
+    faults
 }
 
 async fn backend(config: &Config, command: BackendCommand) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ use crate::workers::{
     witnesses,
 };
 
-pub use parts::{Parts, Record, open, open_record};
+pub use parts::{Parts, Record, durability_faults, open, open_record};
 
 /// Longest time that work in hand may take at the end (the longest try of a webhook is 15 s).
 const FINISH: Duration = Duration::from_secs(20);
@@ -95,6 +95,7 @@ pub async fn start(
     if let Err(error) = sweep::arm(&cx, &gate).await {
         tracing::warn!(error = %error, "missed timers could not be armed; the sweep will");
     }
+    spawn(&mut tasks, crate::telemetry::tidy(metrics.clone(), stop.clone()));
     if !role.works() {
         spawn(&mut tasks, sequencer::follow(cx.clone(), stop.clone()));
     }

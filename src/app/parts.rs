@@ -215,6 +215,22 @@ pub async fn open_record(
     Ok((record, secrets, entropy, clock))
 }
 
+/// Settings of the database under which it would lose what it acknowledged. Nothing of the record is read.
+///
+/// # Errors
+/// When it can't be reached.
+pub async fn durability_faults(storage: &Storage) -> anyhow::Result<Vec<String>> {
+    // An embedded database is ours, and set up by us.
+    let Storage::Servers { postgres, .. } = storage else { return Ok(Vec::new()) };
+    // A key that opens and seals nothing.
+    let secrets: Arc<dyn Secrets> = Arc::new(MasterSecrets::new(&[0; 32], Arc::new(OsEntropy))?);
+    let store = PostgresStore::connect(postgres, &PostgresOptions::default(), secrets).await;
+    let store = store.context("PostgreSQL can't be reached")?;
+    let faults = store.durability_faults().await;
+    store.close().await;
+    Ok(faults?)
+}
+
 /// Opens everything.
 ///
 /// # Errors

@@ -1,10 +1,10 @@
 //! The file as it is written, and its reading into a checked [`Config`].
 
-use ipnet::IpNet;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use std::net::SocketAddr;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 use url::Url;
 
@@ -13,7 +13,8 @@ use super::origin::{check_console, check_origin};
 use super::policy::PolicySection;
 use super::storage::{self, RedisSection, StorageSection, authorities};
 use super::{
-    Config, Console, Fault, Faults, Http, Keys, Master, Operator, Push, Retired, RetiredLog, Smtp, SmtpTls, secret_file,
+    Config, Console, Fault, Faults, Http, Keys, Master, Operator, Purpose, Push, Refused, Retired, RetiredLog, Smtp,
+    SmtpTls, secret_file,
 };
 use crate::domain::Timestamp;
 use crate::domain::channel::NEW_CHANNEL_HOLD;
@@ -29,9 +30,12 @@ pub struct File {
     profile: ProfileName,
     #[serde(default)]
     operator: OperatorSection,
+    #[serde(default)]
     http: HttpSection,
+    #[serde(default)]
     storage: StorageSection,
     redis: Option<RedisSection>,
+    #[serde(default)]
     keys: KeysSection,
     smtp: Option<SmtpSection>,
     push: Option<PushSection>,
@@ -49,7 +53,7 @@ pub struct File {
     log: LogSection,
     #[serde(default)]
     siem: Vec<super::siem::SiemSection>,
-    console: Option<Console>,
+    console: Option<ConsoleSection>,
     #[serde(default)]
     retention: super::retention::RetentionSection,
 }
@@ -77,27 +81,32 @@ impl Default for OperatorSection {
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+// What has to be there is optional here, so that one that is missing or doesn't read is a fault among the others.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct HttpSection {
-    listen: SocketAddr,
-    ops_listen: Option<SocketAddr>,
-    public_url: Url,
-    #[serde(default)]
-    trusted_proxies: Vec<IpNet>,
+    listen: Option<String>,
+    ops_listen: Option<String>,
+    public_url: Option<String>,
+    trusted_proxies: Vec<String>,
     tls_cert_file: Option<PathBuf>,
     tls_key_file: Option<PathBuf>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConsoleSection {
+    url: Option<String>,
+    listen: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct KeysSection {
-    master_file: PathBuf,
-    receipt_file: PathBuf,
-    #[serde(default)]
+    master_file: Option<PathBuf>,
+    receipt_file: Option<PathBuf>,
     retired: Vec<RetiredSection>,
     log_file: Option<PathBuf>,
-    #[serde(default)]
     log_retired: Vec<RetiredLog>,
 }
 
@@ -112,14 +121,14 @@ struct RetiredSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SmtpSection {
-    host: String,
-    port: u16,
+    host: Option<String>,
+    port: Option<u16>,
     #[serde(default)]
     tls: SmtpTlsName,
     user: Option<String>,
     password_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
-    from: String,
+    from: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -134,8 +143,8 @@ enum SmtpTlsName {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PushSection {
-    vapid_file: PathBuf,
-    contact: String,
+    vapid_file: Option<PathBuf>,
+    contact: Option<String>,
     #[serde(default)]
     hosts: Vec<String>,
 }
@@ -143,7 +152,7 @@ struct PushSection {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct OutboundSection {
-    allow: Vec<IpNet>,
+    allow: Vec<String>,
     ca_file: Option<PathBuf>,
 }
 
@@ -172,38 +181,49 @@ pub(super) fn take<T>(faults: &mut Vec<Fault>, result: Result<T, Fault>) -> Opti
     result.map_err(|fault| faults.push(fault)).ok()
 }
 
+/// Takes what has to be there, or notes that it is missing.
+pub(super) fn required<T>(faults: &mut Vec<Fault>, name: &str, value: Option<T>, give: &str) -> Option<T> {
+    if value.is_none() {
+        faults.push(Fault(format!("{name}: is missing; {give}")));
+    }
+    value
+}
+
+/// Reads an address, or notes why it doesn't read.
+fn parsed<T: FromStr<Err: Display>>(faults: &mut Vec<Fault>, name: &str, text: &str) -> Option<T> {
+    take(faults, text.parse().map_err(|error| Fault(format!("{name}: {text:?} can't be used: {error}"))))
+}
+
 /// Checks everything.
 ///
 /// # Errors
 /// Every fault at once.
-pub fn check(file: File) -> Result<Config, Faults> {
+pub fn check(file: File, purpose: Purpose) -> Result<Config, Refused> {
     let mut faults = Vec::new();
     let profile = match file.profile {
         ProfileName::Production => Profile::Production,
         ProfileName::Demo => Profile::Demo,
         ProfileName::Bench => Profile::Bench,
     };
-    let safe = profile == Profile::Production;
-    check_origin("http.public_url", &file.http.public_url, safe, &mut faults);
-    if let Some(console) = &file.console {
-        check_console(&console.url, &file.http.public_url, safe, &mut faults);
+    let refused = purpose == Purpose::Serve && profile == Profile::Demo;
+    if refused {
+        faults.push(Fault("profile: serve refuses the profile demo; use `countersign demo`".into()));
     }
-    let (cert, key) = (file.http.tls_cert_file.as_deref(), file.http.tls_key_file.as_deref());
-    let tls = super::tls::check(cert, key, &mut faults);
-    let storage = storage::check(&file.storage, file.redis, &mut faults);
+    // What serve refuses as a demo is judged as what it would have to be.
+    let safe = profile == Profile::Production || refused;
+    let http = check_http(&file.http, safe, &mut faults);
+    let public_url = http.as_ref().map(|http| &http.public_url);
+    let console = file.console.and_then(|section| check_console_section(&section, public_url, safe, &mut faults));
+    let storage = storage::check(file.storage, file.redis, &mut faults);
     let keys = check_keys(&file.keys, &mut faults);
-    let smtp = file.smtp.and_then(|section| check_smtp(section, safe, &mut faults));
-    let outbound_authorities = authorities("outbound.ca_file", file.outbound.ca_file.as_deref(), &mut faults);
-    let push = file.push.and_then(|section| {
-        let vapid_pem = take(&mut faults, secret_file(&section.vapid_file))?;
-        if !(section.contact.starts_with("mailto:") || section.contact.starts_with("https://")) {
-            faults.push(Fault("push.contact: give a mailto: or https: address".into()));
-        }
-        Some(Push { vapid_pem, contact: section.contact, hosts: section.hosts })
-    });
-    if safe && smtp.is_none() {
+    if safe && file.smtp.is_none() {
         faults.push(Fault("smtp: without a mail server nobody outside a device can be told; add the section".into()));
     }
+    let smtp = file.smtp.and_then(|section| check_smtp(section, safe, &mut faults));
+    let allow = file.outbound.allow.iter();
+    let outbound_allow = allow.filter_map(|net| parsed(&mut faults, "outbound.allow", net)).collect();
+    let outbound_authorities = authorities("outbound.ca_file", file.outbound.ca_file.as_deref(), &mut faults);
+    let push = file.push.and_then(|section| check_push(section, &mut faults));
     let floors = if safe { Floors::PRODUCTION } else { Floors::DEMO };
     let policy = file.policy.read(floors).map_err(|more| faults.extend(more)).ok();
     let mut hold = |name: &str, asked: Option<u64>, least: Duration| {
@@ -219,42 +239,86 @@ pub fn check(file: File) -> Result<Config, Faults> {
     let override_caps = super::overrides::check(&file.overrides, &mut faults);
     let siem = super::siem::check(file.siem, &mut faults);
     let keep_sent = super::retention::check(&file.retention, policy.as_ref(), &mut faults);
-    let issuer = file.operator.issuer.unwrap_or_else(|| file.http.public_url.origin().ascii_serialization());
-    let named = log::check(file.log, &issuer, safe, &mut faults);
-    match (storage, keys, policy, named) {
-        (Some(storage), Some(keys), Some(policy), Some(log)) if faults.is_empty() => Ok(Config {
-            profile,
-            operator: Operator { name: file.operator.name, contact: file.operator.contact, issuer },
-            http: Http {
-                listen: file.http.listen,
-                ops_listen: file.http.ops_listen,
-                public_url: file.http.public_url,
-                trusted_proxies: file.http.trusted_proxies,
-                tls,
-            },
-            storage,
-            keys,
-            smtp,
-            push,
-            outbound_allow: file.outbound.allow,
-            outbound_authorities,
-            policy,
-            new_device_hold,
-            new_channel_hold,
-            limits,
-            override_caps,
-            keep_sent,
-            siem,
-            console: file.console,
-            log,
-        }),
-        _ => Err(Faults(faults)),
+    let issuer = file.operator.issuer.or_else(|| public_url.map(|url| url.origin().ascii_serialization()));
+    let log = log::check(file.log, issuer.as_deref(), safe, &mut faults);
+    let rest = (http, keys, policy, issuer, log);
+    let ((Some(http), Some(keys), Some(policy), Some(issuer), Some(log)), true) = (rest, faults.is_empty()) else {
+        return Err(Refused { faults: Faults(faults), storage });
+    };
+    let Some(storage) = storage else { return Err(Refused { faults: Faults(faults), storage }) };
+    Ok(Config {
+        profile,
+        operator: Operator { name: file.operator.name, contact: file.operator.contact, issuer },
+        http,
+        storage,
+        keys,
+        smtp,
+        push,
+        outbound_allow,
+        outbound_authorities,
+        policy,
+        new_device_hold,
+        new_channel_hold,
+        limits,
+        override_caps,
+        keep_sent,
+        siem,
+        console,
+        log,
+    })
+}
+
+fn check_http(http: &HttpSection, safe: bool, faults: &mut Vec<Fault>) -> Option<Http> {
+    let listen = required(faults, "http.listen", http.listen.as_deref(), "give an address such as 0.0.0.0:8080");
+    let listen = listen.and_then(|text| parsed(faults, "http.listen", text));
+    let ops_listen = http.ops_listen.as_deref().and_then(|text| parsed(faults, "http.ops_listen", text));
+    let give = "give the origin at which holders reach you";
+    let public_url = required(faults, "http.public_url", http.public_url.as_deref(), give);
+    let public_url: Option<Url> = public_url.and_then(|text| parsed(faults, "http.public_url", text));
+    if let Some(url) = &public_url {
+        check_origin("http.public_url", url, safe, faults);
     }
+    let proxies = http.trusted_proxies.iter();
+    let trusted_proxies = proxies.filter_map(|net| parsed(faults, "http.trusted_proxies", net)).collect();
+    let tls = super::tls::check(http.tls_cert_file.as_deref(), http.tls_key_file.as_deref(), faults);
+    Some(Http { listen: listen?, ops_listen, public_url: public_url?, trusted_proxies, tls })
+}
+
+fn check_console_section(
+    console: &ConsoleSection,
+    public_url: Option<&Url>,
+    safe: bool,
+    faults: &mut Vec<Fault>,
+) -> Option<Console> {
+    let url = required(faults, "console.url", console.url.as_deref(), "give the origin at which staff reach you");
+    let url: Option<Url> = url.and_then(|text| parsed(faults, "console.url", text));
+    if let Some(url) = &url {
+        check_console(url, public_url, safe, faults);
+    }
+    let listen = required(faults, "console.listen", console.listen.as_deref(), "give an address such as 0.0.0.0:8444");
+    let listen = listen.and_then(|text| parsed(faults, "console.listen", text));
+    Some(Console { url: url?, listen: listen? })
+}
+
+fn check_push(push: PushSection, faults: &mut Vec<Fault>) -> Option<Push> {
+    let give = "`countersign keys FOLDER` makes vapid.pem";
+    let vapid_pem = required(faults, "push.vapid_file", push.vapid_file, give);
+    let vapid_pem = vapid_pem.and_then(|file| take(faults, secret_file(&file)));
+    let contact = required(faults, "push.contact", push.contact, "give a mailto: or https: address");
+    if contact.as_ref().is_some_and(|contact| !(contact.starts_with("mailto:") || contact.starts_with("https://"))) {
+        faults.push(Fault("push.contact: give a mailto: or https: address".into()));
+    }
+    Some(Push { vapid_pem: vapid_pem?, contact: contact?, hosts: push.hosts })
 }
 
 fn check_keys(keys: &KeysSection, faults: &mut Vec<Fault>) -> Option<Keys> {
-    let master = take(faults, master(&keys.master_file));
-    let receipt_pem = take(faults, secret_file(&keys.receipt_file));
+    let master_file = keys.master_file.as_deref();
+    let master_file = required(faults, "keys.master_file", master_file, "`countersign keys FOLDER` makes master.key");
+    let master = master_file.and_then(|file| take(faults, master(file)));
+    let receipt_file = keys.receipt_file.as_deref();
+    let receipt_file =
+        required(faults, "keys.receipt_file", receipt_file, "`countersign keys FOLDER` makes receipt.pem");
+    let receipt_pem = receipt_file.and_then(|file| take(faults, secret_file(file)));
     let retired: Option<Vec<Retired>> = keys
         .retired
         .iter()
@@ -288,6 +352,9 @@ fn check_smtp(section: SmtpSection, safe: bool, faults: &mut Vec<Fault>) -> Opti
     if safe && section.tls == SmtpTlsName::None {
         faults.push(Fault("smtp.tls: must be starttls or tls".into()));
     }
+    let host = required(faults, "smtp.host", section.host, "name the mail server");
+    let port = required(faults, "smtp.port", section.port, "587 for starttls, 465 for tls");
+    let from = required(faults, "smtp.from", section.from, "give the address that notices come from");
     let credentials = match (section.user, section.password_file) {
         (Some(user), Some(file)) => Some((user, take(faults, secret_file(&file))?)),
         (None, None) => None,
@@ -305,5 +372,5 @@ fn check_smtp(section: SmtpSection, safe: bool, faults: &mut Vec<Fault>) -> Opti
         SmtpTlsName::Tls => SmtpTls::Implicit,
         SmtpTlsName::None => SmtpTls::None,
     };
-    Some(Smtp { host: section.host, port: section.port, tls, credentials, ca_pem, from: section.from })
+    Some(Smtp { host: host?, port: port?, tls, credentials, ca_pem, from: from? })
 }

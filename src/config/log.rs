@@ -21,8 +21,9 @@ pub struct LogSection {
     earlier: Vec<String>,
 }
 
-/// Checks the section. The log is called after the issuer unless the operator names it.
-pub fn check(section: LogSection, issuer: &str, safe: bool, faults: &mut Vec<Fault>) -> Option<LogSettings> {
+/// Checks the section. The log is called after the issuer unless the operator names it; that there is neither is a fault
+/// of the issuer's.
+pub fn check(section: LogSection, issuer: Option<&str>, safe: bool, faults: &mut Vec<Fault>) -> Option<LogSettings> {
     let LogSection { origin, high_water, witnesses, cosignatures, earlier } = section;
     let witnesses = witnesses::check(witnesses, cosignatures, safe, faults);
     if safe && high_water.is_none() {
@@ -38,8 +39,8 @@ pub fn check(section: LogSection, issuer: &str, safe: bool, faults: &mut Vec<Fau
             Origin::parse(name).map_err(|error| faults.push(Fault(format!("log.earlier: {error}")))).ok()
         })
         .collect();
-    let origin = origin.map_or_else(|| Origin::of_issuer(issuer), |name| Origin::parse(&name));
-    match origin {
+    let origin = origin.map(|name| Origin::parse(&name)).or_else(|| issuer.map(Origin::of_issuer));
+    match origin? {
         Ok(origin) if earlier.contains(&origin) => {
             faults.push(Fault(format!("log.earlier: {origin} is the log's present name; log.origin gives it another")));
             None

@@ -46,6 +46,21 @@ impl std::fmt::Display for Faults {
     }
 }
 
+/// What the configuration is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Serve,
+    /// Anything else that an operator does.
+    Command,
+}
+
+/// A configuration that isn't taken. Where the record is may be known all the same, so that it can be asked as well.
+#[derive(Debug)]
+pub struct Refused {
+    pub faults: Faults,
+    pub storage: Option<Storage>,
+}
+
 /// A checked configuration.
 #[derive(Debug)]
 pub struct Config {
@@ -76,8 +91,7 @@ pub struct Config {
 }
 
 /// The console: an origin and a listener of its own.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct Console {
     /// Its host is the RP ID of staff's passkeys, which therefore work nowhere else.
     pub url: Url,
@@ -227,8 +241,17 @@ impl Config {
     /// # Errors
     /// Every fault at once.
     pub fn load(path: Option<&Path>) -> Result<Self, Faults> {
-        let raw = file::read(path).map_err(|error| Faults(vec![Fault(error.to_string())]))?;
-        file::check(raw)
+        Self::load_for(path, Purpose::Command).map_err(|refused| refused.faults)
+    }
+
+    /// Reads and checks the configuration for a purpose.
+    ///
+    /// # Errors
+    /// Every fault at once, and where the record is, if that much reads.
+    pub fn load_for(path: Option<&Path>, purpose: Purpose) -> Result<Self, Refused> {
+        let unread =
+            |error: ::config::ConfigError| Refused { faults: Faults(vec![Fault(error.to_string())]), storage: None };
+        file::check(file::read(path).map_err(unread)?, purpose)
     }
 }
 

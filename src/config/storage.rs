@@ -7,20 +7,20 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use url::Url;
 
-use super::file::take;
+use super::file::{required, take};
 use super::{Fault, RedisPlace, Storage, secret_file};
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct StorageSection {
-    url: String,
+    url: Option<String>,
     password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedisSection {
-    url: String,
+    url: Option<String>,
     password_file: Option<PathBuf>,
     #[serde(default)]
     cluster: Vec<String>,
@@ -40,14 +40,15 @@ fn with_password(name: &str, url: &str, file: Option<&PathBuf>) -> Result<Secret
 }
 
 /// Checks which of the two combinations it is, and where its servers are.
-pub fn check(storage: &StorageSection, redis: Option<RedisSection>, faults: &mut Vec<Fault>) -> Option<Storage> {
-    if let Some(path) = storage.url.strip_prefix("sqlite:") {
+pub fn check(storage: StorageSection, redis: Option<RedisSection>, faults: &mut Vec<Fault>) -> Option<Storage> {
+    let place = required(faults, "storage.url", storage.url, "give sqlite:PATH or postgres://USER@HOST/DATABASE")?;
+    if let Some(path) = place.strip_prefix("sqlite:") {
         if redis.is_some() {
             faults.push(Fault("redis: SQLite keeps its timers in the process; leave the section out".into()));
         }
         return Some(Storage::Embedded { path: PathBuf::from(path.trim_start_matches("//")) });
     }
-    if !storage.url.starts_with("postgres://") && !storage.url.starts_with("postgresql://") {
+    if !place.starts_with("postgres://") && !place.starts_with("postgresql://") {
         faults.push(Fault("storage.url: must begin with sqlite: or postgres://".into()));
         return None;
     }
@@ -55,21 +56,22 @@ pub fn check(storage: &StorageSection, redis: Option<RedisSection>, faults: &mut
         faults.push(Fault("redis: PostgreSQL needs Redis beside it for the timers; add the section".into()));
         return None;
     };
-    let postgres = take(faults, with_password("storage.url", &storage.url, storage.password_file.as_ref()));
-    let url = take(faults, with_password("redis.url", &redis.url, redis.password_file.as_ref()));
+    let postgres = take(faults, with_password("storage.url", &place, storage.password_file.as_ref()));
+    let redis_url = required(faults, "redis.url", redis.url, "give redis://HOST:6379 or rediss://HOST:6379")?;
+    let url = take(faults, with_password("redis.url", &redis_url, redis.password_file.as_ref()));
     let cluster: Option<Vec<_>> = redis
         .cluster
         .iter()
         .map(|node| take(faults, with_password("redis.cluster", node, redis.password_file.as_ref())))
         .collect();
-    if !redis.url.starts_with("redis://") && !redis.url.starts_with("rediss://") {
+    if !redis_url.starts_with("redis://") && !redis_url.starts_with("rediss://") {
         faults.push(Fault("redis.url: must begin with redis:// or rediss://".into()));
     }
     let secure = |url: &str| url.starts_with("rediss://");
-    if redis.cluster.iter().any(|node| secure(node) != secure(&redis.url)) {
+    if redis.cluster.iter().any(|node| secure(node) != secure(&redis_url)) {
         faults.push(Fault("redis.cluster: all nodes are reached by TLS (rediss://), or none".into()));
     }
-    if redis.ca_file.is_some() && !secure(&redis.url) {
+    if redis.ca_file.is_some() && !secure(&redis_url) {
         faults.push(Fault("redis.ca_file: is for a server with TLS, whose url begins with rediss://".into()));
     }
     let authorities_pem = authorities("redis.ca_file", redis.ca_file.as_deref(), faults);

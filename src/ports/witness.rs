@@ -59,6 +59,15 @@ pub trait CosignatureStore: Send + Sync {
     async fn cosigned(&self, past: u64, limit: u32) -> Result<Vec<Cosigned>, StoreError>;
     /// Every cosignature on checkpoints of trees larger than `past` and no larger than `to`.
     async fn cosigned_between(&self, past: u64, to: u64) -> Result<Vec<Cosigned>, StoreError>;
+    /// Checkpoints of trees larger than `past` for which at least `least` cosignatures in the names of these witnesses
+    /// are kept, the largest first, at most `limit` of them. Their other cosignatures may be left out.
+    async fn quorate(
+        &self,
+        past: u64,
+        witnesses: &[VerifierKey],
+        least: usize,
+        limit: u32,
+    ) -> Result<Vec<Cosigned>, StoreError>;
 }
 
 /// Why a published log can't be read.

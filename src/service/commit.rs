@@ -80,7 +80,6 @@ pub async fn store(
     change.deliveries = deliveries;
     change.evidence = with.evidence;
     cx.store.commit(change).await.map_err(CommitOrFault::Commit)?;
-    metrics::counter!("countersign_transitions_total", "state" => approval.state.name().as_str(), "reason" => approval.state.reason().unwrap_or("")).increment(1);
     Ok(approval)
 }
 
@@ -113,6 +112,13 @@ pub async fn cancel_living(
     Err(Error::Conflict)
 }
 
+/// Counts a stored transition, and writes the one line that the log has of it.
+fn stored(approval: &Approval) {
+    let (state, reason) = (approval.state.name().as_str(), approval.state.reason().unwrap_or(""));
+    metrics::counter!("countersign_transitions_total", "state" => state, "reason" => reason).increment(1);
+    tracing::info!(approval.id = %approval.id, state, reason, version = approval.version, "stored");
+}
+
 /// A commit that failed, or a fault before it.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitOrFault {
@@ -142,7 +148,8 @@ impl From<CommitOrFault> for Error {
 /// end is a day away and takes no hurry; a timer for each would only fill the timers' memory.
 const SOON: Duration = Duration::from_secs(15);
 
-/// Arms or removes timers and tells who waits. Failures are logged and left to the sweep.
+/// Tells of stored transitions: in figures, in the log, to whoever waits; and arms or removes their timers. Failures are
+/// logged and left to the sweep.
 pub async fn after(cx: &Context, approvals: &[Approval]) {
     if approvals.is_empty() {
         return;
@@ -150,6 +157,7 @@ pub async fn after(cx: &Context, approvals: &[Approval]) {
     let soon = cx.now() + SOON;
     let (mut news, mut arm, mut done) = (Vec::with_capacity(approvals.len()), Vec::new(), Vec::new());
     for approval in approvals {
+        stored(approval);
         news.push((approval.id, approval.version));
         match (&approval.state, approval.due_at()) {
             (State::Released { .. }, Some(due_at)) if due_at > soon => {}

@@ -7,7 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use url::Url;
 use uuid::Uuid;
 
-use super::{Context, Error};
+use super::{Context, Error, about};
 use crate::domain::ids::{ApprovalId, HolderId, LinkId, OverrideId};
 use crate::domain::link::{CODE_TRIES, LinkRefusal, six_digits};
 use crate::ports::secrets::TagKey;
@@ -94,20 +94,20 @@ pub fn enrol_page(cx: &Context, secret: &[u8; 16]) -> Result<Url, Error> {
     join(cx, &format!("/e/{}", BASE64URL_NOPAD.encode(secret)))
 }
 
-/// The approval that a cancel link names.
+/// The approval that a cancel link names; also noted for the log.
 ///
 /// # Errors
 /// [`Error::NotFound`] for anything that we didn't make.
 pub fn open_cancel(cx: &Context, token: &str) -> Result<ApprovalId, Error> {
-    open(cx, TagKey::CancelLink, token).map(ApprovalId::from_uuid)
+    open(cx, TagKey::CancelLink, token).map(ApprovalId::from_uuid).inspect(|id| about(*id))
 }
 
-/// The approval that a waiting link names.
+/// The approval that a waiting link names; also noted for the log.
 ///
 /// # Errors
 /// [`Error::NotFound`] for anything that we didn't make.
 pub fn open_waiting(cx: &Context, token: &str) -> Result<ApprovalId, Error> {
-    open(cx, TagKey::WaitLink, token).map(ApprovalId::from_uuid)
+    open(cx, TagKey::WaitLink, token).map(ApprovalId::from_uuid).inspect(|id| about(*id))
 }
 
 /// The code that belongs to an enrolment link. It is derived, so that no row holds it.

@@ -39,3 +39,10 @@ pub mod watch;
 pub use browser::Browser;
 pub use context::{Console, Context, Profile, Settings};
 pub use error::Error;
+
+use crate::domain::ids::ApprovalId;
+
+/// Puts an approval's id on every further log line of the request in hand.
+pub fn about(id: ApprovalId) {
+    tracing::Span::current().record("approval.id", tracing::field::display(id));
+}

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Context, Error, commit, links, notify, view::ApprovalView};
+use super::{Context, Error, about, commit, links, notify, view::ApprovalView};
 use crate::domain::approval::{Actor, Approval};
 use crate::domain::audit::Facts;
 use crate::domain::backend::{Caller, IdempotencyKey, Remembered, Scope};
@@ -99,7 +99,7 @@ pub async fn request(cx: &Context, caller: &Caller, ask: Request) -> Result<Answ
         Err(CommitError::Cap) => return Err(Error::TooManyPending),
         Err(other) => return Err(other.into()),
     }
-    metrics::counter!("countersign_transitions_total", "state" => "pending", "reason" => "").increment(1);
+    about(id);
     commit::after(cx, std::slice::from_ref(&approval)).await;
     Ok(Answered { body, repeat: Repeat::New })
 }

@@ -1,7 +1,6 @@
-//! Sends webhooks. Each endpoint has a few places of its own, so that a slow or dead one never delays another's; what
-//! came back is settled in one go.
+//! Sends webhooks. How many places an endpoint gets is decided in [`super::places`], so that slow or dead ones never
+//! delay another's; what came back is settled in one go.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -9,24 +8,18 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::places::{Offer, Places, Went};
 use super::{GATHER, at};
-use crate::domain::ids::{DeliveryId, EndpointId};
+use crate::domain::ids::DeliveryId;
 use crate::domain::webhook::next_try;
 use crate::ports::WebhookSender;
 use crate::ports::outward::{WebhookAnswer, WebhookMessage};
 use crate::ports::store::{DeliveryJob, DeliveryNext, DeliveryOutcome, StoreError};
 use crate::service::{Context, Error, endpoints};
 
-/// Under way at once, over all endpoints.
-const MAX: usize = 256;
-/// Under way at once for one endpoint.
-const PER_ENDPOINT: usize = 16;
 /// Longer than the longest try (15 s).
 const LEASE: Duration = Duration::from_secs(60);
 const PERIOD: Duration = Duration::from_secs(1);
-
-/// Leased at once for one endpoint.
-const AT_ONCE: u32 = 16;
 
 /// Where to look for the next ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,32 +31,22 @@ enum Look {
     Everywhere,
 }
 
-type Settled = (EndpointId, (DeliveryId, i64, DeliveryOutcome));
+type Settled = (DeliveryId, i64, DeliveryOutcome);
 
 /// Runs until stopped; what is being sent is finished first.
 pub async fn run(cx: Context, sender: Arc<dyn WebhookSender>, wake: Arc<Notify>, stop: CancellationToken) {
     // Tasks, so that what is being sent goes on while this loop waits for the store.
     let mut under_way: JoinSet<Settled> = JoinSet::new();
-    let mut places: HashMap<EndpointId, usize> = HashMap::new();
+    let mut places = Places::default();
     let mut period = tokio::time::interval(PERIOD);
     period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut look = Look::Everywhere;
     let (mut done, mut settle_at) = (Vec::new(), None);
     loop {
-        let room = MAX - under_way.len().min(MAX);
-        if look > Look::Nowhere && room > 0 && !stop.is_cancelled() {
-            let busy: Vec<EndpointId> =
-                places.iter().filter(|(_, taken)| **taken >= PER_ENDPOINT).map(|(id, _)| *id).collect();
-            match find(&cx, look, room, &busy).await {
-                Ok(jobs) => {
-                    if jobs.is_empty() {
-                        look = Look::Nowhere;
-                    }
-                    for job in jobs {
-                        *places.entry(job.endpoint.id).or_default() += 1;
-                        under_way.spawn(send(cx.clone(), Arc::clone(&sender), job));
-                    }
-                }
+        if look > Look::Nowhere && !stop.is_cancelled() {
+            match admit(&cx, look, &sender, &mut under_way, &mut places).await {
+                Ok(0) => look = Look::Nowhere,
+                Ok(_) => {}
                 Err(error) => {
                     look = Look::Nowhere;
                     tracing::warn!(error = %error, "webhooks can't be read at present");
@@ -71,16 +54,20 @@ pub async fn run(cx: Context, sender: Arc<dyn WebhookSender>, wake: Arc<Notify>,
             }
         }
         tokio::select! {
-            Some(first) = under_way.join_next(), if !under_way.is_empty() => {
-                let more = std::iter::from_fn(|| under_way.try_join_next());
-                for settled in std::iter::once(first).chain(more).filter_map(Result::ok) {
-                    if let Some(taken) = places.get_mut(&settled.0) {
-                        *taken -= 1;
-                        if *taken == 0 {
-                            places.remove(&settled.0);
+            Some(first) = under_way.join_next_with_id(), if !under_way.is_empty() => {
+                let more = std::iter::from_fn(|| under_way.try_join_next_with_id());
+                for ended in std::iter::once(first).chain(more) {
+                    match ended {
+                        Ok((task, settled)) => {
+                            let well = settled.2.next == DeliveryNext::Done;
+                            places.give_back(task, if well { Went::Well } else { Went::Badly });
+                            done.push(settled);
+                        }
+                        Err(error) => {
+                            places.give_back(error.id(), Went::Badly);
+                            tracing::error!(error = %error, "sending a webhook ended badly; its lease will end");
                         }
                     }
-                    done.push(settled);
                 }
                 let _ = *settle_at.get_or_insert_with(|| Instant::now() + GATHER);
                 look = look.max(Look::Fresh);
@@ -100,11 +87,33 @@ pub async fn run(cx: Context, sender: Arc<dyn WebhookSender>, wake: Arc<Notify>,
     }
 }
 
-async fn find(cx: &Context, look: Look, room: usize, busy: &[EndpointId]) -> Result<Vec<DeliveryJob>, StoreError> {
-    let left = |found: usize| u32::try_from(room - found.min(room)).unwrap_or(u32::MAX);
-    let mut jobs = cx.store.fresh_deliveries(left(0), AT_ONCE, busy, LEASE).await?;
-    if look == Look::Everywhere && jobs.len() < room {
-        jobs.extend(cx.store.claim_deliveries(left(jobs.len()), AT_ONCE, busy, LEASE).await?);
+/// Leases what there are places for, and begins to send it. Gives how many there were.
+async fn admit(
+    cx: &Context,
+    look: Look,
+    sender: &Arc<dyn WebhookSender>,
+    under_way: &mut JoinSet<Settled>,
+    places: &mut Places,
+) -> Result<usize, StoreError> {
+    let mut begun = 0;
+    for offer in [Places::several, Places::single, Places::failing] {
+        let Some(offer) = offer(places) else { continue };
+        for job in find(cx, look, &offer).await? {
+            let endpoint = job.endpoint.id;
+            let task = under_way.spawn(send(cx.clone(), Arc::clone(sender), job));
+            places.take(task.id(), endpoint);
+            begun += 1;
+        }
+    }
+    Ok(begun)
+}
+
+async fn find(cx: &Context, look: Look, offer: &Offer) -> Result<Vec<DeliveryJob>, StoreError> {
+    let Offer { most, per_endpoint, busy } = offer;
+    let left = |found: usize| u32::try_from(most - found.min(*most)).unwrap_or(u32::MAX);
+    let mut jobs = cx.store.fresh_deliveries(left(0), *per_endpoint, busy, LEASE).await?;
+    if look == Look::Everywhere && jobs.len() < *most {
+        jobs.extend(cx.store.claim_deliveries(left(jobs.len()), *per_endpoint, busy, LEASE).await?);
     }
     Ok(jobs)
 }
@@ -125,17 +134,15 @@ pub async fn turn(cx: &Context, sender: &Arc<dyn WebhookSender>) -> Result<usize
 }
 
 async fn settle(cx: &Context, done: Vec<Settled>) {
-    let outcomes: Vec<_> = done.into_iter().map(|(_, outcome)| outcome).collect();
-    if outcomes.is_empty() {
+    if done.is_empty() {
         return;
     }
-    if let Err(error) = cx.store.settle_deliveries(&outcomes).await {
+    if let Err(error) = cx.store.settle_deliveries(&done).await {
         tracing::warn!(error = %error, "webhooks could not be settled; they will be sent again");
     }
 }
 
 async fn send(cx: Context, sender: Arc<dyn WebhookSender>, job: DeliveryJob) -> Settled {
-    let endpoint = job.endpoint.id;
     let outcome = attempt(&cx, sender.as_ref(), &job).await;
     let word = match outcome.next {
         DeliveryNext::Done => "delivered",
@@ -148,7 +155,7 @@ async fn send(cx: Context, sender: Arc<dyn WebhookSender>, job: DeliveryJob) -> 
         let took = outcome.at.since(job.created_at).as_secs_f64();
         metrics::histogram!("countersign_webhook_seconds").record(took);
     }
-    (endpoint, (job.id, job.fence, outcome))
+    (job.id, job.fence, outcome)
 }
 
 async fn attempt(cx: &Context, sender: &dyn WebhookSender, job: &DeliveryJob) -> DeliveryOutcome {

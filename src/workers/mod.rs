@@ -7,6 +7,7 @@ pub mod deliveries;
 pub mod erasures;
 pub mod notices;
 pub mod overrides;
+mod places;
 pub mod prune;
 pub mod sequencer;
 pub mod siem;

@@ -1,10 +1,11 @@
 //! Sends notices: leases what waits, puts it into words, hands it to its channel, and records what became of it. A
-//! channel that fails for good gives the next one its turn.
+//! channel that fails for good gives the next one its turn. Each kind of channel has places of its own, so that a mute
+//! mail server never holds up web push.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +21,12 @@ use crate::ports::store::{NoticeJob, NoticeOutcome, StoreError};
 use crate::ports::timing::{Quota, Verdict};
 use crate::service::{Context, Error, notify};
 
-/// Leased at once, and sent side by side.
-const BATCH: usize = 32;
+/// Sent side by side on one kind of channel.
+const PER_KIND: usize = 32;
+/// Places beside those of all kinds together: for what is leased and finds the places of its kind taken.
+const SPARE: usize = 32;
+/// When it is looked at again. Soon enough for a person who waits for a code.
+const NO_PLACE: Duration = Duration::from_secs(5);
 /// Longer than a channel may take.
 const LEASE: Duration = Duration::from_secs(60);
 /// Longest a channel may take. With the time that a notice may wait to be taken it stays within its first lease.
@@ -33,7 +38,29 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 /// The channels of this deployment.
 pub type Senders = Arc<HashMap<ChannelKind, Arc<dyn ChannelSender>>>;
 
-type Sent = (NoticeJob, NoticeOutcome);
+type Sent = (NoticeJob, Attempt);
+
+/// What a try came to.
+enum Attempt {
+    Made(NoticeOutcome),
+    /// None was made: so many of its kind were being sent.
+    NoPlace,
+}
+
+/// The places of each kind. They come back by themselves, however sending ended.
+#[derive(Clone)]
+struct Places(Arc<HashMap<ChannelKind, Semaphore>>);
+
+impl Places {
+    fn of(senders: &Senders) -> Self {
+        Self(Arc::new(senders.keys().map(|kind| (*kind, Semaphore::new(PER_KIND))).collect()))
+    }
+
+    /// Of all kinds, and some for what finds none free.
+    fn all(&self) -> usize {
+        self.0.len() * PER_KIND + SPARE
+    }
+}
 
 /// Where to look for the next ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,12 +77,13 @@ pub async fn run(cx: Context, senders: Senders, wake: Arc<Notify>, stop: Cancell
     // Tasks, not futures of this loop: one that waits for the store mustn't stand still while the loop asks the store
     // for more. The store's one writer is handed out in turn, so that would be the end of every write.
     let mut under_way: JoinSet<Sent> = JoinSet::new();
+    let places = Places::of(&senders);
     let mut period = tokio::time::interval(PERIOD);
     period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut look = Look::Everywhere;
     let (mut done, mut settle_at) = (Vec::new(), None);
     loop {
-        let room = BATCH - under_way.len().min(BATCH);
+        let room = places.all().saturating_sub(under_way.len());
         if look > Look::Nowhere && room > 0 && !stop.is_cancelled() {
             match find(&cx, look, room).await {
                 Ok(jobs) => {
@@ -63,7 +91,7 @@ pub async fn run(cx: Context, senders: Senders, wake: Arc<Notify>, stop: Cancell
                         look = Look::Nowhere;
                     }
                     for job in jobs {
-                        under_way.spawn(send(cx.clone(), Arc::clone(&senders), job));
+                        under_way.spawn(send(cx.clone(), Arc::clone(&senders), places.clone(), job));
                     }
                 }
                 Err(error) => {
@@ -75,16 +103,22 @@ pub async fn run(cx: Context, senders: Senders, wake: Arc<Notify>, stop: Cancell
         tokio::select! {
             Some(first) = under_way.join_next(), if !under_way.is_empty() => {
                 let more = std::iter::from_fn(|| under_way.try_join_next());
+                look = look.max(Look::Fresh);
                 for ended in std::iter::once(first).chain(more) {
                     match ended {
-                        Ok(sent) => done.push(sent),
+                        Ok(sent) => {
+                            // More of the same kind would only be put off, too, as often as the record is asked.
+                            if matches!(sent.1, Attempt::NoPlace) {
+                                look = Look::Fresh;
+                            }
+                            done.push(sent);
+                        }
                         Err(error) => {
                             tracing::error!(error = %error, "sending a notice ended badly; its lease will end");
                         }
                     }
                 }
                 let _ = *settle_at.get_or_insert_with(|| Instant::now() + GATHER);
-                look = look.max(Look::Fresh);
             }
             () = at(settle_at), if settle_at.is_some() => {
                 settle_at = None;
@@ -116,26 +150,33 @@ async fn find(cx: &Context, look: Look, room: usize) -> Result<Vec<NoticeJob>, S
 /// [`Error::Store`].
 pub async fn turn(cx: &Context, senders: &Senders) -> Result<usize, Error> {
     let jobs = cx.store.claim_notices(32, LEASE).await?;
-    let count = jobs.len();
+    let (count, places) = (jobs.len(), Places::of(senders));
     for job in jobs {
-        let sent = send(cx.clone(), Arc::clone(senders), job).await;
+        let sent = send(cx.clone(), Arc::clone(senders), places.clone(), job).await;
         settle(cx, vec![sent]).await;
     }
     Ok(count)
 }
 
-async fn send(cx: Context, senders: Senders, job: NoticeJob) -> Sent {
-    let outcome = attempt(&cx, &senders, &job).await;
-    let word = outcome.as_str();
+async fn send(cx: Context, senders: Senders, places: Places, job: NoticeJob) -> Sent {
+    let attempt = attempt(&cx, &senders, &places, &job).await;
+    let word = match &attempt {
+        Attempt::Made(outcome) => outcome.as_str(),
+        Attempt::NoPlace => "no_place",
+    };
     metrics::counter!("countersign_notices_total", "purpose" => job.purpose.as_str(), "outcome" => word).increment(1);
-    (job, outcome)
+    (job, attempt)
 }
 
 async fn settle(cx: &Context, done: Vec<Sent>) {
     // Where staff decided, the hold begins with the first delivered notice.
     let (mut told, mut begun) = (Vec::new(), Vec::new());
     let mut outcomes = Vec::with_capacity(done.len());
-    for (job, outcome) in done {
+    for (job, attempt) in done {
+        let outcome = match attempt {
+            Attempt::Made(outcome) => outcome,
+            Attempt::NoPlace => NoticeOutcome::DeferredTo(cx.now() + NO_PLACE),
+        };
         if let About::Approval(id) = job.about
             && matches!(outcome, NoticeOutcome::Delivered { .. })
         {
@@ -186,36 +227,42 @@ async fn look_now(cx: &Context, ids: &[ApprovalId]) {
     }
 }
 
-async fn attempt(cx: &Context, senders: &Senders, job: &NoticeJob) -> NoticeOutcome {
+async fn attempt(cx: &Context, senders: &Senders, places: &Places, job: &NoticeJob) -> Attempt {
     let now = cx.now();
-    if now >= job.useless_after {
-        return NoticeOutcome::Dropped;
-    }
-    let is_late = now >= job.created_at + AT_ONCE;
-    if is_late && is_moot(cx, job).await {
-        return NoticeOutcome::Dropped;
-    }
-    if let Verdict::Wait(wait) = within_rate(cx, job).await {
-        // A late one was looked up above.
-        let moot = !is_late && is_moot(cx, job).await;
-        return if moot { NoticeOutcome::Dropped } else { NoticeOutcome::DeferredTo(now + wait) };
+    if now >= job.useless_after || (now >= job.created_at + AT_ONCE && is_moot(cx, job).await) {
+        return Attempt::Made(NoticeOutcome::Dropped);
     }
     let plain = match cx.secrets.open(BoxKey::Address, job.channel.bytes(), job.address.bytes()) {
         Ok(plain) => plain,
         Err(error) => {
             tracing::error!(error = %error, channel.id = %job.channel, "an address can't be opened");
-            return NoticeOutcome::Failed { at: now };
+            return Attempt::Made(NoticeOutcome::Failed { at: now });
         }
     };
-    let (Ok(address), Ok(message)) = (serde_json::from_slice::<Address>(&plain), notify::message(cx, job)) else {
-        tracing::error!(channel.id = %job.channel, "a notice can't be put into words");
-        return NoticeOutcome::Failed { at: now };
+    let Ok(address) = serde_json::from_slice::<Address>(&plain) else {
+        tracing::error!(channel.id = %job.channel, "an address doesn't read");
+        return Attempt::Made(NoticeOutcome::Failed { at: now });
     };
-    let Some(sender) = senders.get(&address.kind()) else {
+    let (Some(sender), Some(places)) = (senders.get(&address.kind()), places.0.get(&address.kind())) else {
         tracing::warn!(kind = address.kind().as_str(), "this deployment has no such channel");
-        return NoticeOutcome::Failed { at: now };
+        return Attempt::Made(NoticeOutcome::Failed { at: now });
     };
-    let sent = tokio::time::timeout(SEND, sender.send(&address, &message)).await;
+    let Ok(_place) = places.try_acquire() else { return Attempt::NoPlace };
+    Attempt::Made(made(cx, sender.as_ref(), &address, job).await)
+}
+
+async fn made(cx: &Context, sender: &dyn ChannelSender, address: &Address, job: &NoticeJob) -> NoticeOutcome {
+    if let Verdict::Wait(wait) = within_rate(cx, job).await {
+        let now = cx.now();
+        // A late one was looked up before.
+        let moot = now < job.created_at + AT_ONCE && is_moot(cx, job).await;
+        return if moot { NoticeOutcome::Dropped } else { NoticeOutcome::DeferredTo(now + wait) };
+    }
+    let Ok(message) = notify::message(cx, job) else {
+        tracing::error!(channel.id = %job.channel, "a notice can't be put into words");
+        return NoticeOutcome::Failed { at: cx.now() };
+    };
+    let sent = tokio::time::timeout(SEND, sender.send(address, &message)).await;
     let now = cx.now();
     match sent {
         Ok(Ok(())) => NoticeOutcome::Delivered { at: now },

@@ -132,6 +132,24 @@ fn the_image_is_built_by_the_command_of_the_makefile() {
 }
 
 #[test]
+fn the_papers_name_what_ci_runs_and_no_more() {
+    let ci = source(".ci/run");
+    let run: BTreeSet<&str> = ci.lines().filter_map(|line| line.strip_prefix("make ")).collect();
+    assert!(!run.is_empty());
+    let named = |text: &str| -> BTreeSet<String> {
+        text.split('`').skip(1).step_by(2).map(|word| word.trim_start_matches("make ").to_owned()).collect()
+    };
+    let run: BTreeSet<String> = run.into_iter().map(str::to_owned).collect();
+    let makefile = source("Makefile");
+    let (_, claim) = makefile.split_once("CI (.ci/run) runs ").expect("what CI runs");
+    let (claim, _) = claim.split_once(',').expect("the end of the claim");
+    assert_eq!(named(claim), run, "Makefile");
+    let contributing = source("CONTRIBUTING.md");
+    let row = contributing.lines().find_map(|line| line.strip_prefix("| `.ci/run` |")).expect("a row");
+    assert_eq!(named(row), run, "CONTRIBUTING.md");
+}
+
+#[test]
 fn the_image_gets_the_sources_and_the_toolchain_that_the_manifest_asks_for() {
     let dockerfile = source("Dockerfile");
     let ignore = source(".dockerignore");

@@ -11,14 +11,15 @@ use tempfile::TempDir;
 use crate::support::servers::certificates::Certificates;
 
 /// A folder with the files that a safe configuration names.
-fn folder() -> TempDir {
+pub fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     countersign::keys::make(folder.path()).unwrap();
     fs::write(folder.path().join("password"), "s3cret\n").unwrap();
     folder
 }
 
-fn safe(folder: &Path) -> String {
+/// One that `serve` takes.
+pub fn safe(folder: &Path) -> String {
     let at = folder.display();
     format!(
         r#"

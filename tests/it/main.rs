@@ -32,6 +32,7 @@ mod own_tls;
 mod readme;
 mod redis_faults;
 mod redis_tls;
+mod refusals;
 mod servers_test;
 mod siem;
 mod sim;

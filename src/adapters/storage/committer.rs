@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::failure::unavailable;
 use super::handover::Handover;
@@ -138,21 +139,30 @@ async fn round<W: Writer>(writer: &mut W, jobs: Vec<Job>, handover: &Handover) -
     }
     let (early, late): (Vec<Job>, Vec<Job>) = rare.into_iter().partition(|job| job.write.tightens());
     for job in early {
-        let outcome = writer.alone(&job.write).await;
+        let outcome = measured(1, writer.alone(&job.write)).await;
         answer(job, outcome, handover);
     }
     if !batch.is_empty() {
         let writes: Vec<&Write> = batch.iter().map(|job| &job.write).collect();
-        let outcomes = writer.together(&writes).await;
+        let outcomes = measured(writes.len(), writer.together(&writes)).await;
         for (job, outcome) in batch.into_iter().zip(outcomes) {
             answer(job, outcome, handover);
         }
     }
     for job in late {
-        let outcome = writer.alone(&job.write).await;
+        let outcome = measured(1, writer.alone(&job.write)).await;
         answer(job, outcome, handover);
     }
     parked
+}
+
+/// Runs a transaction and notes how many changes shared it, and the time that it took.
+async fn measured<T>(changes: usize, commit: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let outcome = commit.await;
+    metrics::histogram!("countersign_commit_batch_size").record(changes as f64);
+    metrics::histogram!("countersign_commit_seconds").record(began.elapsed());
+    outcome
 }
 
 fn answer(job: Job, outcome: Outcome, handover: &Handover) {

@@ -9,14 +9,17 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::RolledBack;
-use crate::domain::log::{Note, NoteError};
+use crate::domain::log::{Note, NoteError, VerifierKey};
 use crate::domain::witness::cosigned_at;
 use crate::domain::witness::quorum::{MOST, Quorum, Unmet};
 use crate::ports::log::Signed;
 use crate::ports::witness::{CosignatureStore, Cosigned};
 use crate::service::{Context, Error};
 
-/// Cosignatures that are looked at to find a checkpoint which enough witnesses signed: those of several checkpoints.
+/// Checkpoints that are tried, of those beside which enough cosignatures lie. More than one only where somebody wrote
+/// wrong ones into the database.
+const TRIED: u32 = 8;
+/// Cosignatures that are looked at to tell how many are missing, and to add what there is: those of several checkpoints.
 const LOOKED_AT: u32 = 8 * MOST as u32;
 /// A checkpoint that waits longer for its witnesses is something to tell the operator.
 const LATE: Duration = Duration::from_secs(30);
@@ -34,37 +37,43 @@ impl Witnesses {
         Self { quorum, store, grown: Notify::new() }
     }
 
-    /// A checkpoint with the cosignatures that verify; those that don't, and those of nobody we know, stay away.
-    fn note_of(&self, cosigned: &Cosigned) -> Result<Note, Error> {
-        let mut note = plain(&cosigned.signed)?;
+    /// A checkpoint with the cosignatures that verify, and how many these are, one of each witness at most; those that
+    /// don't verify, and those of nobody we know, stay away. Each is verified once.
+    fn note_of(&self, cosigned: &Cosigned) -> Result<(Note, usize), Error> {
+        let bare = plain(&cosigned.signed)?;
+        let mut note = bare.clone();
+        let mut left: Vec<&VerifierKey> = self.quorum.witnesses().iter().collect();
         for line in &cosigned.cosignatures {
-            let mut with = note.clone();
+            let Some(at) = left.iter().position(|key| key.name == line.name && key.id() == line.id) else { continue };
+            let mut with = bare.clone();
             with.add(line.clone());
-            // One line of each witness: its own, and right.
-            let fresh = |key| cosigned_at(&note, key).is_none() && cosigned_at(&with, key).is_some();
-            if self.quorum.witnesses().iter().any(fresh) {
-                note = with;
+            if cosigned_at(&with, left[at]).is_some() {
+                note.add(line.clone());
+                left.swap_remove(at);
             }
         }
-        Ok(note)
+        Ok((note, self.quorum.witnesses().len() - left.len()))
     }
 
-    /// The newest checkpoint past a size that enough witnesses signed.
-    async fn newest(&self, past: u64) -> Result<Result<Shown, Unmet>, Error> {
-        let mut unmet = Unmet::Missing { have: 0, least: self.quorum.least() };
-        for cosigned in self.store.cosigned(past, LOOKED_AT).await? {
-            let note = self.note_of(&cosigned)?;
-            match self.quorum.check(&note) {
-                Ok(_) => return Ok(Ok(Shown { signed: cosigned.signed, note })),
-                // Of those that came nearest, the newest is told.
-                Err(Unmet::Missing { have, least }) if matches!(unmet, Unmet::Missing { have: best, .. } if best < have) =>
-                {
-                    unmet = Unmet::Missing { have, least };
-                }
-                Err(_) => {}
+    /// The newest checkpoint past a size that enough witnesses signed, however many were signed by fewer since.
+    async fn newest(&self, past: u64) -> Result<Option<Shown>, Error> {
+        let least = self.quorum.least();
+        for cosigned in self.store.quorate(past, self.quorum.witnesses(), least, TRIED).await? {
+            let (note, have) = self.note_of(&cosigned)?;
+            if have >= least {
+                return Ok(Some(Shown { signed: cosigned.signed, note }));
             }
         }
-        Ok(Err(unmet))
+        Ok(None)
+    }
+
+    /// How near the newest checkpoints past a size have come, where none has enough.
+    async fn unmet(&self, past: u64) -> Result<Unmet, Error> {
+        let mut nearest = 0;
+        for cosigned in self.store.cosigned(past, LOOKED_AT).await? {
+            nearest = nearest.max(self.note_of(&cosigned)?.1);
+        }
+        Ok(Unmet::Missing { have: nearest, least: self.quorum.least() })
     }
 }
 
@@ -87,7 +96,10 @@ fn plain(signed: &Signed) -> Result<Note, Error> {
 /// [`Error::RolledBack`], [`Error::Store`].
 pub async fn witnessed(cx: &Context, index: u64, newest: Signed) -> Result<Shown, Error> {
     match &cx.log.witnesses {
-        Some(witnesses) if witnesses.quorum.least() > 0 => Ok(witnesses.newest(index).await??),
+        Some(witnesses) if witnesses.quorum.least() > 0 => match witnesses.newest(index).await? {
+            Some(shown) => Ok(shown),
+            None => Err(witnesses.unmet(index).await?.into()),
+        },
         Some(witnesses) => with_what_there_is(witnesses, newest).await,
         None => Ok(Shown { note: plain(&newest)?, signed: newest }),
     }
@@ -98,7 +110,7 @@ async fn with_what_there_is(witnesses: &Witnesses, newest: Signed) -> Result<Sho
     let of_newest = witnesses.store.cosigned(newest.head.size.saturating_sub(1), LOOKED_AT).await?;
     let cosigned = of_newest.into_iter().find(|cosigned| cosigned.signed == newest);
     let cosigned = cosigned.unwrap_or_else(|| Cosigned { signed: newest, cosignatures: Vec::new() });
-    Ok(Shown { note: witnesses.note_of(&cosigned)?, signed: cosigned.signed })
+    Ok(Shown { note: witnesses.note_of(&cosigned)?.0, signed: cosigned.signed })
 }
 
 /// The checkpoint that anybody may see; nothing before the first. Where a quorum is asked for it is the newest that has
@@ -110,7 +122,7 @@ pub async fn shown(cx: &Context) -> Result<Option<Shown>, Error> {
     let Some(newest) = cx.log.store.newest().await? else { return Ok(None) };
     let Some(witnesses) = &cx.log.witnesses else { return Ok(Some(Shown { note: plain(&newest)?, signed: newest })) };
     if witnesses.quorum.least() > 0
-        && let Ok(shown) = witnesses.newest(0).await?
+        && let Some(shown) = witnesses.newest(0).await?
     {
         return Ok(Some(shown));
     }

@@ -7,8 +7,7 @@ use crate::domain::freeze::Freeze;
 use crate::domain::ids::{ChannelId, HolderId, OverrideId};
 use crate::domain::override_request::{Kind, OverrideRequest, Refusal, StateName};
 use crate::domain::staff::Staff;
-use crate::service::read::readable;
-use crate::service::read::whole;
+use crate::service::read::{readable, whole};
 use crate::service::staff::SignedIn;
 use crate::service::{Context, Error};
 

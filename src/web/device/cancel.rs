@@ -3,12 +3,12 @@
 use actix_web::{HttpResponse, web};
 
 use super::failure::{PageError, see};
+use super::named;
 use super::seen::Seen;
-use crate::domain::ids::ApprovalId;
-use crate::service::{Context, Error, cancel};
+use crate::service::{Context, cancel};
 
 pub async fn cancel(cx: web::Data<Context>, path: web::Path<String>, seen: Seen) -> Result<HttpResponse, PageError> {
-    let id: ApprovalId = path.parse().map_err(|_| PageError::from(Error::NotFound))?;
+    let id = named(&path)?;
     cancel::by_device(&cx, &seen.browser, id).await?;
     Ok(see(&format!("/a/{id}")))
 }

@@ -4,11 +4,11 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::failure::ScriptError;
+use super::named;
 use super::seen::Seen;
 use crate::domain::device::{Blob, Thumbprint};
-use crate::domain::ids::ApprovalId;
+use crate::service::Context;
 use crate::service::decide::{self, Signed};
-use crate::service::{Context, Error};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,7 +25,7 @@ pub async fn approve(
     seen: Seen,
     answer: web::Json<Answer>,
 ) -> Result<HttpResponse, ScriptError> {
-    let id: ApprovalId = path.parse().map_err(|_| Error::NotFound)?;
+    let id = named(&path)?;
     let Answer { sealed, assertion, thumbprint, signature } = answer.into_inner();
     let signed = Signed { sealed, assertion, thumbprint, signature: signature.0 };
     let approval = decide::decide(&cx, &seen.browser, id, signed).await?;

@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::ScriptError;
+use super::named;
 use super::seen::Seen;
 use crate::domain::Timestamp;
 use crate::domain::approval::{Approval, State, StateName};
-use crate::domain::ids::ApprovalId;
 use crate::domain::link::LinkRefusal;
 use crate::service::watch::Waiting;
 use crate::service::{Context, Error, read, watch};
@@ -51,7 +51,7 @@ impl Status {
 
 /// The approval of a device page, for the holder whose device asks.
 async fn on_device(cx: &Context, path: &str, seen: &Seen) -> Result<Approval, Error> {
-    let id: ApprovalId = path.parse().map_err(|_| Error::NotFound)?;
+    let id = named(path)?;
     let device = seen.browser.device(cx).await?;
     let approval = cx.store.approval(id).await?.ok_or(Error::NotFound)?;
     if approval.holder == device.body.holder { Ok(approval) } else { Err(Error::NotFound) }

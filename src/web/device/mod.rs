@@ -20,3 +20,13 @@ pub mod seen;
 pub mod show;
 pub mod views;
 pub mod waiting;
+
+use crate::domain::ids::ApprovalId;
+use crate::service::{Error, about};
+
+/// The approval that a path names; also noted for the log.
+fn named(path: &str) -> Result<ApprovalId, Error> {
+    let id: ApprovalId = path.parse().map_err(|_| Error::NotFound)?;
+    about(id);
+    Ok(id)
+}

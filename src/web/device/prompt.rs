@@ -4,11 +4,11 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::failure::ScriptError;
+use super::named;
 use super::seen::Seen;
 use crate::domain::Timestamp;
 use crate::domain::device::{Blob, Thumbprint};
-use crate::domain::ids::ApprovalId;
-use crate::service::{Context, Error, prompt};
+use crate::service::{Context, prompt};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +32,7 @@ pub async fn prompt(
     seen: Seen,
     ask: web::Json<Ask>,
 ) -> Result<HttpResponse, ScriptError> {
-    let id: ApprovalId = path.parse().map_err(|_| Error::NotFound)?;
+    let id = named(&path)?;
     let ask = ask.into_inner();
     let made = prompt::prompt(&cx, &seen.browser, id, &ask.page_token, &ask.thumbprint, &ask.signature.0).await?;
     Ok(HttpResponse::Ok().json(Answer {

@@ -3,12 +3,12 @@
 use actix_web::{HttpResponse, web};
 
 use super::failure::{PageError, html};
+use super::named;
 use super::present::{self, Viewer};
 use super::seen::Seen;
 use crate::domain::approval::transitions::Refusal;
 use crate::domain::approval::{Approval, State};
 use crate::domain::device::Device;
-use crate::domain::ids::ApprovalId;
 use crate::domain::time::Timestamp;
 use crate::service::prompt::{self, DevicePage};
 use crate::service::{Context, Error};
@@ -20,7 +20,7 @@ use crate::web::pages::live::{Deadline, HoldClock, Live};
 use crate::web::pages::undecidable::{OtherDevice, Undecidable, UndecidablePage};
 
 pub async fn show(cx: web::Data<Context>, path: web::Path<String>, seen: Seen) -> Result<HttpResponse, PageError> {
-    let id: ApprovalId = path.parse().map_err(|_| PageError::from(Error::NotFound))?;
+    let id = named(&path)?;
     let page = prompt::page(&cx, &seen.browser, id).await?;
     let now = cx.now();
     let text = render(&cx, &page, now)?;

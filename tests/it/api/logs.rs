@@ -8,7 +8,9 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
-use countersign::web::{api, request_id};
+use countersign::service::links;
+use countersign::web::extract::TrustedProxies;
+use countersign::web::{request_id, routes};
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -49,7 +51,8 @@ impl Kept {
 async fn answered(stage: &Stage, request: TestRequest) -> (ServiceResponse, Vec<Value>) {
     let app = App::new()
         .app_data(web::Data::new(stage.cx.clone()))
-        .configure(api::configure)
+        .app_data(web::Data::new(TrustedProxies(Vec::new())))
+        .configure(routes::configure)
         .wrap(from_fn(request_id::trace));
     let app = init_service(app).await;
     let kept = Kept::default();
@@ -107,4 +110,72 @@ async fn the_inside_of_a_fault_is_logged_once_and_told_to_nobody() {
     assert!(inside.contains("unavailable: "), "the chain of causes: {inside}");
     let body = String::from_utf8(read_body(answer).await.to_vec()).unwrap();
     assert!(!body.to_lowercase().contains("pool") && !body.contains("store"), "{body}");
+}
+
+/// The one line about a transition, wherever it stands.
+fn stored(lines: &[Value]) -> &Value {
+    let mut stored = lines.iter().filter(|line| line["fields"]["message"] == "stored");
+    let line = stored.next().unwrap_or_else(|| panic!("no transition in {lines:?}"));
+    assert!(stored.next().is_none(), "{lines:?}");
+    line
+}
+
+#[tokio::test]
+async fn every_stored_transition_is_a_line_with_its_approval() {
+    let stage = Stage::new().await;
+    let subject = stage.enrolled().await;
+    let body = stage.transfer(&subject);
+    let create = TestRequest::post()
+        .uri("/v1/approvals")
+        .insert_header(("authorization", format!("Bearer {}", stage.key)))
+        .insert_header(("idempotency-key", "a-create-of-its-own"))
+        .set_json(&body);
+    let (answer, lines) = answered(&stage, create).await;
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    let view: Value = serde_json::from_slice(&read_body(answer).await).unwrap();
+    let id = view["id"].as_str().unwrap();
+    let line = stored(&lines);
+    assert_eq!(line["level"], "INFO");
+    assert_eq!((&line["fields"]["approval.id"], &line["fields"]["state"]), (&view["id"], &Value::from("pending")));
+    assert_eq!((&line["fields"]["reason"], &line["fields"]["version"]), (&Value::from(""), &Value::from(1)));
+    let last = lines.iter().find(|line| line["fields"]["message"] == "answered").expect("a line");
+    assert_eq!(last["span"]["approval.id"], view["id"], "the create says what it made");
+
+    let waiting = view["waiting_url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let cancel = links::cancel_page(&stage.cx, id.parse().unwrap()).unwrap();
+    let stop = cancel.path_segments().unwrap().next_back().unwrap().to_owned();
+    let cookie = format!("cs-device={subject}");
+    let device = |path: &str| TestRequest::get().uri(path).insert_header(("cookie", cookie.clone()));
+    let pages = [
+        device(&format!("/a/{id}")),
+        device(&format!("/a/{id}/status")),
+        device(&format!("/w/{waiting}")),
+        device(&format!("/c/{stop}")),
+    ];
+    let mut all = lines;
+    for request in pages {
+        let (answer, lines) = answered(&stage, request).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{lines:?}");
+        let line = lines.iter().find(|line| line["fields"]["http.route"].is_string()).expect("a line");
+        assert_eq!(line["span"]["approval.id"], id);
+        all.extend(lines);
+    }
+    let rejected = TestRequest::post()
+        .uri(&format!("/a/{id}/reject"))
+        .insert_header(("cookie", cookie.clone()))
+        .insert_header(("sec-fetch-site", "same-origin"))
+        .insert_header(("origin", "http://localhost"));
+    let (answer, lines) = answered(&stage, rejected).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let line = stored(&lines);
+    assert_eq!((&line["fields"]["approval.id"], &line["span"]["approval.id"]), (&view["id"], &view["id"]));
+    assert_eq!(line["fields"]["state"], "rejected");
+    assert_eq!(line["fields"]["reason"], "holder_rejected");
+    assert_eq!(line["fields"]["version"], 2);
+    all.extend(lines);
+
+    let text = format!("{all:?}");
+    for secret in [stage.key.as_str(), &waiting, &stop, &cookie, "12500", "Marta", "PL61109010140000071219812874"] {
+        assert!(!text.contains(secret), "{secret} is in the log: {text}");
+    }
 }

@@ -29,11 +29,13 @@ pub struct Options {
     pub life: u64,
     /// Where the nodes find PostgreSQL, if not where it is.
     pub database: Option<String>,
+    /// Where a lone node answers the operator's questions.
+    pub ops: Option<u16>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { roles: &["all", "all"], hold: 1, life: 25, database: None }
+        Self { roles: &["all", "all"], hold: 1, life: 25, database: None, ops: None }
     }
 }
 
@@ -122,6 +124,7 @@ fn settings(
     let Options { hold, life, .. } = options;
     // A node that only works is asked for its health on the listener for operations, the only one that it has.
     let listen = if role == "worker" { "listen = \"127.0.0.1:0\"\nops_listen" } else { "listen" };
+    let ops = options.ops.map(|port| format!("ops_listen = \"127.0.0.1:{port}\"")).unwrap_or_default();
     format!(
         r#"profile = "bench"
 [operator]
@@ -130,6 +133,7 @@ issuer = "urn:countersign:faults"
 [http]
 {listen} = "127.0.0.1:{port}"
 public_url = "{ORIGIN}"
+{ops}
 [storage]
 url = "{database}"
 [redis]

@@ -73,6 +73,13 @@ async fn production_refuses_a_standby_that_may_be_behind() {
     assert!(words.contains("commits asynchronously"), "{words}");
     assert_eq!(sql("SELECT state FROM approvals"), "cooling", "a node that refused to begin has released something");
 
+    // Beside what else is wrong it is said, too.
+    let unsafe_settings = production(&deployment, deployment.folder(), free_port()).replace("https://", "http://");
+    let mut refused = serve_with(&deployment, "refused-for-both", &unsafe_settings);
+    eventually("the node to refuse", async || refused.ended()).await;
+    let words = refused.last_words();
+    assert!(words.contains("must be https") && words.contains("commits asynchronously"), "{words}");
+
     deployment.postgres.require_standby();
     eventually("a synchronous standby", async || (replication(&deployment.postgres) == "sync").then_some(())).await;
     let (mut taken, port) = serve(&deployment, "taken");
@@ -92,11 +99,15 @@ fn replication(primary: &Postgres) -> String {
 /// Starts a node of the profile for production, whose TLS a proxy in front of it would end.
 fn serve(deployment: &Deployment, name: &str) -> (Process, u16) {
     let port = free_port();
+    (serve_with(deployment, name, &production(deployment, deployment.folder(), port)), port)
+}
+
+fn serve_with(deployment: &Deployment, name: &str, settings: &str) -> Process {
     let config = deployment.folder().join(format!("{name}.toml"));
-    fs::write(&config, production(deployment, deployment.folder(), port)).expect("a file in a folder of ours");
+    fs::write(&config, settings).expect("a file in a folder of ours");
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", PROGRAM, "--config"]).arg(&config).arg("serve");
-    (Process::start(command, &deployment.folder().join(format!("{name}.log")), Ending::Killed), port)
+    Process::start(command, &deployment.folder().join(format!("{name}.log")), Ending::Killed)
 }
 
 fn production(deployment: &Deployment, folder: &Path, port: u16) -> String {

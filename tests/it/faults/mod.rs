@@ -24,6 +24,7 @@ mod settled;
 mod database;
 mod failover;
 mod kills;
+mod metrics;
 mod races;
 mod redis;
 mod roles;

@@ -3,6 +3,7 @@
 
 mod bounced;
 mod crossed;
+mod crowding;
 mod deciding;
 mod enrolment;
 mod freezing;

@@ -8,7 +8,7 @@ use countersign::domain::ChangeId;
 use countersign::domain::approval::StateName;
 use countersign::domain::log::note::Signature;
 use countersign::domain::log::tree::{Head, empty_root};
-use countersign::domain::log::{Edge, Origin, TileAt, Tiles};
+use countersign::domain::log::{Edge, Origin, SignatureType, TileAt, Tiles, VerifierKey};
 use countersign::domain::log::{Note, tree};
 use countersign::ports::log::{Appended, CheckpointSigner, LogStore, LoggedDecision};
 use countersign::ports::witness::{CosignatureStore, Cosigned};
@@ -216,6 +216,38 @@ async fn cosignatures_are_kept_beside_their_checkpoint(both: Both) {
     assert_eq!(cosigned(third.head.size, 10).await, []);
     assert_eq!(cosigned(0, 1).await, [of_third.clone()]);
     assert_eq!(cosigned(0, 2).await, [of_third, Cosigned { cosignatures: vec![a], ..of_first }]);
+
+    // Those that enough of these witnesses signed, by name and key.
+    let witness = |seed: u8| VerifierKey {
+        name: Origin::parse(&format!("w{seed}.example")).unwrap(),
+        signs: SignatureType::Cosignature,
+        public: [seed; 32],
+    };
+    let keys = [witness(1), witness(2), witness(3)];
+    let by = |key: &VerifierKey| line(key.name.as_str(), key.id(), 4);
+    for (of, signature) in [
+        (first, by(&keys[0])),
+        (first, by(&keys[1])),
+        (second, by(&keys[1])),
+        (second, by(&keys[2])),
+        (third, by(&keys[0])),
+        // In the name of one that counts, with another's key.
+        (third, line("w2.example", keys[2].id(), 4)),
+    ] {
+        both.cosignatures.add_cosignature(of.head.size, &signature).await.unwrap();
+    }
+    let quorate = async |past, keys: &[VerifierKey], least, limit| {
+        let found = both.cosignatures.quorate(past, keys, least, limit).await.unwrap();
+        found.into_iter().map(|found| (found.signed.head.size, found.cosignatures.len())).collect::<Vec<_>>()
+    };
+    let (one, two, three) = (first.head.size, second.head.size, third.head.size);
+    assert_eq!(quorate(0, &keys, 2, 10).await, [(two, 2), (one, 2)]);
+    assert_eq!(quorate(0, &keys, 2, 1).await, [(two, 2)]);
+    assert_eq!(quorate(one, &keys, 2, 10).await, [(two, 2)]);
+    assert_eq!(quorate(two, &keys, 2, 10).await, []);
+    assert_eq!(quorate(0, &keys, 1, 10).await, [(three, 1), (two, 2), (one, 2)]);
+    assert_eq!(quorate(0, &keys[..1], 1, 10).await, [(three, 1), (one, 1)]);
+    assert_eq!(quorate(0, &keys, 3, 10).await, []);
 }
 
 #[test]

@@ -312,6 +312,32 @@ async fn cosignatures_that_somebody_wrote_into_the_database_count_for_nothing() 
     scene.receipt(id).await;
 }
 
+/// One of two goes away, and the other signs on: what both have seen stays seen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_witnessed_stays_so_while_one_witness_signs_on_alone() {
+    const ALONE: u64 = 120;
+    let known = [Known::new(1, Manner::Honest), Known::new(2, Manner::Honest)];
+    let scene = Scene::asking(cosigners(&known), 2).await;
+    let id = scene.released("u-1").await;
+    let cx = &scene.world.cx;
+    eventually("the whole log, witnessed", async || (scene.standing().await == Standing::Fine).then_some(())).await;
+    let witnessed = log::shown(cx).await.unwrap().unwrap();
+    assert_eq!(quorum(&known, 2).check(&witnessed.note).unwrap().len(), 2);
+    scene.stop.cancel();
+    for number in 0..ALONE {
+        scene.world.holder(&format!("later-{number}"), &["inbox"]).await;
+        while log::turn(cx).await.unwrap() > 0 {}
+        let newest = cx.log.store.newest().await.unwrap().unwrap();
+        let text = newest.note.parse::<Note>().unwrap().text().to_owned();
+        let alone = known[0].signed(&known[0].pair, &text);
+        scene.store.add_cosignature(newest.head.size, &alone).await.unwrap();
+    }
+    let shown = log::shown(cx).await.unwrap().unwrap();
+    assert!(shown.signed.head.size >= witnessed.signed.head.size, "what is published never shrinks");
+    assert_eq!(quorum(&known, 2).check(&shown.note).unwrap().len(), 2);
+    scene.redeem(id).await.expect("its entry was witnessed before");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_quorum_a_receipt_has_what_there_is_and_waits_for_nobody() {
     let known = [Known::new(1, Manner::Down), Known::new(2, Manner::Honest)];

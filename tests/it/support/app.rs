@@ -34,6 +34,8 @@ pub struct Options {
     pub tries_per_minute: u32,
     /// Whom the log asks to cosign.
     pub witnesses: Witnesses,
+    /// Where it answers the operator's questions.
+    pub ops: Option<u16>,
 }
 
 impl Default for Options {
@@ -51,6 +53,7 @@ impl Default for Options {
             key_per_minute: 1_000_000,
             tries_per_minute: 100_000,
             witnesses: Witnesses::default(),
+            ops: None,
         }
     }
 }
@@ -116,7 +119,7 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
         },
         http: Http {
             listen: ([127, 0, 0, 1], port).into(),
-            ops_listen: None,
+            ops_listen: options.ops.map(|port| ([127, 0, 0, 1], port).into()),
             public_url: url,
             trusted_proxies: vec![],
             tls: None,

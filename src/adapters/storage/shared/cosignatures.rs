@@ -7,8 +7,8 @@ use super::log::{CheckpointRow, number};
 use super::{Db, TheStore, sql};
 use crate::adapters::storage::failure::{reading, unavailable};
 use crate::adapters::storage::rows::{BadRow, corrupt};
-use crate::domain::log::Origin;
 use crate::domain::log::note::Signature;
+use crate::domain::log::{Origin, VerifierKey};
 use crate::ports::store::StoreError;
 use crate::ports::witness::{CosignatureStore, Cosigned};
 
@@ -43,6 +43,22 @@ impl CosignatureStore for TheStore {
 
     async fn cosigned_between(&self, past: u64, to: u64) -> Result<Vec<Cosigned>, StoreError> {
         let query = sqlx::query_as::<Db, CosignatureRow>(sql::COSIGNED_BETWEEN).bind(number(past)?).bind(number(to)?);
+        beside(query.fetch_all(self.reads()).await.map_err(reading(COSIGNATURES))?)
+    }
+
+    async fn quorate(
+        &self,
+        past: u64,
+        witnesses: &[VerifierKey],
+        least: usize,
+        limit: u32,
+    ) -> Result<Vec<Cosigned>, StoreError> {
+        let names: String = witnesses.iter().map(|key| format!("|{}+{}|", key.name, key.id())).collect();
+        let query = sqlx::query_as::<Db, CosignatureRow>(sql::QUORATE)
+            .bind(number(past)?)
+            .bind(names)
+            .bind(i64::try_from(least).unwrap_or(i64::MAX))
+            .bind(i64::from(limit));
         beside(query.fetch_all(self.reads()).await.map_err(reading(COSIGNATURES))?)
     }
 }

@@ -1,7 +1,9 @@
 //! The [`Store`] port: each method goes to the module that owns it.
 
 use async_trait::async_trait;
+use std::future::Future;
 use std::time::Duration;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::claims;
@@ -25,6 +27,14 @@ use crate::ports::store::{
     NoticeOutcome, NoticeView, Opening, Outgoing, Pruned, Read, SentNotice, Store, StoreError,
 };
 
+/// A read, and the time that it took.
+async fn read<T>(reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let began = Instant::now();
+    let answer = reading.await;
+    metrics::histogram!("countersign_read_seconds").record(began.elapsed());
+    answer
+}
+
 #[async_trait]
 impl Store for TheStore {
     async fn commit(&self, change: Change) -> Result<(), CommitError> {
@@ -42,23 +52,23 @@ impl Store for TheStore {
     }
 
     async fn key_by_hash(&self, hash: &Digest) -> Result<Option<ApiKey>, StoreError> {
-        backends::key_by_hash(self, hash).await
+        read(backends::key_by_hash(self, hash)).await
     }
 
     async fn keys(&self, backend: BackendId) -> Result<Vec<ApiKey>, StoreError> {
-        backends::keys(self, backend).await
+        read(backends::keys(self, backend)).await
     }
 
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
-        backends::key(self, id).await
+        read(backends::key(self, id)).await
     }
 
     async fn backends(&self) -> Result<Vec<Backend>, StoreError> {
-        backends::backends(self).await
+        read(backends::backends(self)).await
     }
 
     async fn remembered(&self, backend: BackendId, key: &IdempotencyKey) -> Result<Option<Remembered>, StoreError> {
-        backends::remembered(self, backend, key).await
+        read(backends::remembered(self, backend, key)).await
     }
 
     async fn opening(
@@ -67,70 +77,70 @@ impl Store for TheStore {
         subject: &Subject,
         key: &IdempotencyKey,
     ) -> Result<Opening, StoreError> {
-        holders::opening(self, backend, subject, key).await
+        read(holders::opening(self, backend, subject, key)).await
     }
 
     async fn holder(&self, backend: BackendId, subject: &Subject) -> Result<Option<Holder>, StoreError> {
-        holders::holder(self, backend, subject).await
+        read(holders::holder(self, backend, subject)).await
     }
 
     async fn holder_by_id(&self, id: HolderId) -> Result<Option<Holder>, StoreError> {
-        holders::holder_by_id(self, id).await
+        read(holders::holder_by_id(self, id)).await
     }
 
     async fn channels(&self, holder: HolderId) -> Result<Vec<Channel>, StoreError> {
-        holders::channels(self, holder).await
+        read(holders::channels(self, holder)).await
     }
     async fn channels_one_by_one(&self, holder: HolderId) -> Result<Vec<Read<Channel>>, StoreError> {
-        holders::channels_one_by_one(self, holder).await
+        read(holders::channels_one_by_one(self, holder)).await
     }
 
     async fn devices(&self, holder: HolderId) -> Result<Vec<Device>, StoreError> {
-        holders::devices(self, holder).await
+        read(holders::devices(self, holder)).await
     }
 
     async fn device_by_cookie(&self, hash: &Digest) -> Result<Option<Device>, StoreError> {
-        holders::device_by_cookie(self, hash).await
+        read(holders::device_by_cookie(self, hash)).await
     }
 
     async fn devices_by_key(&self, thumbprints: &[Thumbprint]) -> Result<Vec<Device>, StoreError> {
-        holders::devices_by_key(self, thumbprints).await
+        read(holders::devices_by_key(self, thumbprints)).await
     }
 
     async fn enrol_link(&self, token_hash: &Digest) -> Result<Option<EnrolLink>, StoreError> {
-        holders::enrol_link(self, token_hash).await
+        read(holders::enrol_link(self, token_hash)).await
     }
 
     async fn approval(&self, id: ApprovalId) -> Result<Option<Approval>, StoreError> {
-        approvals::approval(self, id).await
+        read(approvals::approval(self, id)).await
     }
 
     async fn case(&self, id: ApprovalId) -> Result<Option<Case>, StoreError> {
-        approvals::case(self, id).await
+        read(approvals::case(self, id)).await
     }
 
     async fn device_case(&self, cookie: &Digest, id: ApprovalId) -> Result<Option<DeviceCase>, StoreError> {
-        approvals::device_case(self, cookie, id).await
+        read(approvals::device_case(self, cookie, id)).await
     }
 
     async fn approvals(&self, backend: BackendId, filter: &Filter, limit: u32) -> Result<Vec<Approval>, StoreError> {
-        approvals::approvals(self, backend, filter, limit).await
+        read(approvals::approvals(self, backend, filter, limit)).await
     }
 
     async fn approvals_of_holder(&self, holder: HolderId, limit: u32) -> Result<Vec<Read<Approval>>, StoreError> {
-        approvals::approvals_of_holder(self, holder, limit).await
+        read(approvals::approvals_of_holder(self, holder, limit)).await
     }
 
     async fn notices(&self, approval: ApprovalId) -> Result<Vec<NoticeView>, StoreError> {
-        approvals::notices(self, approval).await
+        read(approvals::notices(self, approval)).await
     }
 
     async fn evidence(&self, approval: ApprovalId) -> Result<Vec<Evidence>, StoreError> {
-        approvals::evidence(self, approval).await
+        read(approvals::evidence(self, approval)).await
     }
 
     async fn due_cases(&self, ids: &[ApprovalId]) -> Result<Vec<Result<DueCase, StoreError>>, StoreError> {
-        approvals::due_cases(self, ids).await
+        read(approvals::due_cases(self, ids)).await
     }
 
     async fn due_before(
@@ -139,7 +149,7 @@ impl Store for TheStore {
         after: Option<(Timestamp, ApprovalId)>,
         limit: u32,
     ) -> Result<Vec<(ApprovalId, Timestamp)>, StoreError> {
-        approvals::due_before(self, before, after, limit).await
+        read(approvals::due_before(self, before, after, limit)).await
     }
 
     async fn claim_notices(&self, max: u32, lease: Duration) -> Result<Vec<NoticeJob>, StoreError> {
@@ -155,7 +165,7 @@ impl Store for TheStore {
     }
 
     async fn past_hold(&self, ids: &[ApprovalId]) -> Result<Vec<ApprovalId>, StoreError> {
-        claims::past_hold(self, ids).await
+        read(claims::past_hold(self, ids)).await
     }
 
     async fn notice(&self, id: NoticeId) -> Result<Option<SentNotice>, StoreError> {
@@ -187,11 +197,11 @@ impl Store for TheStore {
     }
 
     async fn endpoints(&self, backend: BackendId) -> Result<Vec<Endpoint>, StoreError> {
-        outbox::endpoints(self, backend).await
+        read(outbox::endpoints(self, backend)).await
     }
 
     async fn endpoint(&self, backend: BackendId, id: EndpointId) -> Result<Option<Endpoint>, StoreError> {
-        outbox::endpoint(self, backend, id).await
+        read(outbox::endpoint(self, backend, id)).await
     }
 
     async fn deliveries(
@@ -200,7 +210,7 @@ impl Store for TheStore {
         before: Option<DeliveryId>,
         limit: u32,
     ) -> Result<Vec<DeliveryView>, StoreError> {
-        outbox::deliveries(self, endpoint, before, limit).await
+        read(outbox::deliveries(self, endpoint, before, limit)).await
     }
 
     async fn delivery_message(
@@ -208,15 +218,15 @@ impl Store for TheStore {
         endpoint: EndpointId,
         id: DeliveryId,
     ) -> Result<Option<(String, String)>, StoreError> {
-        outbox::delivery_message(self, endpoint, id).await
+        read(outbox::delivery_message(self, endpoint, id)).await
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
-        backends::backlog(self).await
+        read(backends::backlog(self)).await
     }
 
     async fn live_counts(&self) -> Result<Vec<(StateName, u64)>, StoreError> {
-        backends::live_counts(self).await
+        read(backends::live_counts(self)).await
     }
 
     async fn audit_page(&self, after: Option<i64>, limit: u32) -> Result<Vec<(i64, AuditEntry)>, StoreError> {

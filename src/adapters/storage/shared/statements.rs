@@ -238,4 +238,11 @@ crate::adapters::storage::statements! {
     COSIGNED_BETWEEN = "SELECT c.size, c.place, c.root, c.note, c.signed_at, s.name, s.key_id, s.signature \
                         FROM log_cosignatures s JOIN log_checkpoints c ON c.size = s.size \
                         WHERE s.size > $1 AND s.size <= $2 ORDER BY s.size, s.name, s.key_id";
+    // $2 has each witness as |name+id|. A name with a wildcard could only find too many, which the service passes over.
+    QUORATE = "SELECT c.size, c.place, c.root, c.note, c.signed_at, s.name, s.key_id, s.signature \
+               FROM (SELECT q.size FROM log_cosignatures q JOIN log_checkpoints k ON k.size = q.size \
+                     WHERE q.size > $1 AND $2 LIKE '%|' || q.name || '+' || q.key_id || '|%' \
+                     GROUP BY q.size HAVING count(*) >= $3 ORDER BY q.size DESC LIMIT $4) n \
+               JOIN log_checkpoints c ON c.size = n.size JOIN log_cosignatures s ON s.size = n.size \
+               WHERE $2 LIKE '%|' || s.name || '+' || s.key_id || '|%' ORDER BY s.size DESC, s.name, s.key_id";
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use countersign::domain::log::note::Signature;
-use countersign::domain::log::{TileAt, Tiles};
+use countersign::domain::log::{TileAt, Tiles, VerifierKey};
 use countersign::domain::{ApprovalId, ChangeId};
 use countersign::ports::StoreError;
 use countersign::ports::log::{Appended, Batch, Leaf, LogStore, LoggedDecision, Signed, Waiting};
@@ -108,5 +108,22 @@ impl CosignatureStore for MemoryStore {
     async fn cosigned_between(&self, past: u64, to: u64) -> Result<Vec<Cosigned>, StoreError> {
         let all = self.cosigned(past, u32::MAX).await?;
         Ok(all.into_iter().filter(|cosigned| cosigned.signed.head.size <= to).rev().collect())
+    }
+
+    async fn quorate(
+        &self,
+        past: u64,
+        witnesses: &[VerifierKey],
+        least: usize,
+        limit: u32,
+    ) -> Result<Vec<Cosigned>, StoreError> {
+        let mut cosigned = self.cosigned(past, u32::MAX).await?;
+        for checkpoint in &mut cosigned {
+            let counts = |line: &Signature| witnesses.iter().any(|key| key.name == line.name && key.id() == line.id);
+            checkpoint.cosignatures.retain(counts);
+        }
+        cosigned.retain(|checkpoint| checkpoint.cosignatures.len() >= least);
+        cosigned.truncate(limit as usize);
+        Ok(cosigned)
     }
 }
