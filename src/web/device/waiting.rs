@@ -14,6 +14,7 @@ use crate::domain::link::LinkRefusal;
 use crate::domain::time::Timestamp;
 use crate::service::watch::{self, PresentedKey, Waiting};
 use crate::service::{Context, Error, cancel, prompt};
+use crate::web::extract::Json;
 use crate::web::pages::Template;
 use crate::web::pages::live::{Deadline, HoldClock, Live};
 use crate::web::pages::waiting::{Handover, WaitingCoolingPage, WaitingEndPage, WaitingPage};
@@ -94,9 +95,9 @@ pub async fn open(
     cx: web::Data<Context>,
     token: web::Path<String>,
     seen: Seen,
-    opening: web::Json<Opening>,
+    opening: Json<Opening>,
 ) -> Result<HttpResponse, ScriptError> {
-    let opening = opening.into_inner();
+    let opening = opening.0;
     let mut keys = Vec::with_capacity(opening.keys.len().min(watch::MAX_KEYS));
     for presented in opening.keys.into_iter().take(watch::MAX_KEYS + 1) {
         let key =
