@@ -286,6 +286,8 @@ pub trait Store: super::overrides::OverrideStore + super::erasure::ErasureStore 
     async fn channels_one_by_one(&self, holder: HolderId) -> Result<Vec<Read<Channel>>, StoreError> {
         Ok(self.channels(holder).await?.into_iter().map(Ok).collect())
     }
+    /// Where a holder's channels lead, sealed.
+    async fn addresses(&self, holder: HolderId) -> Result<Vec<(ChannelId, Vec<u8>)>, StoreError>;
     async fn devices(&self, holder: HolderId) -> Result<Vec<Device>, StoreError>;
     /// The device whose cookie hashes to this; removed and locked ones too.
     async fn device_by_cookie(&self, hash: &Digest) -> Result<Option<Device>, StoreError>;

@@ -18,7 +18,7 @@ use crate::ports::outward::SendError;
 use crate::ports::secrets::BoxKey;
 use crate::ports::store::{NoticeJob, NoticeOutcome, StoreError};
 use crate::ports::timing::{Quota, Verdict};
-use crate::service::{Context, Error, notify};
+use crate::service::{Context, Error, notify, subscribe};
 
 /// Leased at once, and sent side by side.
 const BATCH: usize = 32;
@@ -226,6 +226,11 @@ async fn attempt(cx: &Context, senders: &Senders, job: &NoticeJob) -> NoticeOutc
         Ok(Ok(())) => NoticeOutcome::Delivered { at: now },
         Ok(Err(SendError::Gone { what })) => {
             tracing::info!(what, notice.id = %job.id, "a channel refused its address");
+            if address.kind() == ChannelKind::WebPush
+                && let Err(error) = subscribe::gone(cx, job.holder, job.channel).await
+            {
+                tracing::warn!(error = %error, channel.id = %job.channel, "a subscription that is gone stays");
+            }
             NoticeOutcome::Failed { at: now }
         }
         Ok(Err(SendError::Again { what, .. })) => retry(job, what, now),

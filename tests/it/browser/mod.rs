@@ -14,6 +14,7 @@ mod enrolling;
 mod keyboard;
 mod locking;
 mod look;
+mod notices;
 mod office;
 mod page;
 mod passkey;

@@ -23,8 +23,8 @@ use countersign::domain::link::EnrolLink;
 use countersign::domain::override_request::OverrideRequest;
 use countersign::domain::webhook::Endpoint;
 use countersign::domain::{
-    ApprovalId, BackendId, ChangeId, DeliveryId, DeviceId, EndpointId, FreezeId, HolderId, KeyId, NoticeId, OverrideId,
-    Timestamp,
+    ApprovalId, BackendId, ChangeId, ChannelId, DeliveryId, DeviceId, EndpointId, FreezeId, HolderId, KeyId, NoticeId,
+    OverrideId, Timestamp,
 };
 use countersign::ports::erasure::{ErasureStore, Followed};
 use countersign::ports::store::{
@@ -131,6 +131,7 @@ node_store! {
     fn holder(backend: BackendId, subject: &Subject) -> Option<Holder>;
     fn holder_by_id(id: HolderId) -> Option<Holder>;
     fn channels(holder: HolderId) -> Vec<Channel>;
+    fn addresses(holder: HolderId) -> Vec<(ChannelId, Vec<u8>)>;
     fn devices(holder: HolderId) -> Vec<Device>;
     fn device_by_cookie(hash: &Digest) -> Option<Device>;
     fn devices_by_key(thumbprints: &[Thumbprint]) -> Vec<Device>;

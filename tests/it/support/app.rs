@@ -3,7 +3,7 @@
 
 use countersign::app::{self, Role, Running};
 use countersign::config::witnesses::Witnesses;
-use countersign::config::{Config, Http, Keys, Limits, LogSettings, Master, Operator, Storage};
+use countersign::config::{Config, Http, Keys, Limits, LogSettings, Master, Operator, Push, Storage};
 use countersign::domain::backend::{Scope, Scopes};
 use countersign::domain::log::Origin;
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
@@ -34,6 +34,8 @@ pub struct Options {
     pub tries_per_minute: u32,
     /// Whom the log asks to cosign.
     pub witnesses: Witnesses,
+    /// The VAPID key (PKCS#8 PEM), where notices go to browsers.
+    pub push: Option<String>,
 }
 
 impl Default for Options {
@@ -51,6 +53,7 @@ impl Default for Options {
             key_per_minute: 1_000_000,
             tries_per_minute: 100_000,
             witnesses: Witnesses::default(),
+            push: None,
         }
     }
 }
@@ -132,7 +135,11 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
             log_retired: vec![],
         },
         smtp: None,
-        push: None,
+        push: options.push.as_ref().map(|pem| Push {
+            vapid_pem: SecretString::from(pem.as_str()),
+            contact: "mailto:ops@harbour.example".into(),
+            hosts: vec![],
+        }),
         outbound_allow: vec!["127.0.0.0/8".parse().expect("a network")],
         outbound_authorities: None,
         policy,

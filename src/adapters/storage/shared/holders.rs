@@ -15,7 +15,7 @@ use crate::domain::channel::Channel;
 use crate::domain::details::{Digest, Subject};
 use crate::domain::device::{Device, Thumbprint};
 use crate::domain::holder::Holder;
-use crate::domain::ids::{BackendId, HolderId};
+use crate::domain::ids::{BackendId, ChannelId, HolderId};
 use crate::domain::link::EnrolLink;
 use crate::ports::store::{Opening, Read, StoreError};
 
@@ -109,6 +109,13 @@ pub async fn channels_one_by_one(store: &TheStore, holder: HolderId) -> Result<V
     let query = sqlx::query_as::<Db, ChannelRow>(sql::CHANNELS).bind(holder.uuid());
     let rows = query.fetch_all(store.reads()).await.map_err(reading(CHANNELS))?;
     Ok(rows.into_iter().map(|row| row.read(store.seals())).collect())
+}
+
+pub async fn addresses(store: &TheStore, holder: HolderId) -> Result<Vec<(ChannelId, Vec<u8>)>, StoreError> {
+    let query = sqlx::query_as::<Db, ChannelRow>(sql::CHANNELS).bind(holder.uuid());
+    let rows = query.fetch_all(store.reads()).await.map_err(reading(CHANNELS))?;
+    let sealed = |row: ChannelRow| Ok((row.clone().read(store.seals())?.id, row.address));
+    rows.into_iter().map(sealed).collect()
 }
 
 pub async fn devices(store: &TheStore, holder: HolderId) -> Result<Vec<Device>, StoreError> {

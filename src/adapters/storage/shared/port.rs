@@ -15,7 +15,7 @@ use crate::domain::details::{Digest, Subject};
 use crate::domain::device::{Device, Thumbprint};
 use crate::domain::evidence::Evidence;
 use crate::domain::holder::Holder;
-use crate::domain::ids::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId};
+use crate::domain::ids::{ApprovalId, BackendId, ChannelId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId};
 use crate::domain::link::EnrolLink;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::Endpoint;
@@ -78,6 +78,10 @@ impl Store for TheStore {
     }
     async fn channels_one_by_one(&self, holder: HolderId) -> Result<Vec<Read<Channel>>, StoreError> {
         holders::channels_one_by_one(self, holder).await
+    }
+
+    async fn addresses(&self, holder: HolderId) -> Result<Vec<(ChannelId, Vec<u8>)>, StoreError> {
+        holders::addresses(self, holder).await
     }
 
     async fn devices(&self, holder: HolderId) -> Result<Vec<Device>, StoreError> {

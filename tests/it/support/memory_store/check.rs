@@ -64,6 +64,9 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             unique(!record.holders.contains_key(&holder.id) && channels_are_new, Unique::Other)
         }
         Effect::AddChannel(new) => unique(!record.channels.contains_key(&new.channel.id), Unique::Other),
+        Effect::RemoveChannel { channel, .. } => {
+            holds(record.channels.get(channel).is_some_and(|row| row.channel.device.is_some()))
+        }
         Effect::AddLink { link, remember } => {
             key_is_new(record, remember)?;
             not_frozen(record, link.holder)?;

@@ -30,7 +30,9 @@ use countersign::domain::evidence::Evidence;
 use countersign::domain::holder::Holder;
 use countersign::domain::link::EnrolLink;
 use countersign::domain::webhook::Endpoint;
-use countersign::domain::{ApprovalId, BackendId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId, Timestamp};
+use countersign::domain::{
+    ApprovalId, BackendId, ChannelId, DeliveryId, EndpointId, HolderId, KeyId, NoticeId, Timestamp,
+};
 use countersign::ports::store::{
     Backlog, Case, DeliveryJob, DeliveryOutcome, DeliveryView, DeviceCase, DueCase, Filter, NoticeJob, NoticeOutcome,
     NoticeView, Opening, Outgoing, Pruned, Read,
@@ -119,6 +121,12 @@ impl Store for MemoryStore {
 
     async fn channels(&self, holder: HolderId) -> Result<Vec<Channel>, StoreError> {
         Ok(self.record().channels_of(holder))
+    }
+
+    async fn addresses(&self, holder: HolderId) -> Result<Vec<(ChannelId, Vec<u8>)>, StoreError> {
+        let record = self.record();
+        let theirs = record.channels.values().filter(|row| row.channel.holder == holder);
+        Ok(theirs.map(|row| (row.channel.id, row.sealed_address.clone())).collect())
     }
 
     async fn devices(&self, holder: HolderId) -> Result<Vec<Device>, StoreError> {
