@@ -16,7 +16,7 @@ use super::live::{Deadline, HoldClock, Live, Stage};
 use super::lock::{Face, Lift, LockPage, Locked, VetoPage};
 use super::outcome::{Actor, Approved, Lapse, Outcome, Reached, Release, Stopper, Told};
 use super::undecidable::{OtherDevice, Undecidable, UndecidablePage, UnknownBrowserPage};
-use super::waiting::{Handover, WaitingCoolingPage, WaitingEndPage, WaitingPage};
+use super::waiting::{Handover, Sent, WaitingCoolingPage, WaitingEndPage, WaitingPage};
 use super::{RenderError, Template};
 
 const MICROS: i64 = 1_000_000;
@@ -252,7 +252,7 @@ impl Sampler<'_> {
 
     fn waiting(&self) -> Pages {
         let asked = moment(NOW, ASKED);
-        let pending = |sent_to: Vec<Given>| {
+        let pending = |told: Sent| {
             WaitingPage::new(
                 self.frame(),
                 Self::link(),
@@ -260,7 +260,7 @@ impl Sampler<'_> {
                 &asked,
                 Self::deadline(),
                 HOLD,
-                Handover { sent_to, address: "approve.harbour.example".to_owned(), page_token: "v1.wait".to_owned() },
+                Handover { told, address: "approve.harbour.example".to_owned(), page_token: "v1.wait".to_owned() },
             )
         };
         let cooling = WaitingCoolingPage::new(
@@ -272,8 +272,8 @@ impl Sampler<'_> {
             Self::clock(),
         );
         let mut pages = vec![
-            ("05-waiting", pending(vec![Given::new("Priya’s Pixel"), Given::new("Old iPad")]).render()?),
-            ("05-waiting-no-notice", pending(vec![]).render()?),
+            ("05-waiting", pending(Sent::Message).render()?),
+            ("05-waiting-no-notice", pending(Sent::Nothing).render()?),
             ("05-waiting-cooling", cooling.render()?),
         ];
         for (_, name, outcome) in Self::outcomes() {
