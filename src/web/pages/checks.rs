@@ -219,6 +219,16 @@ fn the_fixed_line_stands_under_the_heading_of_every_unsent_transfer() -> Checked
     Ok(())
 }
 
+/// Whoever fears a scam reads first what helps.
+#[test]
+fn the_call_stands_above_what_was_released() -> Checked {
+    for (name, html) in samples()?.into_iter().filter(|(name, _)| ["03-released", "03-redeemed"].contains(name)) {
+        assert!(html.find("Think it was a scam?") < html.find("deal__main"), "{name}");
+        assert_eq!(count(&html, "Think it was a scam?"), 1, "{name}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_browser_we_do_not_know_learns_nothing() -> Checked {
     for (name, html) in samples()? {

@@ -8,7 +8,7 @@ use super::deal::{AccountKind, AmountText, Deal, MaskedDeal, Row};
 use super::device::{ApprovePage, CoolingPage};
 use super::ends::EndPage;
 use super::enrol::{EnrolDeclinedPage, EnrolPage, EnrolledPage, Proof, Usable};
-use super::errors::{ErrorPage, Trouble};
+use super::errors::{ErrorPage, Trouble, Way};
 use super::frame::{Frame, Lang, Profile};
 use super::given::Given;
 use super::home::{HomePage, HomeRow, Lock, Notices};
@@ -366,24 +366,19 @@ impl Sampler<'_> {
     }
 
     fn errors(&self) -> Pages {
-        let page = |trouble: Trouble, transfer: Option<&str>| ErrorPage {
-            frame: self.frame(),
-            trouble,
-            transfer: transfer.map(str::to_owned),
-        };
+        let page = |trouble: Trouble, way: Way| ErrorPage { frame: self.frame(), trouble, way };
         let at = || moment(NOW, NOW - MINUTE);
-        let changed = Trouble::Changed { what: Some(format!("It was stopped {}.", at())) };
         let wrong = Trouble::Wrong { request_id: "R-7C41-90DE".to_owned() };
-        let here = Some("/a/01K9V6M3Q2ZB8T5D4N7XW0YHRC");
+        let slow = Trouble::SlowDown { again: moment(NOW, NOW + MINUTE) };
         Ok(vec![
-            ("11-not-found", page(Trouble::NotFound, None).render()?),
-            ("11-link-ended", page(Trouble::LinkEnded, None).render()?),
-            ("11-changed", page(changed, here).render()?),
-            ("11-too-late", page(Trouble::TooLate { released: at() }, here).render()?),
-            ("11-locked", page(Trouble::Locked, None).render()?),
-            ("11-slow-down", page(Trouble::SlowDown { again: moment(NOW, NOW + MINUTE) }, None).render()?),
-            ("11-wrong", page(wrong, here).render()?),
-            ("11-unavailable", page(Trouble::Unavailable, None).render()?),
+            ("11-not-found", page(Trouble::NotFound, Way::Nowhere).render()?),
+            ("11-link-ended", page(Trouble::LinkEnded, Way::Nowhere).render()?),
+            ("11-changed", page(Trouble::Changed, Way::Approvals).render()?),
+            ("11-too-late", page(Trouble::TooLate { released: at() }, Way::Approvals).render()?),
+            ("11-locked", page(Trouble::Locked, Way::Approvals).render()?),
+            ("11-slow-down", page(slow, Way::Approvals).render()?),
+            ("11-wrong", page(wrong, Way::Nowhere).render()?),
+            ("11-unavailable", page(Trouble::Unavailable, Way::Nowhere).render()?),
         ])
     }
 }
