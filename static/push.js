@@ -2,6 +2,7 @@
 
 import { fromB64u, toB64u } from "./bytes.js";
 import { isIos, isOnHomeScreen } from "./platform.js";
+import "./times.js";
 import { post } from "./wire.js";
 
 const PATIENCE_MS = 30_000;

@@ -2,7 +2,7 @@
 //! look at.
 
 use super::cancel::{CancelOverPage, CancelPage, LinkEnd, Stoppable};
-use super::clocktext::{day, moment, moment_to_the_second};
+use super::clocktext::{Timed, day, moment, moment_to_the_second};
 use super::console;
 use super::deal::{AccountKind, AmountText, Deal, MaskedDeal, Row};
 use super::device::{ApprovePage, CoolingPage};
@@ -170,10 +170,12 @@ impl Sampler<'_> {
         };
         let pixel = || OtherDevice {
             name: Given::new("Priya’s Pixel"),
-            note: format!("We sent a notice {}", moment(NOW, ASKED)),
+            note: Timed::at("We sent a notice ", &moment(NOW, ASKED)),
         };
-        let ipad =
-            || OtherDevice { name: Given::new("Old iPad"), note: format!("Last used {}", day(NOW, NOW - 432 * HOUR)) };
+        let ipad = || OtherDevice {
+            name: Given::new("Old iPad"),
+            note: Timed::plain(format!("Last used {}", day(NOW, NOW - 432 * HOUR))),
+        };
         let too_new =
             Undecidable::TooNew { added: moment(NOW, NOW - 10 * MINUTE), from: moment(NOW, NOW + 710 * MINUTE) };
         let unknown = UnknownBrowserPage { frame: self.frame() };

@@ -22,6 +22,7 @@ mod relayed;
 mod scripts_off;
 mod staff;
 mod storage_cleared;
+mod times;
 mod transfer;
 mod world;
 
