@@ -233,6 +233,38 @@ async fn bodies() {
     insta::assert_snapshot!("hostile_bodies_of_pages", report);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn paths() {
+    let (mut world, _alive) = World::new().await;
+    let mut report = String::new();
+    for row in routes().filter(|(_, _, path, _)| path.contains('{')) {
+        world.prepare(row).await;
+        let body = world.body(row).await;
+        let (kind, bytes) = match &body {
+            Body::Nothing => ("", Vec::new()),
+            Body::Json(json) => (JSON, json.to_string().into_bytes()),
+            Body::Form(fields) => {
+                let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+                (FORM, text.into_bytes())
+            }
+        };
+        let right = address(&world, row);
+        let mut cases = Vec::new();
+        // The pattern's parts stand at the same places in the address.
+        for (place, part) in row.2.split('/').enumerate().filter(|(_, part)| part.starts_with('{')) {
+            for (case, garbage) in hostile::path_parts() {
+                let mut parts: Vec<&str> = right.split('/').collect();
+                parts.truncate(if part.contains(':') { place + 1 } else { parts.len() });
+                parts[place] = &garbage;
+                cases.push((format!("{part} {case}"), parts.join("/"), (kind, bytes.clone())));
+            }
+        }
+        report += &format!("{} {}\n{}", row.1, row.2, lines(attack(&world, row, cases).await));
+        works(&world, row, &body).await;
+    }
+    insta::assert_snapshot!("hostile_paths_of_pages", report);
+}
+
 /// A page takes no parameters, and garbage there changes nothing: either it is refused, or the answer is the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queries() {
