@@ -11,6 +11,7 @@ mod console;
 mod distinct;
 mod ends;
 mod enrolling;
+mod exchange;
 mod faces;
 mod keyboard;
 mod locking;
