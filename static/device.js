@@ -5,6 +5,7 @@ import { fromB64u, fromText } from "./bytes.js";
 import * as ceremony from "./ceremony.js";
 import * as keys from "./keys.js";
 import { follow, keepLeftTexts, runClock, serverNow } from "./live.js";
+import "./times.js";
 import { Unknown, go, post } from "./wire.js";
 import { NOTHING, forSlug, say, show, unsay } from "./words.js";
 

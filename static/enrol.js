@@ -6,6 +6,7 @@ import * as ceremony from "./ceremony.js";
 import { isIos, isOnHomeScreen } from "./platform.js";
 import * as keys from "./keys.js";
 import { keepLeftTexts } from "./live.js";
+import "./times.js";
 import { Unknown, go, post } from "./wire.js";
 import { forSlug, say, show, unsay } from "./words.js";
 

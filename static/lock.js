@@ -3,6 +3,7 @@
 import { fromB64u, fromText } from "./bytes.js";
 import * as ceremony from "./ceremony.js";
 import * as keys from "./keys.js";
+import "./times.js";
 import { Unknown, go, post } from "./wire.js";
 import { forSlug, say, unsay } from "./words.js";
 

@@ -2,6 +2,7 @@
 
 import { fromB64u, toB64u } from "./bytes.js";
 import { isIos, isOnHomeScreen } from "./platform.js";
+import "./times.js";
 import { post } from "./wire.js";
 
 const PATIENCE_MS = 30_000;
@@ -24,7 +25,7 @@ async function start() {
     if (!card) line.textContent = "This browser can’t show notices. Our other messages still come.";
     return;
   }
-  if (Notification.permission === "granted" && (await subscribed())) {
+  if (Notification.permission === "granted" && (await isOn())) {
     line.textContent = "Notices are on.";
     return;
   }
@@ -37,9 +38,20 @@ async function start() {
   button.addEventListener("click", turnOn);
 }
 
-async function subscribed() {
-  const registration = await navigator.serviceWorker.getRegistration("/");
-  return Boolean(await registration?.pushManager.getSubscription());
+// That the browser has a subscription tells nobody anything: notices are on when the server has said that it knows it. Asking again for the
+// same one changes nothing there, and mends a renewal that never arrived.
+async function isOn() {
+  try {
+    const registration = await navigator.serviceWorker.getRegistration("/");
+    const subscription = await registration?.pushManager.getSubscription();
+    return Boolean(subscription) && (await isKnown(subscription.toJSON()));
+  } catch {
+    return false;
+  }
+}
+
+async function isKnown(subscription) {
+  return (await post("/push/subscribe", { subscription })).ok;
 }
 
 async function turnOn() {
@@ -51,8 +63,7 @@ async function turnOn() {
       line.textContent = "Notices stay off. You can turn them on later.";
       return;
     }
-    const reply = await post("/push/subscribe", { subscription: await inTime(subscribe()) });
-    if (!reply.ok) throw new Error(reply.slug);
+    if (!(await isKnown(await inTime(subscribe())))) throw new Error("the server doesn't know this browser's subscription");
     line.textContent = "Notices are on.";
     button.hidden = true;
   } catch {

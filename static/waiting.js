@@ -3,6 +3,7 @@
 import { fromText } from "./bytes.js";
 import * as keys from "./keys.js";
 import { follow, keepLeftTexts, runClock } from "./live.js";
+import "./times.js";
 import { post } from "./wire.js";
 import { say, unsay } from "./words.js";
 

@@ -10,7 +10,7 @@ use crate::domain::device::Device;
 use crate::domain::evidence::Evidence;
 use crate::domain::freeze::FreezeStep;
 use crate::domain::holder::Holder;
-use crate::domain::ids::{DeviceId, EndpointId, KeyId, LinkId, NoticeId};
+use crate::domain::ids::{ChannelId, DeviceId, EndpointId, KeyId, LinkId, NoticeId};
 use crate::domain::link::EnrolLink;
 use crate::domain::override_request::OverrideRequest;
 use crate::domain::time::Timestamp;
@@ -57,6 +57,8 @@ pub enum Effect {
     AddHolder { holder: Holder, channels: Vec<Channel>, remember: Remembered },
     /// Adds one channel.
     AddChannel(Channel),
+    /// Removes a channel that lives on a device. Condition: it wasn't removed.
+    RemoveChannel { channel: ChannelId, at: Timestamp },
     /// Inserts an enrolment link and ends every earlier one of the holder. Conditions: the idempotency key is new, the
     /// holder isn't frozen and had fewer than `LINKS_A_DAY` since a day ago.
     AddLink { link: EnrolLink, remember: Remembered },

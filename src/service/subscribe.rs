@@ -1,13 +1,19 @@
 //! An enrolled device asks for notices (web push). The subscription is a channel of that device: it tells of other
-//! devices' approvals, and counts as having told the holder only after its wait.
+//! devices' approvals, and counts as having told the holder only after its wait. A browser asks again whenever it isn't
+//! sure, and renews a subscription by itself; what its maker's push service has forgotten is taken away.
 
 use super::{Browser, Context, Error, holders};
 use crate::domain::approval::Actor;
 use crate::domain::audit::Facts;
-use crate::domain::channel::{Address, ChannelKind};
-use crate::ports::{Change, Effect};
+use crate::domain::channel::{Address, Channel, ChannelKind};
+use crate::domain::ids::{ChannelId, HolderId};
+use crate::ports::secrets::BoxKey;
+use crate::ports::{Change, CommitError, Effect};
 
-/// Adds this device's push subscription.
+/// Most subscriptions of one device: a browser has one, and an old one may not have been missed yet.
+const MAX_OF_A_DEVICE: usize = 3;
+
+/// Adds this device's push subscription. One that it has already changes nothing.
 ///
 /// # Errors
 /// [`Error::UnknownDevice`]; [`Error::Invalid`] when the holder has too many channels.
@@ -17,9 +23,12 @@ pub async fn subscribe(cx: &Context, browser: &Browser, address: Address) -> Res
         return Err(Error::DeviceLocked);
     }
     let channels = cx.store.channels(device.body.holder).await?;
-    let mine =
-        |c: &&crate::domain::channel::Channel| c.device == Some(device.body.id) && c.kind == ChannelKind::WebPush;
-    if channels.iter().filter(mine).count() >= 3 || channels.len() >= 2 * holders::MAX_CHANNELS {
+    let mine = |c: &&Channel| c.device == Some(device.body.id) && c.kind == ChannelKind::WebPush;
+    let mine: Vec<&Channel> = channels.iter().filter(mine).collect();
+    if leads_there(cx, &mine, &address)? {
+        return Ok(());
+    }
+    if mine.len() >= MAX_OF_A_DEVICE || channels.len() >= 2 * holders::MAX_CHANNELS {
         return Err(Error::invalid("subscription", "too many channels"));
     }
     let now = cx.now();
@@ -29,4 +38,32 @@ pub async fn subscribe(cx: &Context, browser: &Browser, address: Address) -> Res
     let entry = cx.entry("channel.added", Actor::Device(device.body.id), &objects, Facts::new(), now)?;
     cx.store.commit(Change::new(entry, Effect::AddChannel(new))).await?;
     Ok(())
+}
+
+/// Whether one of these channels is this very subscription, keys and all: a browser that changed its keys couldn't read
+/// what is sent under the old ones.
+fn leads_there(cx: &Context, mine: &[&Channel], address: &Address) -> Result<bool, Error> {
+    for channel in mine {
+        let sealed = channel.address.bytes();
+        let plain = cx.secrets.open(BoxKey::Address, channel.id.bytes(), sealed).map_err(Error::internal)?;
+        if serde_json::from_slice::<Address>(&plain).map_err(Error::internal)? == *address {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Takes away a subscription of which its push service says that it is no more (RFC 8030 section 7.3): nothing was ever
+/// told there again, and its place is free for the one that the browser has now. Only a device's own channels end so.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn gone(cx: &Context, holder: HolderId, channel: ChannelId) -> Result<(), Error> {
+    let now = cx.now();
+    let entry = cx.entry("channel.removed", Actor::Service, &[&channel, &holder], Facts::new(), now)?;
+    match cx.store.commit(Change::new(entry, Effect::RemoveChannel { channel, at: now })).await {
+        // Another notice to it came back first.
+        Ok(()) | Err(CommitError::Conflict) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -11,6 +11,7 @@ pub mod fields;
 pub mod idempotency;
 pub mod json;
 pub mod path;
+pub mod posted;
 pub mod query;
 
 pub use authenticated::{Authenticated, authenticate};
@@ -19,4 +20,5 @@ pub use client_ip::{ClientIp, TrustedProxies};
 pub use fields::Fields;
 pub use idempotency::{IdempotencyHeader, Key};
 pub use path::part;
+pub use posted::{Form, Json};
 pub use query::{NoQuery, parameters};

@@ -19,7 +19,7 @@ use crate::ports::outward::SendError;
 use crate::ports::secrets::BoxKey;
 use crate::ports::store::{NoticeJob, NoticeOutcome, StoreError};
 use crate::ports::timing::{Quota, Verdict};
-use crate::service::{Context, Error, notify};
+use crate::service::{Context, Error, notify, subscribe};
 
 /// Sent side by side on one kind of channel.
 const PER_KIND: usize = 32;
@@ -268,6 +268,11 @@ async fn made(cx: &Context, sender: &dyn ChannelSender, address: &Address, job: 
         Ok(Ok(())) => NoticeOutcome::Delivered { at: now },
         Ok(Err(SendError::Gone { what })) => {
             tracing::info!(what, notice.id = %job.id, "a channel refused its address");
+            if address.kind() == ChannelKind::WebPush
+                && let Err(error) = subscribe::gone(cx, job.holder, job.channel).await
+            {
+                tracing::warn!(error = %error, channel.id = %job.channel, "a subscription that is gone stays");
+            }
             NoticeOutcome::Failed { at: now }
         }
         Ok(Err(SendError::Again { what, .. })) => retry(job, what, now),

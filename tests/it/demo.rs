@@ -52,10 +52,10 @@ async fn the_story_comes_out_right() {
 }
 
 /// The demo for a person, and where its guide says the two servers are.
-struct Tour {
+pub struct Tour {
     child: Child,
-    exchange: Url,
-    countersign: Url,
+    pub exchange: Url,
+    pub countersign: Url,
     folder: TempDir,
     client: reqwest::Client,
     /// What it said after the first lines of its guide.
@@ -63,7 +63,7 @@ struct Tour {
 }
 
 impl Tour {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let folder = TempDir::new().expect("a folder");
         let mut command = demo(folder.path(), &["--port", "0", "--exchange-port", "0"]);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the demo");
@@ -109,7 +109,7 @@ impl Tour {
     }
 
     /// Ctrl-C, as a terminal sends it.
-    async fn interrupt(mut self) -> TempDir {
+    pub async fn interrupt(mut self) -> TempDir {
         let id = self.child.id().expect("a running demo").to_string();
         let sent = Command::new("kill").args(["-INT", &id]).status().await.expect("kill");
         assert!(sent.success());

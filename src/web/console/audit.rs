@@ -18,6 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::service::audit::{Record, browse};
 use crate::service::{Context, Error};
 use crate::web::device::failure::{html, see};
+use crate::web::extract::Form;
 use crate::web::pages::Template;
 use crate::web::pages::console::audit::{AuditPage, ReportPage};
 use crate::web::pages::console::frame::Tab;
@@ -104,7 +105,7 @@ pub async fn list(
 }
 
 /// Leads to the entries that are asked for.
-pub async fn ask(cx: web::Data<Context>, by: SignedIn, asked: web::Form<Asked>) -> Result<HttpResponse, PageError> {
+pub async fn ask(cx: web::Data<Context>, by: SignedIn, asked: Form<Asked>) -> Result<HttpResponse, PageError> {
     by.needs(Role::Auditor)?;
     let problem = match asked.read() {
         Ok(_) => return Ok(see(&asked.address(None))),
@@ -179,11 +180,7 @@ pub async fn report(
 }
 
 /// Leads to the report of these days.
-pub async fn ask_report(
-    cx: web::Data<Context>,
-    by: SignedIn,
-    days: web::Form<Days>,
-) -> Result<HttpResponse, PageError> {
+pub async fn ask_report(cx: web::Data<Context>, by: SignedIn, days: Form<Days>) -> Result<HttpResponse, PageError> {
     by.needs(Role::Auditor)?;
     let problem = match days.read(cx.now()) {
         Ok(_) => {

@@ -16,6 +16,7 @@ use crate::service::override_request::ask::{Ask, Wanted};
 use crate::service::override_request::{ask, draw, open, prompt, read, refuse, sign, stop};
 use crate::service::{Context, Error, freeze};
 use crate::web::device::failure::{html, see};
+use crate::web::extract;
 use crate::web::pages::Template;
 use crate::web::pages::console::cases::CaseRow;
 use crate::web::problem::Problem;
@@ -76,11 +77,11 @@ pub async fn ask(
     cx: web::Data<Context>,
     by: SignedIn,
     path: web::Path<String>,
-    form: web::Form<Vec<(String, String)>>,
+    form: extract::Form<Vec<(String, String)>>,
 ) -> Result<HttpResponse, PageError> {
     by.needs(Role::Agent)?;
     let view: ViewId = path.parse().map_err(|_| Error::NotFound)?;
-    let fields = form.into_inner();
+    let fields = form.0;
     match asked(&cx, &by, view, Form::read(fields.clone())?).await {
         Ok(case) => Ok(shown(&case)),
         Err(error) => holder::again(&cx, &by, view, Typed::of("override", fields), error).await,
@@ -118,7 +119,7 @@ pub async fn lock(
     cx: web::Data<Context>,
     by: SignedIn,
     path: web::Path<String>,
-    form: web::Form<Why>,
+    form: extract::Form<Why>,
 ) -> Result<HttpResponse, PageError> {
     let view: ViewId = path.parse().map_err(|_| Error::NotFound)?;
     let locked = async { freeze::by_staff(&cx, &by, view, &holder::reason(&form.reason)?).await };
@@ -150,7 +151,7 @@ pub async fn prompt(
     cx: web::Data<Context>,
     by: SignedIn,
     path: web::Path<String>,
-    said: web::Json<Checked>,
+    said: extract::Json<Checked>,
 ) -> Result<HttpResponse, Problem> {
     Ok(prompted(&prompt::prompt(&cx, &by, id(&path)?, words("checked", &said.checked)?).await?))
 }
@@ -159,7 +160,7 @@ pub async fn sign(
     cx: web::Data<Context>,
     by: SignedIn,
     path: web::Path<String>,
-    signed: web::Json<Signed>,
+    signed: extract::Json<Signed>,
 ) -> Result<HttpResponse, Problem> {
     let case = sign::sign(&cx, &by, id(&path)?, &signed.sealed, &signed.assertion).await?;
     let (location, state) = (format!("/cases/{}", case.id()), case.state.name().as_str());
@@ -176,7 +177,7 @@ pub async fn refuse(
     cx: web::Data<Context>,
     by: SignedIn,
     path: web::Path<String>,
-    form: web::Form<No>,
+    form: extract::Form<No>,
 ) -> Result<HttpResponse, PageError> {
     let id = id(&path)?;
     let refused = async { refuse::refuse(&cx, &by, id, words("why", &form.why)?).await };

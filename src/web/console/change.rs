@@ -18,6 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::service::staff::change::{self, Draft, Mail, Roster};
 use crate::service::{Context, Error};
 use crate::web::device::failure::{html, see};
+use crate::web::extract::Json;
 use crate::web::pages::Template;
 use crate::web::pages::console::frame::Tab;
 use crate::web::pages::console::staff::{ChangePage, ChangeRow, FormPage, FormValues, MaySign, Progress, Side};
@@ -195,7 +196,7 @@ impl Form {
 }
 
 /// Checks the form and gives the prompt to sign it.
-pub async fn draft(cx: web::Data<Context>, by: SignedIn, form: web::Json<Form>) -> Result<HttpResponse, Problem> {
+pub async fn draft(cx: web::Data<Context>, by: SignedIn, form: Json<Form>) -> Result<HttpResponse, Problem> {
     by.needs(Role::Admin)?;
     let (profile, mail, reason) = form.read()?;
     let draft = match &form.staff {
@@ -211,7 +212,7 @@ pub async fn draft(cx: web::Data<Context>, by: SignedIn, form: web::Json<Form>) 
     Ok(prompted(&change::draft(&cx, &by, draft, &mail, reason).await?))
 }
 
-pub async fn propose(cx: web::Data<Context>, by: SignedIn, ask: web::Json<Signed>) -> Result<HttpResponse, Problem> {
+pub async fn propose(cx: web::Data<Context>, by: SignedIn, ask: Json<Signed>) -> Result<HttpResponse, Problem> {
     let change = change::propose(&cx, &by, &ask.sealed, &ask.assertion).await?;
     let location = format!("/staff/changes/{}", change.id);
     Ok(HttpResponse::Ok().json(json!({"change_id": change.id, "location": location})))
@@ -229,7 +230,7 @@ pub async fn sign(
     cx: web::Data<Context>,
     by: SignedIn,
     path: web::Path<String>,
-    ask: web::Json<Signed>,
+    ask: Json<Signed>,
 ) -> Result<HttpResponse, Problem> {
     let stored = change::sign(&cx, &by, id(&path)?, &ask.sealed, &ask.assertion).await?;
     let location = format!("/staff/changes/{}", stored.change.id);

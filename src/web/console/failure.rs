@@ -53,7 +53,7 @@ pub const fn trouble(kind: Kind) -> Trouble {
         Kind::RateLimited => Trouble::SlowDown,
         Kind::LinkEnded | Kind::CodeUsedUp => Trouble::InviteEnded,
         Kind::TooEarly => Trouble::NotYet,
-        Kind::InvalidRequest | Kind::BadRequest => Trouble::Invalid,
+        Kind::InvalidRequest | Kind::BadRequest | Kind::TooLarge => Trouble::Invalid,
         Kind::AlreadyRedeemed => Trouble::TooLate,
         Kind::PastCap | Kind::NotLonger => Trouble::PastCap,
         Kind::Unavailable | Kind::OutcomeUnknown => Trouble::Unavailable,
@@ -81,7 +81,7 @@ pub async fn pages(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let cx = request.app_data::<web::Data<Context>>().cloned();
     let answered = next.call(request).await?.map_into_boxed_body();
-    let face = answered.response().extensions().get::<Face>().copied();
+    let face = answered.response().extensions().get::<Face>().copied().or_else(|| of_form(&answered));
     let (Some(Face(trouble)), Some(cx)) = (face, cx) else {
         return Ok(answered);
     };
@@ -104,6 +104,14 @@ pub async fn pages(
             Ok(answered)
         }
     }
+}
+
+/// A form that can't be read fails before its handler, which would have said that a person sent it.
+fn of_form(answered: &ServiceResponse<BoxBody>) -> Option<Face> {
+    let sent = answered.request().headers().get(header::CONTENT_TYPE)?;
+    let problem = answered.response().extensions().get::<Problem>().cloned()?;
+    let unread = matches!(problem.kind, Kind::InvalidRequest | Kind::TooLarge | Kind::BadRequest);
+    (unread && sent.as_bytes().starts_with(b"application/x-www-form-urlencoded")).then(|| Face(trouble(problem.kind)))
 }
 
 /// The page for an address that leads nowhere.

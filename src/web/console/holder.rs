@@ -16,6 +16,7 @@ use crate::service::staff::{act, look};
 use crate::service::{Context, Error};
 use crate::web::device::failure::{html, see};
 use crate::web::device::present as device;
+use crate::web::extract::Form;
 use crate::web::pages::Template;
 use crate::web::pages::clocktext::day;
 use crate::web::pages::console::frame::Tab;
@@ -51,7 +52,7 @@ pub fn reason(text: &str) -> Result<Reason, Error> {
     Reason::tidy(text).ok_or_else(|| Error::invalid("reason", "say why, in one line"))
 }
 
-pub async fn look(cx: web::Data<Context>, by: SignedIn, form: web::Form<Look>) -> Result<HttpResponse, PageError> {
+pub async fn look(cx: web::Data<Context>, by: SignedIn, form: Form<Look>) -> Result<HttpResponse, PageError> {
     let found = async { look::up(&cx, &by, &form.backend, &form.subject, reason(&form.reason)?).await };
     let error = match found.await {
         Ok(view) => return Ok(see(&format!("/looks/{}", view.id))),
@@ -155,7 +156,7 @@ pub async fn cancel(
     cx: web::Data<Context>,
     by: SignedIn,
     path: web::Path<(String, String)>,
-    form: web::Form<Stop>,
+    form: Form<Stop>,
 ) -> Result<HttpResponse, PageError> {
     let (view, approval) = ids(&path)?;
     let stopped = async { act::cancel(&cx, &by, view, approval, &reason(&form.reason)?).await };
@@ -189,7 +190,7 @@ pub async fn extend(
     cx: web::Data<Context>,
     by: SignedIn,
     path: web::Path<(String, String)>,
-    form: web::Form<Extend>,
+    form: Form<Extend>,
 ) -> Result<HttpResponse, PageError> {
     let (view, approval) = ids(&path)?;
     let extended = async {
@@ -217,7 +218,7 @@ pub async fn reveal(
     cx: web::Data<Context>,
     by: SignedIn,
     path: web::Path<(String, String)>,
-    form: web::Form<Reveal>,
+    form: Form<Reveal>,
 ) -> Result<HttpResponse, PageError> {
     let (view, approval) = ids(&path)?;
     let revealed = async {

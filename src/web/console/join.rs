@@ -9,6 +9,7 @@ use super::present;
 use crate::service::staff::join;
 use crate::service::{Context, Error};
 use crate::web::device::failure::html;
+use crate::web::extract::Json;
 use crate::web::pages::Template;
 use crate::web::pages::clocktext::day;
 use crate::web::pages::console::sign_in::{Code, JoinPage, JoinedPage};
@@ -40,7 +41,7 @@ pub struct Start {
 pub async fn start(
     cx: web::Data<Context>,
     token: web::Path<String>,
-    ask: web::Json<Start>,
+    ask: Json<Start>,
 ) -> Result<HttpResponse, Problem> {
     let step = join::start(&cx, &token, ask.code.as_deref()).await?;
     Ok(asked(&step.options, &step.sealed))
@@ -49,7 +50,7 @@ pub async fn start(
 pub async fn prove(
     cx: web::Data<Context>,
     token: web::Path<String>,
-    ask: web::Json<Registered>,
+    ask: Json<Registered>,
 ) -> Result<HttpResponse, Problem> {
     let step = join::prove(&cx, &token, &ask.sealed, &ask.registration).await?;
     Ok(asked(&step.options, &step.sealed))
@@ -58,7 +59,7 @@ pub async fn prove(
 pub async fn finish(
     cx: web::Data<Context>,
     token: web::Path<String>,
-    ask: web::Json<Signed>,
+    ask: Json<Signed>,
 ) -> Result<HttpResponse, Problem> {
     let person = join::finish(&cx, &token, &ask.sealed, &ask.assertion).await?;
     Ok(HttpResponse::Ok().json(json!({"staff_id": person.id, "location": "/join/done"})))

@@ -3,7 +3,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use actix_web::web::{self, Bytes};
+use actix_web::web::{self, Payload};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Scope};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,8 +17,9 @@ use crate::domain::staff::{EndReason, Staff, Status};
 use crate::ports::timing::{Quota, Verdict};
 use crate::service::staff::{directory, end};
 use crate::service::{Context, Error};
-use crate::web::extract::ClientIp;
-use crate::web::problem::Problem;
+use crate::web::extract::body::{Media, read};
+use crate::web::extract::{ClientIp, posted};
+use crate::web::problem::{Kind, Problem};
 use crate::web::table::table;
 
 const TWO_ADMINS: &str =
@@ -98,6 +99,15 @@ impl From<Error> for ScimError {
     fn from(error: Error) -> Self {
         let problem = Problem::from(error);
         Self { status: problem.status(), kind: None, detail: problem.detail.into_owned() }
+    }
+}
+
+impl From<Problem> for ScimError {
+    /// What is wrong with the request as such (RFC 7644 section 3.12, `invalidSyntax`).
+    fn from(problem: Problem) -> Self {
+        let kind = matches!(problem.kind, Kind::MalformedJson | Kind::InvalidRequest).then_some("invalidSyntax");
+        let detail = problem.errors.first().map(|error| format!("{} {}.", error.field, error.message));
+        Self { status: problem.status(), kind, detail: detail.unwrap_or_else(|| problem.detail.into_owned()) }
     }
 }
 
@@ -192,27 +202,30 @@ async fn create(_: Provider) -> Result<HttpResponse, ScimError> {
     Err(ScimError::new(StatusCode::FORBIDDEN, None, TWO_ADMINS))
 }
 
-fn json(bytes: &Bytes) -> Result<Value, ScimError> {
-    let malformed = |_| ScimError::new(StatusCode::BAD_REQUEST, Some("invalidSyntax"), "The body isn't JSON.");
-    serde_json::from_slice(bytes).map_err(malformed)
+/// The body, read once it is known who sends it.
+async fn json(request: &HttpRequest, payload: Payload) -> Result<Value, ScimError> {
+    Media::Scim.check(request)?;
+    Ok(posted::value(&read(request, payload.into_inner()).await?)?)
 }
 
 async fn patch(
     cx: web::Data<Context>,
     by: Provider,
     path: web::Path<String>,
-    bytes: Bytes,
+    request: HttpRequest,
+    payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
-    changed(&cx, &by, &path, body::patch(&json(&bytes)?)).await
+    changed(&cx, &by, &path, body::patch(&json(&request, payload).await?)).await
 }
 
 async fn put(
     cx: web::Data<Context>,
     by: Provider,
     path: web::Path<String>,
-    bytes: Bytes,
+    request: HttpRequest,
+    payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
-    changed(&cx, &by, &path, body::put(&json(&bytes)?)).await
+    changed(&cx, &by, &path, body::put(&json(&request, payload).await?)).await
 }
 
 async fn changed(cx: &Context, by: &Provider, path: &str, asked: Asked) -> Result<HttpResponse, ScimError> {

@@ -9,6 +9,7 @@ use super::signed_in::{SignedIn, cookie, no_cookie};
 use crate::service::staff::{session, sign_in};
 use crate::service::{Context, Error};
 use crate::web::device::failure::html;
+use crate::web::extract::Json;
 use crate::web::pages::Template;
 use crate::web::pages::console::sign_in::SignInPage;
 use crate::web::problem::Problem;
@@ -24,7 +25,7 @@ pub async fn start(cx: web::Data<Context>) -> Result<HttpResponse, Problem> {
     Ok(asked(&question.options, &question.sealed))
 }
 
-pub async fn finish(cx: web::Data<Context>, ask: web::Json<Signed>) -> Result<HttpResponse, Problem> {
+pub async fn finish(cx: web::Data<Context>, ask: Json<Signed>) -> Result<HttpResponse, Problem> {
     let entered = sign_in::finish(&cx, &ask.sealed, &ask.assertion).await?;
     Ok(HttpResponse::Ok().cookie(cookie(&cx, entered.cookie)).json(json!({"location": "/"})))
 }

@@ -11,6 +11,7 @@ use super::seen::{Name, Seen, cookie};
 use super::waiting::Jwk;
 use crate::domain::device::{Blob, DeviceKey, DeviceName};
 use crate::service::{Context, Error, enrol};
+use crate::web::extract::Json;
 use crate::web::pages::Template;
 use crate::web::pages::clocktext::span;
 use crate::web::pages::enrol::{EnrolDeclinedPage, EnrolPage, EnrolledPage, Proof, Usable};
@@ -54,9 +55,9 @@ pub struct Start {
 pub async fn start(
     cx: web::Data<Context>,
     token: web::Path<String>,
-    ask: web::Json<Start>,
+    ask: Json<Start>,
 ) -> Result<HttpResponse, ScriptError> {
-    let ask = ask.into_inner();
+    let ask = ask.0;
     let key = DeviceKey::from_jwk(&ask.device_key.x, &ask.device_key.y).map_err(|_| Error::DeviceKey)?;
     let name = DeviceName::tidy(&ask.name).ok_or_else(|| Error::invalid("name", "give the device a name"))?;
     let started = enrol::start(&cx, &token, &ask.code, name, key).await?;
@@ -66,7 +67,7 @@ pub async fn start(
 pub async fn prove(
     cx: web::Data<Context>,
     token: web::Path<String>,
-    ask: web::Json<Registered>,
+    ask: Json<Registered>,
 ) -> Result<HttpResponse, ScriptError> {
     let proving = enrol::prove(&cx, &token, &ask.sealed, &ask.registration).await?;
     let answer = json!({"options": proving.options, "sealed": proving.sealed, "challenge": proving.challenge});
@@ -84,7 +85,7 @@ pub struct Finish {
 pub async fn finish(
     cx: web::Data<Context>,
     token: web::Path<String>,
-    ask: web::Json<Finish>,
+    ask: Json<Finish>,
 ) -> Result<HttpResponse, ScriptError> {
     let enrolled = enrol::finish(&cx, &token, &ask.sealed, &ask.assertion, &ask.signature.0).await?;
     let body = &enrolled.device.body;

@@ -5,16 +5,17 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
+use actix_web::{FromRequest, HttpMessage, HttpResponse, ResponseError, web};
 use std::fmt;
 use std::time::Duration;
 
 use super::present;
+use super::seen::Seen;
 use crate::domain::approval::transitions::Refusal;
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Error};
 use crate::web::pages::Template;
-use crate::web::pages::errors::{ErrorPage, Trouble};
+use crate::web::pages::errors::{ErrorPage, Trouble, Way};
 use crate::web::pages::undecidable::UnknownBrowserPage;
 use crate::web::problem::Problem;
 use crate::web::request_id::RequestId;
@@ -103,7 +104,12 @@ pub async fn pages(
     };
     let status = answered.status();
     let retry_after = answered.headers().get(header::RETRY_AFTER).cloned();
-    let rendered = render(&cx, face, request_id);
+    // Asked only now: nearly every request goes well.
+    let way = match Seen::extract(answered.request()).await {
+        Ok(seen) if seen.browser.device(&cx).await.is_ok() => Way::Approvals,
+        _ => Way::Nowhere,
+    };
+    let rendered = render(&cx, face, way, request_id);
     match rendered {
         Ok(text) => {
             let mut page = HttpResponse::build(status);
@@ -118,7 +124,7 @@ pub async fn pages(
     Ok(answered)
 }
 
-fn render(cx: &Context, face: Face, request_id: String) -> Result<String, crate::web::pages::RenderError> {
+fn render(cx: &Context, face: Face, way: Way, request_id: String) -> Result<String, crate::web::pages::RenderError> {
     let now = cx.now();
     let frame = present::frame(cx);
     let trouble = match face {
@@ -127,14 +133,14 @@ fn render(cx: &Context, face: Face, request_id: String) -> Result<String, crate:
         }
         Face::NotFound => Trouble::NotFound,
         Face::LinkEnded => Trouble::LinkEnded,
-        Face::Changed => Trouble::Changed { what: None },
+        Face::Changed => Trouble::Changed,
         Face::TooLate(at) => Trouble::TooLate { released: present::at(now, at) },
         Face::Locked => Trouble::Locked,
         Face::SlowDown(wait) => Trouble::SlowDown { again: present::at(now, now + wait) },
         Face::Wrong => Trouble::Wrong { request_id },
         Face::Unavailable => Trouble::Unavailable,
     };
-    ErrorPage { frame, trouble, transfer: None }.render()
+    ErrorPage { frame, trouble, way }.render()
 }
 
 /// A page, never kept by anybody.

@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::service::decide::Signed;
 use crate::service::override_request::stop;
 use crate::service::{Context, Error, freeze, lift, links, read};
+use crate::web::extract::Json;
 use crate::web::pages::Template;
 use crate::web::pages::lock::{Face, Lift, LockPage, Locked, VetoPage};
 
@@ -63,7 +64,7 @@ pub struct Ask {
     signature: Blob,
 }
 
-pub async fn prompt(cx: web::Data<Context>, seen: Seen, ask: web::Json<Ask>) -> Result<HttpResponse, ScriptError> {
+pub async fn prompt(cx: web::Data<Context>, seen: Seen, ask: Json<Ask>) -> Result<HttpResponse, ScriptError> {
     let made = lift::prompt(&cx, &seen.browser, &ask.page_token, &ask.thumbprint, &ask.signature.0).await?;
     Ok(HttpResponse::Ok().json(json!({
         "options": made.options, "sealed": made.sealed, "challenge": made.challenge, "expires_at": made.expires_at,
@@ -79,12 +80,8 @@ pub struct Answer {
     signature: Blob,
 }
 
-pub async fn ask_lift(
-    cx: web::Data<Context>,
-    seen: Seen,
-    answer: web::Json<Answer>,
-) -> Result<HttpResponse, ScriptError> {
-    let Answer { sealed, assertion, thumbprint, signature } = answer.into_inner();
+pub async fn ask_lift(cx: web::Data<Context>, seen: Seen, answer: Json<Answer>) -> Result<HttpResponse, ScriptError> {
+    let Answer { sealed, assertion, thumbprint, signature } = answer.0;
     lift::ask(&cx, &seen.browser, Signed { sealed, assertion, thumbprint, signature: signature.0 }).await?;
     Ok(HttpResponse::Ok().json(json!({"location": "/lock"})))
 }

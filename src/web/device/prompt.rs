@@ -9,6 +9,7 @@ use super::seen::Seen;
 use crate::domain::Timestamp;
 use crate::domain::device::{Blob, Thumbprint};
 use crate::service::{Context, prompt};
+use crate::web::extract::Json;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,10 +31,10 @@ pub async fn prompt(
     cx: web::Data<Context>,
     path: web::Path<String>,
     seen: Seen,
-    ask: web::Json<Ask>,
+    ask: Json<Ask>,
 ) -> Result<HttpResponse, ScriptError> {
     let id = named(&path)?;
-    let ask = ask.into_inner();
+    let ask = ask.0;
     let made = prompt::prompt(&cx, &seen.browser, id, &ask.page_token, &ask.thumbprint, &ask.signature.0).await?;
     Ok(HttpResponse::Ok().json(Answer {
         options: made.options,

@@ -7,6 +7,7 @@ use super::failure::ScriptError;
 use super::seen::Seen;
 use crate::domain::channel::Address;
 use crate::service::{Context, Error, subscribe};
+use crate::web::extract::Json;
 use crate::web::pages::home::Notices;
 
 /// The VAPID public key (uncompressed point, base64url), if this deployment sends web push.
@@ -45,12 +46,8 @@ pub struct SubscriptionKeys {
     auth: String,
 }
 
-pub async fn subscribe(
-    cx: web::Data<Context>,
-    seen: Seen,
-    ask: web::Json<Subscribe>,
-) -> Result<HttpResponse, ScriptError> {
-    let subscription = ask.into_inner().subscription;
+pub async fn subscribe(cx: web::Data<Context>, seen: Seen, ask: Json<Subscribe>) -> Result<HttpResponse, ScriptError> {
+    let subscription = ask.0.subscription;
     let address = Address::web_push(&subscription.endpoint, &subscription.keys.p256dh, &subscription.keys.auth)
         .map_err(|error| Error::invalid("subscription", error))?;
     subscribe::subscribe(&cx, &seen.browser, address).await?;

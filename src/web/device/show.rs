@@ -13,6 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::service::prompt::{self, DevicePage};
 use crate::service::{Context, Error};
 use crate::web::pages::Template;
+use crate::web::pages::clocktext::Timed;
 use crate::web::pages::device::{ApprovePage, CoolingPage};
 use crate::web::pages::ends::EndPage;
 use crate::web::pages::given::Given;
@@ -116,7 +117,7 @@ fn others(approval: &Approval, devices: &[Device], now: Timestamp) -> Vec<OtherD
     let can = |device: &&Device| device.body.usable_from <= approval.created_at;
     let other = |device: &Device| OtherDevice {
         name: Given::new(device.body.name.as_str()),
-        note: format!("Added {}", present::at(now, device.body.enrolled_at)),
+        note: Timed::at("Added ", &present::at(now, device.body.enrolled_at)),
     };
     devices.iter().filter(can).map(other).collect()
 }

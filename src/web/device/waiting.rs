@@ -14,20 +14,30 @@ use crate::domain::link::LinkRefusal;
 use crate::domain::time::Timestamp;
 use crate::service::watch::{self, PresentedKey, Waiting};
 use crate::service::{Context, Error, cancel, prompt};
+use crate::web::extract::Json;
 use crate::web::pages::Template;
 use crate::web::pages::live::{Deadline, HoldClock, Live};
-use crate::web::pages::waiting::{Handover, WaitingCoolingPage, WaitingEndPage, WaitingPage};
+use crate::web::pages::waiting::{Handover, Sent, WaitingCoolingPage, WaitingEndPage, WaitingPage};
 
 pub async fn show(cx: web::Data<Context>, token: web::Path<String>, seen: Seen) -> Result<HttpResponse, PageError> {
     let approval = match watch::look(&cx, &token, &seen.browser).await? {
         Waiting::Fresh(approval) | Waiting::Own(approval) => approval,
         Waiting::Ended => return Err(Error::Link(LinkRefusal::Ended).into()),
     };
-    let text = render(&cx, &token, &approval, cx.now())?;
+    let told = match approval.state {
+        State::Pending => told(&cx, &approval).await?,
+        _ => Sent::Nothing,
+    };
+    let text = render(&cx, &token, &approval, told, cx.now())?;
     Ok(html(text))
 }
 
-fn render(cx: &Context, token: &str, approval: &Approval, now: Timestamp) -> Result<String, PageError> {
+async fn told(cx: &Context, approval: &Approval) -> Result<Sent, Error> {
+    let notices = cx.store.notices(approval.id).await?;
+    Ok(if notices.iter().any(|notice| notice.delivered_at.is_some()) { Sent::Message } else { Sent::Nothing })
+}
+
+fn render(cx: &Context, token: &str, approval: &Approval, told: Sent, now: Timestamp) -> Result<String, PageError> {
     let frame = present::frame(cx);
     let live = Live::waiting(token, i64::from(approval.version), now.micros());
     let deal = present::deal(approval, now);
@@ -37,11 +47,7 @@ fn render(cx: &Context, token: &str, approval: &Approval, now: Timestamp) -> Res
     let rendered = match &approval.state {
         State::Pending => {
             let hold = approval.distinct().map_or(approval.terms.hold, |(_, hold)| hold);
-            let handover = Handover {
-                sent_to: Vec::new(),
-                address: authority(cx),
-                page_token: prompt::page_token(cx, approval.id),
-            };
+            let handover = Handover { told, address: authority(cx), page_token: prompt::page_token(cx, approval.id) };
             let deadline = Deadline::new(now.micros(), approval.expires_at.micros());
             let hold = i64::try_from(hold.as_micros()).unwrap_or(i64::MAX);
             WaitingPage::new(frame, live, deal, &asked, deadline, hold, handover).render()
@@ -94,9 +100,9 @@ pub async fn open(
     cx: web::Data<Context>,
     token: web::Path<String>,
     seen: Seen,
-    opening: web::Json<Opening>,
+    opening: Json<Opening>,
 ) -> Result<HttpResponse, ScriptError> {
-    let opening = opening.into_inner();
+    let opening = opening.0;
     let mut keys = Vec::with_capacity(opening.keys.len().min(watch::MAX_KEYS));
     for presented in opening.keys.into_iter().take(watch::MAX_KEYS + 1) {
         let key =
@@ -114,7 +120,7 @@ pub async fn stop(cx: web::Data<Context>, token: web::Path<String>, seen: Seen) 
     match cancel::by_initiator(&cx, &token, &seen.browser).await {
         // A browser without scripts is never noted, so behind the link there is no page for it any more. This answer is.
         Ok(approval) if matches!(watch::look(&cx, &token, &seen.browser).await?, Waiting::Ended) => {
-            Ok(html(render(&cx, &token, &approval, cx.now())?))
+            Ok(html(render(&cx, &token, &approval, Sent::Nothing, cx.now())?))
         }
         Ok(_) | Err(Error::Refused(Refusal::State(_) | Refusal::Redeemed { .. })) => Ok(see(&format!("/w/{token}"))),
         Err(error) => Err(error.into()),

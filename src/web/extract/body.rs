@@ -52,7 +52,7 @@ impl FromRequest for Body {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            is_json(&req)?;
+            Media::Json.check(&req)?;
             let bytes = read(&req, payload).await?;
             let fingerprint = fingerprint(&req, &bytes)?;
             Ok(Self { bytes, fingerprint })
@@ -69,7 +69,7 @@ impl FromRequest for NoBody {
         Box::pin(async move {
             let bytes = read(&req, payload).await?;
             if !bytes.is_empty() {
-                is_json(&req)?;
+                Media::Json.check(&req)?;
                 Fields::of(json::object(&bytes)?).finish(Some(()))?;
             }
             Ok(Self { fingerprint: fingerprint(&req, &bytes)? })
@@ -77,24 +77,43 @@ impl FromRequest for NoBody {
     }
 }
 
-/// `application/json`, in UTF-8 if it says (RFC 8259 section 11 defines no parameter), and not compressed.
-fn is_json(req: &HttpRequest) -> Result<(), Problem> {
-    let text = req.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
-    let parameter = parameters.trim();
-    let utf8 = parameter.is_empty()
-        || parameter.split_once('=').is_some_and(|(name, value)| {
-            name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        });
-    if essence.trim().eq_ignore_ascii_case("application/json") && utf8 && !req.headers().contains_key(CONTENT_ENCODING)
-    {
-        Ok(())
-    } else {
-        Err(Problem::new(Kind::UnsupportedMediaType, "Send `Content-Type: application/json`, not compressed."))
+/// How a body of JSON may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Media {
+    /// `application/json`.
+    Json,
+    /// `application/scim+json` too (RFC 7644 section 3.1).
+    Scim,
+}
+
+impl Media {
+    /// One of these, in UTF-8 if it says (RFC 8259 section 11 defines no parameter), and not compressed.
+    ///
+    /// # Errors
+    /// `unsupported-media-type`.
+    pub fn check(self, req: &HttpRequest) -> Result<(), Problem> {
+        let text = req.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+        let (essence, parameter) = (essence.trim(), parameters.trim());
+        let utf8 = parameter.is_empty()
+            || parameter.split_once('=').is_some_and(|(name, value)| {
+                name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            });
+        let named = essence.eq_ignore_ascii_case("application/json")
+            || self == Self::Scim && essence.eq_ignore_ascii_case("application/scim+json");
+        if named && utf8 && !req.headers().contains_key(CONTENT_ENCODING) {
+            Ok(())
+        } else {
+            Err(Problem::new(Kind::UnsupportedMediaType, "Send `Content-Type: application/json`, not compressed."))
+        }
     }
 }
 
-async fn read(req: &HttpRequest, mut payload: Payload) -> Result<Bytes, Problem> {
+/// The bytes of a body, of which there are at most [`MAX_BYTES`].
+///
+/// # Errors
+/// `too-large`, and `bad-request` for one that ends early.
+pub async fn read(req: &HttpRequest, mut payload: Payload) -> Result<Bytes, Problem> {
     let announced = req.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > MAX_BYTES) {
         return Err(too_large());

@@ -219,6 +219,16 @@ fn the_fixed_line_stands_under_the_heading_of_every_unsent_transfer() -> Checked
     Ok(())
 }
 
+/// Whoever fears a scam reads first what helps.
+#[test]
+fn the_call_stands_above_what_was_released() -> Checked {
+    for (name, html) in samples()?.into_iter().filter(|(name, _)| ["03-released", "03-redeemed"].contains(name)) {
+        assert!(html.find("Think it was a scam?") < html.find("deal__main"), "{name}");
+        assert_eq!(count(&html, "Think it was a scam?"), 1, "{name}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_browser_we_do_not_know_learns_nothing() -> Checked {
     for (name, html) in samples()? {
@@ -279,6 +289,13 @@ fn ids_are_unique_and_every_reference_resolves() -> Checked {
 #[test]
 fn clock_times_name_their_zone() -> Checked {
     for (name, html) in samples()? {
+        // Outside of them no script finds a moment, and a page would have two clocks.
+        let marked = html
+            .split("<time ")
+            .skip(1)
+            .filter(|rest| rest.split("</time>").next().is_some_and(|t| t.ends_with(" UTC")));
+        let all = count(&html, " UTC");
+        assert!(of_console(name) || all == marked.count(), "{name}: {all} moments");
         for text in html.split("<time ").skip(1) {
             let told = text.split_once('>').and_then(|(_, rest)| rest.split_once("</time>"));
             assert!(told.is_some_and(|(told, _)| told.ends_with(" UTC")), "{name}: {text:.80}");

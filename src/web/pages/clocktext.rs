@@ -1,7 +1,8 @@
 //! Times in the words of a page.
 //!
 //! Owns how an instant, a deadline and a length are written for a person who may be frightened: a clock time always
-//! names its zone, and any day but today is named in full, so that nobody mistakes tomorrow's 02:10 for tonight's.
+//! names its zone, and any day but today is named in full, so that nobody mistakes tomorrow's 02:10 for tonight's. Where
+//! scripts run, `static/times.js` says the same by the reader's own clock.
 //! Takes unix microseconds and the reader's `now` as arguments; knows no clock. Imports `time` for the calendar and
 //! nothing of ours. The texts go into the view models beside this file.
 
@@ -37,6 +38,31 @@ impl Moment {
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// A few words with a moment in them, kept apart so that a page's script finds the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timed {
+    pub before: String,
+    pub at: Option<Moment>,
+    pub after: String,
+}
+
+impl Timed {
+    /// Words without a moment.
+    pub fn plain(words: impl Into<String>) -> Self {
+        Self { before: words.into(), at: None, after: String::new() }
+    }
+
+    /// «Approved today, 14:02 UTC»; with nothing before it the moment opens the line.
+    pub fn at(before: &str, at: &Moment) -> Self {
+        Self { before: before.to_owned(), at: Some(at.clone()), after: String::new() }
+    }
+
+    #[must_use]
+    pub fn then(self, after: &str) -> Self {
+        Self { after: after.to_owned(), ..self }
     }
 }
 

@@ -14,8 +14,8 @@ pub enum Trouble {
     NotFound,
     /// 410.
     LinkEnded,
-    /// 409: somebody else was faster. `what` is a sentence: «It was stopped today, 14:25 UTC.»
-    Changed { what: Option<String> },
+    /// 409: somebody else was faster.
+    Changed,
     /// 409: cancel came after the money was taken.
     TooLate { released: Moment },
     /// 403: the device is locked after failed tries (design, §8: five).
@@ -34,8 +34,16 @@ pub enum Trouble {
 pub struct ErrorPage {
     pub frame: Frame,
     pub trouble: Trouble,
-    /// The page of the transfer this was about, where it is known and this browser may see it.
-    pub transfer: Option<String>,
+    pub way: Way,
+}
+
+/// The one way on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The holder's own approvals, on a device of theirs.
+    Approvals,
+    /// Nowhere: this browser is no device of anybody's, and would only be told so.
+    Nowhere,
 }
 
 impl ErrorPage {
@@ -43,7 +51,7 @@ impl ErrorPage {
         match self.trouble {
             Trouble::NotFound => "We can’t find this page",
             Trouble::LinkEnded => "This link has ended",
-            Trouble::Changed { .. } => "This changed while you were looking",
+            Trouble::Changed => "This changed while you were looking",
             Trouble::TooLate { .. } => "It was already sent",
             Trouble::Locked => "This phone can’t approve any more",
             Trouble::SlowDown { .. } => "Please wait a minute",

@@ -2,7 +2,7 @@
 //!
 //! Owns the rows. No counts, no badges: it says what is there and rests. Printed by `templates/home.html`.
 
-use super::clocktext::Moment;
+use super::clocktext::{Moment, Timed};
 use super::deal::AmountText;
 use super::frame::Frame;
 use super::given::Given;
@@ -16,26 +16,26 @@ pub struct HomeRow {
     payee: Given,
     amount: String,
     stage: Stage,
-    when: String,
+    when: Timed,
 }
 
 impl HomeRow {
     /// Waiting for an answer.
     pub fn waiting(approval: &str, payee: &str, amount: &AmountText, deadline: &Deadline) -> Self {
-        Self::new(approval, payee, amount, Stage::Pending, deadline.left().to_owned())
+        Self::new(approval, payee, amount, Stage::Pending, Timed::plain(deadline.left()))
     }
 
     /// In its hold.
     pub fn cooling(approval: &str, payee: &str, amount: &AmountText, until: &Moment) -> Self {
-        Self::new(approval, payee, amount, Stage::Cooling, format!("Goes {until}"))
+        Self::new(approval, payee, amount, Stage::Cooling, Timed::at("Goes ", until))
     }
 
     /// Over or released; `day` from `clocktext::day`.
     pub fn past(approval: &str, payee: &str, amount: &AmountText, stage: Stage, day: &str) -> Self {
-        Self::new(approval, payee, amount, stage, format!("{} {day}", stage.word()))
+        Self::new(approval, payee, amount, stage, Timed::plain(format!("{} {day}", stage.word())))
     }
 
-    fn new(approval: &str, payee: &str, amount: &AmountText, stage: Stage, when: String) -> Self {
+    fn new(approval: &str, payee: &str, amount: &AmountText, stage: Stage, when: Timed) -> Self {
         Self { href: format!("/a/{approval}"), payee: Given::new(payee), amount: amount.plain(), stage, when }
     }
 }

@@ -2,13 +2,13 @@
 //! look at.
 
 use super::cancel::{CancelOverPage, CancelPage, LinkEnd, Stoppable};
-use super::clocktext::{day, moment, moment_to_the_second};
+use super::clocktext::{Timed, day, moment, moment_to_the_second};
 use super::console;
 use super::deal::{AccountKind, AmountText, Deal, MaskedDeal, Row};
 use super::device::{ApprovePage, CoolingPage};
 use super::ends::EndPage;
 use super::enrol::{EnrolDeclinedPage, EnrolPage, EnrolledPage, Proof, Usable};
-use super::errors::{ErrorPage, Trouble};
+use super::errors::{ErrorPage, Trouble, Way};
 use super::frame::{Frame, Lang, Profile};
 use super::given::Given;
 use super::home::{HomePage, HomeRow, Lock, Notices};
@@ -16,7 +16,7 @@ use super::live::{Deadline, HoldClock, Live, Stage};
 use super::lock::{Face, Lift, LockPage, Locked, VetoPage};
 use super::outcome::{Actor, Approved, Lapse, Outcome, Reached, Release, Stopper, Told};
 use super::undecidable::{OtherDevice, Undecidable, UndecidablePage, UnknownBrowserPage};
-use super::waiting::{Handover, WaitingCoolingPage, WaitingEndPage, WaitingPage};
+use super::waiting::{Handover, Sent, WaitingCoolingPage, WaitingEndPage, WaitingPage};
 use super::{RenderError, Template};
 
 const MICROS: i64 = 1_000_000;
@@ -170,10 +170,12 @@ impl Sampler<'_> {
         };
         let pixel = || OtherDevice {
             name: Given::new("Priya’s Pixel"),
-            note: format!("We sent a notice {}", moment(NOW, ASKED)),
+            note: Timed::at("We sent a notice ", &moment(NOW, ASKED)),
         };
-        let ipad =
-            || OtherDevice { name: Given::new("Old iPad"), note: format!("Last used {}", day(NOW, NOW - 432 * HOUR)) };
+        let ipad = || OtherDevice {
+            name: Given::new("Old iPad"),
+            note: Timed::plain(format!("Last used {}", day(NOW, NOW - 432 * HOUR))),
+        };
         let too_new =
             Undecidable::TooNew { added: moment(NOW, NOW - 10 * MINUTE), from: moment(NOW, NOW + 710 * MINUTE) };
         let unknown = UnknownBrowserPage { frame: self.frame() };
@@ -252,7 +254,7 @@ impl Sampler<'_> {
 
     fn waiting(&self) -> Pages {
         let asked = moment(NOW, ASKED);
-        let pending = |sent_to: Vec<Given>| {
+        let pending = |told: Sent| {
             WaitingPage::new(
                 self.frame(),
                 Self::link(),
@@ -260,7 +262,7 @@ impl Sampler<'_> {
                 &asked,
                 Self::deadline(),
                 HOLD,
-                Handover { sent_to, address: "approve.harbour.example".to_owned(), page_token: "v1.wait".to_owned() },
+                Handover { told, address: "approve.harbour.example".to_owned(), page_token: "v1.wait".to_owned() },
             )
         };
         let cooling = WaitingCoolingPage::new(
@@ -272,8 +274,8 @@ impl Sampler<'_> {
             Self::clock(),
         );
         let mut pages = vec![
-            ("05-waiting", pending(vec![Given::new("Priya’s Pixel"), Given::new("Old iPad")]).render()?),
-            ("05-waiting-no-notice", pending(vec![]).render()?),
+            ("05-waiting", pending(Sent::Message).render()?),
+            ("05-waiting-no-notice", pending(Sent::Nothing).render()?),
             ("05-waiting-cooling", cooling.render()?),
         ];
         for (_, name, outcome) in Self::outcomes() {
@@ -366,24 +368,19 @@ impl Sampler<'_> {
     }
 
     fn errors(&self) -> Pages {
-        let page = |trouble: Trouble, transfer: Option<&str>| ErrorPage {
-            frame: self.frame(),
-            trouble,
-            transfer: transfer.map(str::to_owned),
-        };
+        let page = |trouble: Trouble, way: Way| ErrorPage { frame: self.frame(), trouble, way };
         let at = || moment(NOW, NOW - MINUTE);
-        let changed = Trouble::Changed { what: Some(format!("It was stopped {}.", at())) };
         let wrong = Trouble::Wrong { request_id: "R-7C41-90DE".to_owned() };
-        let here = Some("/a/01K9V6M3Q2ZB8T5D4N7XW0YHRC");
+        let slow = Trouble::SlowDown { again: moment(NOW, NOW + MINUTE) };
         Ok(vec![
-            ("11-not-found", page(Trouble::NotFound, None).render()?),
-            ("11-link-ended", page(Trouble::LinkEnded, None).render()?),
-            ("11-changed", page(changed, here).render()?),
-            ("11-too-late", page(Trouble::TooLate { released: at() }, here).render()?),
-            ("11-locked", page(Trouble::Locked, None).render()?),
-            ("11-slow-down", page(Trouble::SlowDown { again: moment(NOW, NOW + MINUTE) }, None).render()?),
-            ("11-wrong", page(wrong, here).render()?),
-            ("11-unavailable", page(Trouble::Unavailable, None).render()?),
+            ("11-not-found", page(Trouble::NotFound, Way::Nowhere).render()?),
+            ("11-link-ended", page(Trouble::LinkEnded, Way::Nowhere).render()?),
+            ("11-changed", page(Trouble::Changed, Way::Approvals).render()?),
+            ("11-too-late", page(Trouble::TooLate { released: at() }, Way::Approvals).render()?),
+            ("11-locked", page(Trouble::Locked, Way::Approvals).render()?),
+            ("11-slow-down", page(slow, Way::Approvals).render()?),
+            ("11-wrong", page(wrong, Way::Nowhere).render()?),
+            ("11-unavailable", page(Trouble::Unavailable, Way::Nowhere).render()?),
         ])
     }
 }

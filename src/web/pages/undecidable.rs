@@ -3,7 +3,7 @@
 //! Owns the reasons. None offers a way around, and a browser we don't know is shown nothing of the transfer. Printed by
 //! `templates/device/undecidable.html` and `unknown.html`.
 
-use super::clocktext::Moment;
+use super::clocktext::{Moment, Timed};
 use super::deal::Deal;
 use super::frame::Frame;
 use super::given::Given;
@@ -15,7 +15,7 @@ use askama::Template;
 pub struct OtherDevice {
     pub name: Given,
     /// What helps to find it: «We sent a notice today, 14:02 UTC».
-    pub note: String,
+    pub note: Timed,
 }
 
 /// Why an enrolled device can't decide this approval.

@@ -7,7 +7,6 @@
 use super::clocktext::{self, Moment};
 use super::deal::Deal;
 use super::frame::Frame;
-use super::given::Given;
 use super::live::{Deadline, HoldClock, Live};
 use super::outcome::{Approved, Outcome};
 use super::way::Way;
@@ -25,11 +24,19 @@ pub struct WaitingPage {
     handover: Handover,
 }
 
+/// Whether the holder was told. This side learns neither on which channel nor on which device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// A channel took a message.
+    Message,
+    /// None has yet, as far as is known.
+    Nothing,
+}
+
 /// How the holder gets from this screen to the phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handover {
-    /// The devices a notice went to.
-    pub sent_to: Vec<Given>,
+    pub told: Sent,
     /// What to type on the phone when no notice comes: host, and port where there is one.
     pub address: String,
     /// What this browser's device keys sign to present themselves; one use.

@@ -2,7 +2,7 @@
 //!
 //! Owns the order of the steps and their words. Printed by `templates/parts/way.html`; `waiting` shows it.
 
-use super::clocktext::Moment;
+use super::clocktext::{Moment, Timed};
 use super::live::{Deadline, HoldClock};
 use super::outcome::{Lapse, Outcome};
 use askama::Template;
@@ -18,7 +18,7 @@ enum Place {
 struct Step {
     place: Place,
     label: &'static str,
-    note: String,
+    note: Timed,
 }
 
 /// The steps, in order; exactly one of them is where the transfer is now.
@@ -38,9 +38,9 @@ impl Way {
         Self {
             steps: vec![
                 asked_step(asked),
-                step(Place::Here, ANSWER, format!("Waiting, until {}", deadline.at())),
-                step(Place::Ahead, COOLING, format!("{hold}. You can still stop it")),
-                step(Place::Ahead, RELEASED, "Only now the money is sent".to_owned()),
+                step(Place::Here, ANSWER, Timed::at("Waiting, until ", deadline.at())),
+                step(Place::Ahead, COOLING, Timed::plain(format!("{hold}. You can still stop it"))),
+                step(Place::Ahead, RELEASED, Timed::plain("Only now the money is sent")),
             ],
         }
     }
@@ -49,32 +49,32 @@ impl Way {
         Self {
             steps: vec![
                 asked_step(asked),
-                step(Place::Done, ANSWER, format!("Approved {approved}")),
-                step(Place::Here, COOLING, format!("Until {}. You can still stop it", clock.until())),
-                step(Place::Ahead, RELEASED, "Only now the money is sent".to_owned()),
+                step(Place::Done, ANSWER, Timed::at("Approved ", approved)),
+                step(Place::Here, COOLING, Timed::at("Until ", clock.until()).then(". You can still stop it")),
+                step(Place::Ahead, RELEASED, Timed::plain("Only now the money is sent")),
             ],
         }
     }
 
     pub(super) fn ended(asked: &Moment, outcome: &Outcome) -> Self {
         let mut steps = vec![asked_step(asked)];
-        let answered = |at: &Moment| step(Place::Done, ANSWER, format!("Approved {at}"));
+        let answered = |at: &Moment| step(Place::Done, ANSWER, Timed::at("Approved ", at));
         match outcome {
             Outcome::Released { at, approved, .. } => {
                 steps.push(answered(&approved.at));
-                steps.push(step(Place::Done, COOLING, "Over. Nobody stopped it".to_owned()));
-                steps.push(step(Place::Here, RELEASED, at.opening()));
+                steps.push(step(Place::Done, COOLING, Timed::plain("Over. Nobody stopped it")));
+                steps.push(step(Place::Here, RELEASED, Timed::at("", at)));
             }
             Outcome::Rejected { at, .. } => {
-                steps.push(step(Place::Here, ANSWER, format!("Rejected {at}")));
+                steps.push(step(Place::Here, ANSWER, Timed::at("Rejected ", at)));
             }
             Outcome::Cancelled { at, by, approved } => {
                 steps.extend(approved.as_ref().map(|approved| answered(&approved.at)));
-                steps.push(step(Place::Here, "Stopped", format!("{}{}", at.opening(), by.how())));
+                steps.push(step(Place::Here, "Stopped", Timed::at("", at).then(by.how())));
             }
             Outcome::Expired { at, why, .. } => steps.push(match why {
-                Lapse::Unanswered => step(Place::Here, ANSWER, format!("None. Time ran out {at}")),
-                Lapse::NotTaken => step(Place::Here, "Time ran out", at.opening()),
+                Lapse::Unanswered => step(Place::Here, ANSWER, Timed::at("None. Time ran out ", at)),
+                Lapse::NotTaken => step(Place::Here, "Time ran out", Timed::at("", at)),
             }),
         }
         Self { steps }
@@ -82,9 +82,9 @@ impl Way {
 }
 
 fn asked_step(asked: &Moment) -> Step {
-    step(Place::Done, "Asked", asked.opening())
+    step(Place::Done, "Asked", Timed::at("", asked))
 }
 
-fn step(place: Place, label: &'static str, note: String) -> Step {
+fn step(place: Place, label: &'static str, note: Timed) -> Step {
     Step { place, label, note }
 }

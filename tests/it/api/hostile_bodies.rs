@@ -1,13 +1,18 @@
 //! Hostile fields: each case changes one thing of a request that is right, and is sent at the same time as one that
-//! stays right.
+//! stays right. The record is a database, so that both may meet in one commit: SQLite, and PostgreSQL for what its own
+//! types could take otherwise.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::stage::Stage;
+use super::stage::{Record, Setup, Stage};
 
 const CREATE: &str = "/v1/approvals";
+
+async fn stage_on(record: Record) -> Stage {
+    Stage::with(Setup { record, ..Setup::default() }).await
+}
 
 /// A change of one field: where, and what it becomes (`None`: it goes).
 type Change = (&'static str, Option<Value>);
@@ -54,9 +59,7 @@ fn some(place: &'static str, values: impl IntoIterator<Item = Value>) -> Vec<Cha
     values.into_iter().map(|value| (place, Some(value))).collect()
 }
 
-#[tokio::test]
-async fn amounts_and_units() {
-    let stage = Stage::new().await;
+fn amounts_and_units() -> Vec<Change> {
     let amounts = [
         json!("-1"),
         json!("0"),
@@ -111,12 +114,10 @@ async fn amounts_and_units() {
         json!({"network": "ethereum", "symbol": "USDC", "decimals": 6}),
     ];
     changes.extend(some("/asset", assets));
-    insta::assert_snapshot!("hostile_amounts_and_units", report(&stage, &changes).await);
+    changes
 }
 
-#[tokio::test]
-async fn texts() {
-    let stage = Stage::new().await;
+fn texts() -> Vec<Change> {
     let lines = ["/payee/name", "/source_account/label", "/reference", "/initiator/from"];
     let tokens = ["/subject", "/transfer_id", "/payee/account", "/source_account/id"];
     let hostile = [
@@ -152,12 +153,10 @@ async fn texts() {
     for place in tokens {
         changes.extend(some(place, [json!("a b"), json!("\u{fc}"), json!("a\"b"), json!("a;b"), json!("a<b>")]));
     }
-    insta::assert_snapshot!("hostile_texts", report(&stage, &changes).await);
+    changes
 }
 
-#[tokio::test]
-async fn shapes() {
-    let stage = Stage::new().await;
+fn shapes() -> Vec<Change> {
     let mut changes = Vec::new();
     for place in ["/payee", "/source_account", "/initiator"] {
         changes.push((place, None));
@@ -199,12 +198,29 @@ async fn shapes() {
     changes.extend(some("/type", [json!("override")]));
     changes.extend(some("/salt", [json!("AAAAAAAAAAAAAAAAAAAAAA")]));
     changes.extend(some("/a\u{202e}b\u{0}", [json!(1)]));
-    insta::assert_snapshot!("hostile_shapes", report(&stage, &changes).await);
+    changes
+}
+
+async fn all_on(record: Record) {
+    let stage = stage_on(record).await;
+    insta::assert_snapshot!("hostile_amounts_and_units", report(&stage, &amounts_and_units()).await);
+    insta::assert_snapshot!("hostile_texts", report(&stage, &texts()).await);
+    insta::assert_snapshot!("hostile_shapes", report(&stage, &shapes()).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fields_on_sqlite() {
+    all_on(Record::InSqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fields_on_postgres() {
+    all_on(Record::InPostgres).await;
 }
 
 #[tokio::test]
 async fn names_that_are_there_twice() {
-    let stage = Stage::new().await;
+    let stage = stage_on(Record::InSqlite).await;
     let subject = stage.enrolled().await;
     let right = stage.transfer(&subject).to_string();
     let mut lines = Vec::new();
@@ -232,7 +248,7 @@ async fn names_that_are_there_twice() {
 
 #[tokio::test]
 async fn everything_wrong_is_said_at_once() {
-    let stage = Stage::new().await;
+    let stage = stage_on(Record::InSqlite).await;
     let body = json!({"subject": "a b", "amount": 1, "payee": {"name": "\u{202e}"}, "zzz": 1});
     let answer = stage.send_once(Call::post(CREATE).json(&body)).await;
     insta::assert_snapshot!("everything_wrong", answer.line().replace("; ", "\n"));
@@ -240,7 +256,7 @@ async fn everything_wrong_is_said_at_once() {
 
 #[tokio::test]
 async fn channels_and_addresses() {
-    let stage = Stage::new().await;
+    let stage = stage_on(Record::InSqlite).await;
     let email = |address: Value| json!([{"kind": "email", "address": address}]);
     let channels = [
         Value::Null,
@@ -274,7 +290,7 @@ async fn channels_and_addresses() {
 
 #[tokio::test]
 async fn addresses_of_endpoints() {
-    let stage = Stage::new().await;
+    let stage = stage_on(Record::InSqlite).await;
     let urls = [
         json!(""),
         json!("x"),
@@ -307,7 +323,7 @@ async fn addresses_of_endpoints() {
 
 #[tokio::test]
 async fn digests() {
-    let stage = Stage::new().await;
+    let stage = stage_on(Record::InSqlite).await;
     let approval = stage.released().await;
     let redeem = |digest: &Value| {
         let call = Call::post("/v1/approvals/{id}/redeem").part("id", approval["id"].as_str().unwrap());

@@ -9,7 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use countersign::adapters::receipts::{Es256Receipts, generate_pem};
-use countersign::adapters::secrets::MasterSecrets;
+use countersign::adapters::storage::postgres::{Committers, PostgresStore};
 use countersign::adapters::storage::sqlite::SqliteStore;
 use countersign::adapters::timing::{MemoryLimits, MemoryLive, MemoryTimers, OsEntropy};
 use countersign::adapters::webauthn::Webauthn;
@@ -23,7 +23,7 @@ use countersign::domain::text::Line;
 use countersign::domain::witness::quorum::Quorum;
 use countersign::domain::{ApprovalId, BackendId, ChangeId, ChannelId, KeyId, Timestamp};
 use countersign::ports::store::NoticeOutcome;
-use countersign::ports::{Change, Effect, Entropy, LogStore, Secrets, StaffStore, Store};
+use countersign::ports::{Change, Effect, LogStore, Secrets, StaffStore, Store};
 use countersign::service::log::{self, Log, Witnesses};
 use countersign::service::{Context, Profile, Settings, backends};
 use countersign::web::device::push::PushKey;
@@ -35,11 +35,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::call::{Answer, Call};
+use crate::storage_sql::make;
 use crate::support::approved;
 use crate::support::clock::ManualClock;
 use crate::support::enrolled;
 use crate::support::log::log_at_once;
 use crate::support::memory_store::MemoryStore;
+use crate::support::servers::postgres::Postgres;
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
@@ -61,6 +63,8 @@ pub struct Setup {
 pub enum Record {
     InMemory,
     InSqlite,
+    /// A server of its own, which judges by its own clock: the stage's stands where that one stood.
+    InPostgres,
 }
 
 impl Default for Setup {
@@ -92,6 +96,7 @@ pub struct Stage {
     server: ServerHandle,
     serial: AtomicU32,
     _folder: TempDir,
+    _postgres: Option<(Arc<PostgresStore>, Postgres)>,
 }
 
 impl Stage {
@@ -101,12 +106,19 @@ impl Stage {
 
     pub async fn with(setup: Setup) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::parse_rfc3339("2026-11-21T14:32:00Z").unwrap()));
-        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let secrets: Arc<dyn Secrets> = Arc::new(MasterSecrets::new(&[7; 32], entropy).unwrap());
+        let secrets = make::secrets();
         let memory = Arc::new(MemoryStore::new(clock.clone()));
         let folder = tempfile::tempdir().unwrap();
+        let mut postgres = None;
         let sqlite = match setup.record {
             Record::InMemory => None,
+            Record::InPostgres => {
+                let server = make::server();
+                let store = make::postgres_at(&server.url("postgres"), Committers::Two).await;
+                clock.set(Store::now(&*store).await.unwrap());
+                postgres = Some((store, server));
+                None
+            }
             Record::InSqlite => {
                 let path = folder.path().join("record.db");
                 let sqlite = SqliteStore::open(&path, Arc::clone(&secrets), clock.clone()).await.unwrap();
@@ -114,13 +126,10 @@ impl Stage {
                 Some(Arc::new(sqlite))
             }
         };
-        let (store, log): (Arc<dyn Store>, Arc<dyn LogStore>) = match &sqlite {
-            Some(sqlite) => (sqlite.clone(), sqlite.clone()),
-            None => (memory.clone(), memory.clone()),
-        };
-        let staff: Arc<dyn StaffStore> = match &sqlite {
-            Some(sqlite) => Arc::clone(sqlite) as Arc<dyn StaffStore>,
-            None => memory.clone(),
+        let (store, log, staff): (Arc<dyn Store>, Arc<dyn LogStore>, Arc<dyn StaffStore>) = match (&sqlite, &postgres) {
+            (Some(sqlite), _) => (sqlite.clone(), sqlite.clone(), sqlite.clone()),
+            (None, Some((postgres, _))) => (postgres.clone(), postgres.clone(), postgres.clone()),
+            (None, None) => (memory.clone(), memory.clone(), memory.clone()),
         };
         let mut log = log_at_once(log);
         log.witnesses = Some(Arc::new(Witnesses::new(setup.quorum.clone(), memory.clone())));
@@ -130,7 +139,20 @@ impl Stage {
         let (at, server) = serve(cx.clone(), setup.proxies);
         let key = new.secret.reveal().to_owned();
         let (backend, key_id, serial) = (new.backend, new.key, AtomicU32::new(0));
-        Self { at, cx, clock, memory, backend, key, key_id, sqlite, server, serial, _folder: folder }
+        Self {
+            at,
+            cx,
+            clock,
+            memory,
+            backend,
+            key,
+            key_id,
+            sqlite,
+            server,
+            serial,
+            _folder: folder,
+            _postgres: postgres,
+        }
     }
 
     /// A new name, so that nothing collides.

@@ -48,7 +48,7 @@ const all = (css) => [...document.querySelectorAll(css)];
 const seen = (element) => element.getClientRects().length > 0 && element.checkVisibility({ visibilityProperty: true });
 const named = (element) => (element.getAttribute("aria-label") ?? element.innerText ?? "").trim() !== "";
 if (document.documentElement.lang === "") wrong.push("no language");
-if (!/\S – Harbour (approvals|console)$/.test(document.title)) wrong.push(`the title «${document.title}»`);
+if (!/\S – Harbour (approvals|console|Exchange)$/.test(document.title)) wrong.push(`the title «${document.title}»`);
 if (all("h1").length !== 1) wrong.push(`${all("h1").length} headings of the first rank`);
 if (all("main").length !== 1) wrong.push("no main part, or several");
 const [first] = all("a[href], button, input, summary");
@@ -108,7 +108,7 @@ impl Browser {
     }
 
     /// Checks the page on a phone and on a desk, and takes pictures of it there, light and dark; and, where it is longer
-    /// than a phone, one of all of it.
+    /// than a phone, of all of it.
     pub async fn look(&self, name: &str) {
         for screen in Screen::ALL {
             self.show_on(screen).await;
@@ -122,13 +122,15 @@ impl Browser {
                 self.photograph(&format!("{name}-{width}x{height}-{theme}")).await;
             }
             if screen == Screen::Phone {
-                self.theme(THEMES[0]).await;
                 let whole =
                     self.script("return document.documentElement.scrollHeight", Vec::new()).await.expect("a page");
                 let whole = whole.as_u64().and_then(|pixels| pixels.try_into().ok()).expect("a height");
                 if whole > height {
                     self.size(screen, whole).await;
-                    self.photograph(&format!("{name}-whole")).await;
+                    for theme in THEMES {
+                        self.theme(theme).await;
+                        self.photograph(&format!("{name}-whole-{theme}")).await;
+                    }
                 }
             }
         }

@@ -11,9 +11,12 @@ mod console;
 mod distinct;
 mod ends;
 mod enrolling;
+mod exchange;
+mod faces;
 mod keyboard;
 mod locking;
 mod look;
+mod notices;
 mod office;
 mod page;
 mod passkey;
@@ -21,6 +24,7 @@ mod relayed;
 mod scripts_off;
 mod staff;
 mod storage_cleared;
+mod times;
 mod transfer;
 mod world;
 
@@ -31,6 +35,7 @@ use thirtyfour::error::WebDriverResult;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
+use crate::support::chromium::{Backup, Chromium, Transport};
 use world::World;
 
 /// What no page here takes even on a busy machine, and a person still waits for.
@@ -54,6 +59,22 @@ pub enum Screen {
     Phone,
     /// 1280 × 800
     Desk,
+}
+
+/// A browser whose pages are at this origin.
+async fn browser_at(
+    chromium: &Chromium,
+    origin: Url,
+    name: &'static str,
+    screen: Screen,
+    transport: Transport,
+    backup: Backup,
+) -> Browser {
+    let session = chromium.browser(transport, backup).await;
+    let (driver, authenticator) = (session.driver, session.authenticator);
+    let browser = Browser { driver, authenticator, name, origin, screen };
+    browser.show_on(screen).await;
+    browser
 }
 
 impl Browser {

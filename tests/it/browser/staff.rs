@@ -84,6 +84,7 @@ async fn a_refused_form_keeps_its_words_and_a_signer_refuses() {
     agent.look("console-revealed").await;
     phone.open("/views").await;
     phone.says(".rows", "one whole account number").await;
+    assert!(!phone.words().await.contains("ovr_"), "the names of our papers are nothing to a holder");
     phone.says(".rows", "The bank asks for the account of the payee").await;
     phone.look("views-revealed").await;
 

@@ -55,6 +55,13 @@ async fn approved_on_the_phone_cooled_off_released_and_redeemed() {
         assert_eq!(phone.text(css).await, desk.text(css).await, "both sides show the same {css}");
     }
     phone.look("device-approve").await;
+    // The holder was told, and this side learns that, not where.
+    let told = async || {
+        desk.driver.refresh().await?;
+        let said = desk.script("return document.querySelector('.steps').innerText", Vec::new()).await?;
+        Ok(said.as_str().is_some_and(|said| said.contains("Open the message we sent you.")).then_some(()))
+    };
+    desk.until("that a message was sent", told).await;
     desk.look("waiting-pending").await;
 
     approve(&phone).await;

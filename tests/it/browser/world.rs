@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::task::spawn_blocking;
 use url::Url;
 
-use super::{Browser, Screen};
+use super::{Browser, Screen, browser_at};
 use crate::support::app::{Options, TestApp};
 use crate::support::backend::{self, Backend};
 use crate::support::chromium::{Backup, Chromium, Transport};
@@ -59,11 +59,7 @@ impl World {
         transport: Transport,
         backup: Backup,
     ) -> Browser {
-        let session = self.chromium.browser(transport, backup).await;
-        let (driver, authenticator) = (session.driver, session.authenticator);
-        let browser = Browser { driver, authenticator, name, origin: self.app.url.clone(), screen };
-        browser.show_on(screen).await;
-        browser
+        browser_at(&self.chromium, self.app.url.clone(), name, screen, transport, backup).await
     }
 
     /// The holder's phone, not enrolled yet, and the desk where transfers are started.

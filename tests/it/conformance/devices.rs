@@ -7,7 +7,7 @@ use countersign::domain::approval::transitions::Guard;
 use countersign::domain::details::Digest;
 use countersign::domain::device::{Device, MAX_FAILURES, Thumbprint};
 use countersign::ports::change::DeviceProof;
-use countersign::ports::{Effect, Store};
+use countersign::ports::{CommitError, Effect, Store};
 
 use super::world::{Why, World};
 
@@ -112,4 +112,27 @@ pub async fn a_device_is_found_by_cookie_and_by_key(store: Arc<dyn Store>) {
     assert_eq!(found, [world.device.clone(), other]);
     assert!(world.store.devices_by_key(&keys[..1]).await.unwrap().is_empty());
     assert!(world.store.devices_by_key(&[]).await.unwrap().is_empty());
+}
+
+pub async fn a_devices_channel_is_removed_once_and_no_other_is(store: Arc<dyn Store>) {
+    let world = World::build(store).await;
+    let channel = world.added_channel(Some(world.device.body.id), world.now).await;
+    let led = async || {
+        let channels = world.store.channels(world.holder.id).await.unwrap();
+        let mut ids: Vec<_> = channels.iter().map(|channel| channel.id).collect();
+        assert!(channels.iter().all(|channel| channel.address.bytes() == channel.id.bytes()), "as they were given");
+        ids.sort_unstable();
+        ids
+    };
+    let mut both = [world.mailbox.id, channel.id];
+    both.sort_unstable();
+    assert_eq!(led().await, both);
+    let remove = |channel| world.change(Effect::RemoveChannel { channel, at: world.now });
+    // What the backend registered is the backend's.
+    assert!(matches!(world.store.commit(remove(world.mailbox.id)).await, Err(CommitError::Conflict)));
+    world.store.commit(remove(channel.id)).await.unwrap();
+    assert!(matches!(world.store.commit(remove(channel.id)).await, Err(CommitError::Conflict)));
+    assert_eq!(led().await, [world.mailbox.id]);
+    let left: Vec<_> = world.store.channels(world.holder.id).await.unwrap().iter().map(|left| left.id).collect();
+    assert_eq!(left, [world.mailbox.id]);
 }

@@ -3,6 +3,7 @@
 //! record as it was.
 
 mod expected;
+mod hostile;
 mod people;
 mod requests;
 mod world;

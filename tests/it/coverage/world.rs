@@ -16,6 +16,14 @@ use crate::console::desk::{Desk, client};
 use crate::console::stage::{self, DAY, MINUTE};
 use crate::support::contract;
 
+/// What came back.
+pub struct Told {
+    pub status: u16,
+    /// The media type.
+    pub kind: String,
+    pub text: String,
+}
+
 pub struct World {
     pub(super) cast: Cast,
     pub(super) admin: Desk,
@@ -222,6 +230,25 @@ impl World {
 
     /// Asks, as our own page would. A stream's answer isn't waited for.
     pub async fn ask(&self, listener: &str, method: &str, address: &str, body: &Body, by: &Caller) -> (u16, String) {
+        let body = match body {
+            Body::Nothing => None,
+            Body::Json(json) => Some(("application/json", json.to_string().into_bytes())),
+            Body::Form(fields) => {
+                let text: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+                Some(("application/x-www-form-urlencoded", text.into_bytes()))
+            }
+        };
+        let told = self.send((listener, method, address), body, by).await;
+        (told.status, told.text)
+    }
+
+    /// The same with a body of any kind, byte for byte.
+    pub async fn send(
+        &self,
+        (listener, method, address): (&str, &str, &str),
+        body: Option<(&str, Vec<u8>)>,
+        by: &Caller,
+    ) -> Told {
         let base = if listener == "console" {
             self.cast.stage.console_url.clone()
         } else {
@@ -239,23 +266,18 @@ impl World {
         if let Some(bearer) = &by.bearer {
             request = request.bearer_auth(bearer);
         }
-        request = match body {
-            Body::Nothing => request,
-            Body::Json(json) => request.json(json),
-            Body::Form(fields) => {
-                let text: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-                request.header("content-type", "application/x-www-form-urlencoded").body(text)
-            }
-        };
+        if let Some((kind, bytes)) = body {
+            request = request.header("content-type", kind).body(bytes);
+        }
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();
-        let streams = status == 200 && address.ends_with("/events");
         let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let streams = kind.as_deref().is_some_and(|kind| kind.starts_with("text/event-stream"));
         let text = if streams { String::new() } else { answer.text().await.unwrap() };
         if listener == "public" && contract::is_described(address) {
             contract::check_exchange(method, address, None, status, kind.as_deref(), &text);
         }
-        (status, text)
+        Told { status, kind: kind.unwrap_or_default(), text }
     }
 
     /// Everything that the record holds, but for the audit log, in which refusals stand, and the sessions, of which

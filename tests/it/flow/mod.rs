@@ -8,5 +8,6 @@ mod deciding;
 mod enrolment;
 mod freezing;
 mod lifecycle;
+mod push;
 mod told;
 pub mod world;

@@ -3,7 +3,7 @@
 
 use countersign::app::{self, Role, Running};
 use countersign::config::witnesses::Witnesses;
-use countersign::config::{Config, Http, Keys, Limits, LogSettings, Master, Operator, Storage};
+use countersign::config::{Config, Http, Keys, Limits, LogSettings, Master, Operator, Push, Storage};
 use countersign::domain::backend::{Scope, Scopes};
 use countersign::domain::log::Origin;
 use countersign::domain::policy::{Assurance, Floors, Policy, Tier, Unproved};
@@ -36,6 +36,8 @@ pub struct Options {
     pub witnesses: Witnesses,
     /// Where it answers the operator's questions.
     pub ops: Option<u16>,
+    /// The VAPID key (PKCS#8 PEM), where notices go to browsers.
+    pub push: Option<String>,
 }
 
 impl Default for Options {
@@ -54,6 +56,7 @@ impl Default for Options {
             tries_per_minute: 100_000,
             witnesses: Witnesses::default(),
             ops: None,
+            push: None,
         }
     }
 }
@@ -135,7 +138,11 @@ pub fn config(options: &Options, sqlite: PathBuf, port: u16) -> Config {
             log_retired: vec![],
         },
         smtp: None,
-        push: None,
+        push: options.push.as_ref().map(|pem| Push {
+            vapid_pem: SecretString::from(pem.as_str()),
+            contact: "mailto:ops@harbour.example".into(),
+            hosts: vec![],
+        }),
         outbound_allow: vec!["127.0.0.0/8".parse().expect("a network")],
         outbound_authorities: None,
         policy,

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod contract;
 pub mod enrolled;
 pub mod eventually;
+pub mod hostile;
 pub mod log;
 pub mod memory_store;
 pub mod owner;

@@ -87,7 +87,6 @@ crate::adapters::storage::statements! {
     CHANNELS_ON_DEVICES = concat!("SELECT ", told_columns!(), " FROM channels c WHERE c.holder_id = $1 \
                                    AND c.device_id IS NOT NULL AND c.removed_at IS NULL ORDER BY c.id",
                                   for_update!());
-    REMOVE_CHANNEL = "UPDATE channels SET removed_at = $2, seal = $3 WHERE id = $1 AND removed_at IS NULL";
     DEVICES_TO_REMOVE = concat!("SELECT ", device_columns!(), " FROM devices \
                                  WHERE holder_id = $1 AND removed_at IS NULL ORDER BY id", for_update!());
     REMOVE_DEVICE = "UPDATE devices SET removed_at = $2, seal = $3 WHERE id = $1";

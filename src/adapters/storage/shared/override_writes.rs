@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::override_sql as own;
-use super::{Connection, Db, sql, staff_statements, staff_writes};
+use super::{Connection, Db, rare, sql, staff_statements, staff_writes};
 use crate::adapters::storage::at::At;
 use crate::adapters::storage::failure::{Failure, Refused, touched};
 use crate::adapters::storage::rows::approval::ApprovalRow;
@@ -388,9 +388,7 @@ async fn remove_their_channels(
             tracing::error!(%error, "a channel on a removed device was refused");
             continue;
         }
-        let row = seals.close(ChannelRow { removed_at: Some(At(now)), ..row });
-        let removed = sqlx::query::<Db>(own::REMOVE_CHANNEL).bind(row.id).bind(At(now)).bind(row.seal);
-        touched(removed.execute(&mut *connection).await?.rows_affected())?;
+        rare::remove_channel(connection, row, now, seals).await?;
     }
     Ok(())
 }

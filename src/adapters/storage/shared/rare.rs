@@ -71,6 +71,12 @@ async fn apply(
             Ok(())
         }
         Effect::AddChannel(channel) => add_channel(connection, channel, seals).await,
+        Effect::RemoveChannel { channel, at } => {
+            let row = sqlx::query_as::<Db, ChannelRow>(sql::CHANNEL_TO_REMOVE).bind(channel.uuid());
+            let row = row.fetch_optional(&mut *connection).await?.ok_or(Refused::Conflict)?;
+            row.clone().read(seals)?;
+            remove_channel(connection, row, *at, seals).await
+        }
         Effect::AddLink { link, remember } => {
             remember_once(connection, remember).await?;
             add_link(connection, link, seals, now).await
@@ -153,6 +159,21 @@ async fn add_channel(connection: &mut Connection, channel: &Channel, seals: &Sea
         .execute(connection)
         .await?;
     Ok(inserted(added.rows_affected(), Unique::Other)?)
+}
+
+/// Takes away a row that was believed, under a new seal.
+///
+/// # Errors
+/// [`Refused::Conflict`] when it is gone already.
+pub async fn remove_channel(
+    connection: &mut Connection,
+    row: ChannelRow,
+    at: Timestamp,
+    seals: &Seals,
+) -> Result<(), Failure> {
+    let row = seals.close(ChannelRow { removed_at: Some(At(at)), ..row });
+    let removed = sqlx::query::<Db>(sql::REMOVE_CHANNEL).bind(row.id).bind(At(at)).bind(row.seal);
+    Ok(touched(removed.execute(connection).await?.rows_affected())?)
 }
 
 async fn add_link(connection: &mut Connection, link: &EnrolLink, seals: &Seals, now: Timestamp) -> Result<(), Failure> {

@@ -55,6 +55,9 @@ crate::adapters::storage::statements! {
     INSERT_CHANNEL = "INSERT INTO channels \
                       (id, holder_id, kind, device_id, masked, address, created_at, counts_from, removed_at, seal) \
                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+    CHANNEL_TO_REMOVE = concat!("SELECT ", channel_columns!(), " FROM channels c \
+                                 WHERE c.id = $1 AND c.device_id IS NOT NULL AND c.removed_at IS NULL", for_update!());
+    REMOVE_CHANNEL = "UPDATE channels SET removed_at = $2, seal = $3 WHERE id = $1 AND removed_at IS NULL";
     DEVICES = concat!("SELECT ", device_columns!(), " FROM devices WHERE holder_id = $1 ORDER BY id");
     DEVICE_BY_COOKIE = concat!("SELECT ", device_columns!(), " FROM devices WHERE cookie_hash = $1");
     DEVICES_BY_KEY = concat!("SELECT ", device_columns!(), " FROM devices WHERE thumbprint IN \

@@ -66,6 +66,9 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             unique(!record.holders.contains_key(&holder.id) && channels_are_new, Unique::Other)
         }
         Effect::AddChannel(new) => unique(!record.channels.contains_key(&new.id), Unique::Other),
+        Effect::RemoveChannel { channel, .. } => {
+            holds(record.channels.get(channel).is_some_and(|row| row.device.is_some()))
+        }
         Effect::AddLink { link, remember } => {
             key_is_new(record, remember)?;
             not_frozen(record, link.holder)?;

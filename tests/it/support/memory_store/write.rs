@@ -79,6 +79,9 @@ fn effect(record: &mut Record, effect: Effect, now: Timestamp) -> Option<Approva
             channels.into_iter().for_each(|new| channel(record, new));
         }
         Effect::AddChannel(new) => channel(record, new),
+        Effect::RemoveChannel { channel, .. } => {
+            record.channels.remove(&channel);
+        }
         Effect::AddLink { link, remember } => {
             self::remember(record, remember);
             for earlier in record.links.values_mut().filter(|earlier| earlier.holder == link.holder) {
