@@ -25,10 +25,8 @@ impl ChannelSender for PushService {
 
     async fn send(&self, to: &Address, _: &Message) -> Result<(), SendError> {
         let Address::WebPush { endpoint, .. } = to else { panic!("not a subscription") };
-        match self.0.lock().unwrap().contains(endpoint) {
-            true => Err(SendError::Gone { what: "410" }),
-            false => Ok(()),
-        }
+        let is_gone = self.0.lock().unwrap().contains(endpoint);
+        if is_gone { Err(SendError::Gone { what: "410" }) } else { Ok(()) }
     }
 }
 
