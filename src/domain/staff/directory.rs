@@ -22,9 +22,9 @@ impl DirectoryKey {
     /// From when on it is taken. Whoever has the host makes a key, and with it ends everybody who could stop what else is
     /// made there; so once two admins had been it waits as long as an invite from the host does.
     pub fn opens_at(&self, everybody: &[Staff]) -> Timestamp {
-        let before = |person: &&Staff| person.first_admin_at.is_some_and(|since| since <= self.created_at);
-        let admins = everybody.iter().filter(before).take(FOUNDERS as usize).count();
-        if admins < FOUNDERS as usize { self.created_at } else { self.created_at + HOST_WAIT }
+        let before = |person: &Staff| person.first_admin_at.is_some_and(|since| since < self.created_at);
+        let admins: u64 = everybody.iter().map(|person| u64::from(before(person))).sum();
+        if admins < FOUNDERS { self.created_at } else { self.created_at + HOST_WAIT }
     }
 }
 

@@ -98,10 +98,10 @@ async fn what_was_asked_for_before_it_was_said_again_is_stopped_by_whoever_settl
     let (stage, _alive) = stage::on_sqlite().await;
     let mut cast = Cast::new(stage).await;
     freeze::by_lock_link(&cast.stage.cx, &lock_link(&cast)).await.unwrap();
-    cast.stage.clock.advance(HOUR);
+    cast.stage.clock.advance(2 * MINUTE);
     turn(&cast.stage).await;
     let id = cooling(&mut cast, "reset_devices", "").await;
-    cast.stage.clock.advance(HOUR);
+    cast.stage.clock.advance(2 * MINUTE);
     turn(&cast.stage).await;
     assert_eq!(cast.case(id).await.state.name(), StateName::Cooling, "it was asked for after the freeze");
 

@@ -106,6 +106,7 @@ async fn a_key_that_is_made_on_the_host_after_the_founding_waits_72_hours_in_fro
     let (stage, _alive) = stage::on_sqlite().await;
     let (_, early) = directory::add(&stage.cx).await.unwrap();
     let admins = stage.founders().await;
+    stage.clock.advance(Duration::from_secs(1));
     let (id, late) = directory::add(&stage.cx).await.unwrap();
     let at = format!("/scim/v2/Users/{}", admins.0.id());
     let provider = Desk::new(&stage);

@@ -338,7 +338,7 @@ async fn a_freeze_from_a_link_lasts_its_day_although_the_node_that_took_it_is_be
     world.later(24 * HOUR - Duration::from_secs(60)).await;
     world.freezes_look().await;
     assert_eq!(world.frozen(&phone).await, Some(FreezeReason::Link));
-    world.later(Duration::from_secs(60)).await;
+    world.later(Duration::from_secs(61)).await;
     world.freezes_look().await;
     assert_eq!(world.frozen(&phone).await, None);
 }

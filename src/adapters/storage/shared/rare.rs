@@ -183,7 +183,7 @@ async fn add_link(connection: &mut Connection, link: &EnrolLink, seals: &Seals, 
     lock.fetch_optional(&mut *connection).await?;
     override_writes::not_frozen(connection, link.holder).await?;
     let since = At(now - LINKS_DAY);
-    let made = sqlx::query_scalar::<Db, i64>(sql::LINKS_SINCE).bind(link.holder.uuid()).bind(since);
+    let made = sqlx::query_scalar::<Db, i64>(sql::LINKS_OF_THE_DAY).bind(link.holder.uuid()).bind(since);
     if made.fetch_one(&mut *connection).await? >= i64::from(LINKS_A_DAY) {
         return Err(Refused::Cap.into());
     }

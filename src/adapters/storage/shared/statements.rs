@@ -72,7 +72,7 @@ crate::adapters::storage::statements! {
     LINK_BY_TOKEN = "SELECT id, holder_id, token_hash, created_at, expires_at, tries, ended_at, seal \
                      FROM enrol_links WHERE token_hash = $1";
     END_LINKS = "UPDATE enrol_links SET ended_at = $2 WHERE holder_id = $1 AND ended_at IS NULL";
-    LINKS_SINCE = "SELECT count(*) FROM enrol_links WHERE holder_id = $1 AND created_at > $2";
+    LINKS_OF_THE_DAY = "SELECT count(*) FROM enrol_links WHERE holder_id = $1 AND created_at > $2";
     INSERT_LINK = "INSERT INTO enrol_links (id, holder_id, token_hash, created_at, expires_at, tries, ended_at, seal) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
     COUNT_TRY = "UPDATE enrol_links SET tries = tries + 1 WHERE id = $1 AND tries = $2 AND ended_at IS NULL";
