@@ -203,15 +203,30 @@ pub(super) async fn raise(cx: &Context, error: &StoreError) {
     commit::refused(cx, kind, Actor::Service, &[&id], table, cx.now()).await;
 }
 
-/// How far the node's clock and the database's lie apart, if more than allowed.
+/// What comparing the node's clock with the database's gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clocks {
+    Agree,
+    /// At least so far apart, which is more than allowed.
+    Apart(Duration),
+    /// The answer took too long to tell.
+    Unsaid,
+}
+
+/// Compares the clocks.
 ///
 /// # Errors
 /// [`Error::Store`] when the database can't be asked.
-pub async fn skew(cx: &Context) -> Result<Option<Duration>, Error> {
+pub async fn clocks(cx: &Context) -> Result<Clocks, Error> {
     let before = cx.now();
     let theirs = cx.store.now().await?;
     let after = cx.now();
-    // The database was asked at some moment between `before` and `after`; only what lies outside that span is skew.
+    // The database was asked at some moment between `before` and `after`; only what lies outside that span is skew. A
+    // span that is longer than what is allowed would hide as much.
     let apart = before.since(theirs).max(theirs.since(after));
-    Ok((apart > MAX_SKEW).then_some(apart))
+    Ok(match apart > MAX_SKEW {
+        true => Clocks::Apart(apart),
+        false if after.since(before) > MAX_SKEW => Clocks::Unsaid,
+        false => Clocks::Agree,
+    })
 }

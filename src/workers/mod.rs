@@ -20,6 +20,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::service::release::Clocks;
+
 /// Whether this node's clock and the database's agree. While they don't, the node releases nothing.
 #[derive(Debug, Clone)]
 pub struct ClockGate(Arc<AtomicBool>);
@@ -35,16 +37,23 @@ impl ClockGate {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Opens or shuts the gate, and says so when that changes.
-    pub fn set(&self, skew: Option<Duration>) {
-        let open = skew.is_none();
+    /// Opens or shuts the gate, or leaves it as it is, and says so when it changes.
+    pub fn set(&self, clocks: Clocks) {
+        let open = match clocks {
+            Clocks::Agree => true,
+            Clocks::Apart(_) => false,
+            Clocks::Unsaid => {
+                tracing::warn!("the database took too long to tell its time; what was known of the clocks stands");
+                return;
+            }
+        };
         let was = self.0.swap(open, Ordering::Relaxed);
         metrics::gauge!("countersign_clock_agrees").set(if open { 1.0 } else { 0.0 });
-        match (was, skew) {
-            (true, Some(apart)) => {
+        match (was, clocks) {
+            (true, Clocks::Apart(apart)) => {
                 tracing::error!(apart_ms = apart.as_millis(), "clocks disagree: this node releases nothing");
             }
-            (false, None) => tracing::info!("clocks agree again"),
+            (false, Clocks::Agree) => tracing::info!("clocks agree again"),
             _ => {}
         }
     }

@@ -47,7 +47,7 @@ pub async fn sweep(cx: &Context, gate: &ClockGate) -> Result<usize, Error> {
 /// # Errors
 /// [`Error::Store`] when the record can't be read.
 pub async fn arm(cx: &Context, gate: &ClockGate) -> Result<usize, Error> {
-    gate.set(release::skew(cx).await?);
+    gate.set(release::clocks(cx).await?);
     // Up to the next sweep but one, so that a timer that was lost is there again before it is due.
     let now = cx.store.now().await?;
     let horizon = now + 2 * PERIOD;

@@ -136,7 +136,7 @@ fn what_was_asked_for_before_it_was_said_again_is_before_it() {
     let stored: Freeze = serde_json::from_str(&serde_json::to_string(&again).unwrap()).unwrap();
     assert_eq!(stored, again);
     // One that was stored before anybody could say it again.
-    let mut old = serde_json::to_value(&frozen(FreezeReason::Link)).unwrap();
+    let mut old = serde_json::to_value(frozen(FreezeReason::Link)).unwrap();
     assert!(old.as_object_mut().unwrap().remove("said_again_at").is_none());
     assert_eq!(serde_json::from_value::<Freeze>(old).unwrap().said_at(), at(0));
 }

@@ -30,7 +30,7 @@ fn redeem(approval: &Value) -> Call {
 
 #[tokio::test]
 async fn none_suffers_for_its_neighbours() {
-    let stage = &Stage::with(Setup { record: Record::InSqlite, ..Setup::default() }).await;
+    let stage = &Stage::with(Setup { record: Record::Sqlite, ..Setup::default() }).await;
     let create = |body: Value, key: String| Call::post(CREATE).json(&body).once(&key).key(&stage.key);
     let fresh = || stage.name("key");
 

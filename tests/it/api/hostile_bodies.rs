@@ -210,17 +210,17 @@ async fn all_on(record: Record) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fields_on_sqlite() {
-    all_on(Record::InSqlite).await;
+    all_on(Record::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fields_on_postgres() {
-    all_on(Record::InPostgres).await;
+    all_on(Record::Postgres).await;
 }
 
 #[tokio::test]
 async fn names_that_are_there_twice() {
-    let stage = stage_on(Record::InSqlite).await;
+    let stage = stage_on(Record::Sqlite).await;
     let subject = stage.enrolled().await;
     let right = stage.transfer(&subject).to_string();
     let mut lines = Vec::new();
@@ -248,7 +248,7 @@ async fn names_that_are_there_twice() {
 
 #[tokio::test]
 async fn everything_wrong_is_said_at_once() {
-    let stage = stage_on(Record::InSqlite).await;
+    let stage = stage_on(Record::Sqlite).await;
     let body = json!({"subject": "a b", "amount": 1, "payee": {"name": "\u{202e}"}, "zzz": 1});
     let answer = stage.send_once(Call::post(CREATE).json(&body)).await;
     insta::assert_snapshot!("everything_wrong", answer.line().replace("; ", "\n"));
@@ -256,7 +256,7 @@ async fn everything_wrong_is_said_at_once() {
 
 #[tokio::test]
 async fn channels_and_addresses() {
-    let stage = stage_on(Record::InSqlite).await;
+    let stage = stage_on(Record::Sqlite).await;
     let email = |address: Value| json!([{"kind": "email", "address": address}]);
     let channels = [
         Value::Null,
@@ -290,7 +290,7 @@ async fn channels_and_addresses() {
 
 #[tokio::test]
 async fn addresses_of_endpoints() {
-    let stage = stage_on(Record::InSqlite).await;
+    let stage = stage_on(Record::Sqlite).await;
     let urls = [
         json!(""),
         json!("x"),
@@ -323,7 +323,7 @@ async fn addresses_of_endpoints() {
 
 #[tokio::test]
 async fn digests() {
-    let stage = stage_on(Record::InSqlite).await;
+    let stage = stage_on(Record::Sqlite).await;
     let approval = stage.released().await;
     let redeem = |digest: &Value| {
         let call = Call::post("/v1/approvals/{id}/redeem").part("id", approval["id"].as_str().unwrap());

@@ -100,7 +100,7 @@ async fn a_refusal_names_no_path() {
 
 #[tokio::test]
 async fn the_inside_of_a_fault_is_logged_once_and_told_to_nobody() {
-    let stage = Stage::with(Setup { record: Record::InSqlite, ..Setup::default() }).await;
+    let stage = Stage::with(Setup { record: Record::Sqlite, ..Setup::default() }).await;
     stage.lose_record().await;
     let (answer, lines) = answered(&stage, get(&stage, "/v1/approvals")).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);

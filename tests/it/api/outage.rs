@@ -8,7 +8,7 @@ use super::stage::{Record, Setup, Stage};
 
 #[tokio::test]
 async fn without_the_record_every_route_says_that_it_is_not_available() {
-    let stage = Stage::with(Setup { record: Record::InSqlite, ..Setup::default() }).await;
+    let stage = Stage::with(Setup { record: Record::Sqlite, ..Setup::default() }).await;
     let mut calls = Vec::new();
     for route in ROUTES {
         calls.push((route, good(&stage, route).await.key(&stage.key)));

@@ -61,10 +61,10 @@ pub struct Setup {
 /// Where the record is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record {
-    InMemory,
-    InSqlite,
+    Memory,
+    Sqlite,
     /// A server of its own, which judges by its own clock: the stage's stands where that one stood.
-    InPostgres,
+    Postgres,
 }
 
 impl Default for Setup {
@@ -74,7 +74,7 @@ impl Default for Setup {
             key_per_minute: 100_000,
             tries_per_minute: 100_000,
             proxies: Vec::new(),
-            record: Record::InMemory,
+            record: Record::Memory,
             quorum: Quorum::default(),
         }
     }
@@ -111,15 +111,15 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let mut postgres = None;
         let sqlite = match setup.record {
-            Record::InMemory => None,
-            Record::InPostgres => {
+            Record::Memory => None,
+            Record::Postgres => {
                 let server = make::server();
                 let store = make::postgres_at(&server.url("postgres"), Committers::Two).await;
                 clock.set(Store::now(&*store).await.unwrap());
                 postgres = Some((store, server));
                 None
             }
-            Record::InSqlite => {
+            Record::Sqlite => {
                 let path = folder.path().join("record.db");
                 let sqlite = SqliteStore::open(&path, Arc::clone(&secrets), clock.clone()).await.unwrap();
                 sqlite.migrate().await.unwrap();

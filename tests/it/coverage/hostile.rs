@@ -56,12 +56,11 @@ fn line(told: &Told) -> String {
     format!("{} {named}", told.status)
 }
 
+/// What an attack is called, where it goes, and its body with the media type.
+type Case<'a> = (String, String, (&'a str, Vec<u8>));
+
 /// Sends all at once, and reports. What is refused must be told as such things are told here.
-async fn attack(
-    world: &World,
-    row: &Expected,
-    cases: Vec<(String, String, (&str, Vec<u8>))>,
-) -> BTreeMap<String, Vec<String>> {
+async fn attack(world: &World, row: &Expected, cases: Vec<Case<'_>>) -> BTreeMap<String, Vec<String>> {
     let by = whoever(world, row);
     let (names, sent): (Vec<_>, Vec<_>) =
         cases.into_iter().map(|(name, address, body)| (name, (address, body))).unzip();

@@ -13,6 +13,7 @@ use countersign::domain::policy::TOLD_BEFORE;
 use countersign::domain::{ApprovalId, Timestamp};
 use countersign::ports::Timers;
 use countersign::ports::timing::{Claim, PortError};
+use countersign::service::release::Clocks;
 use countersign::service::request::Repeat;
 use countersign::service::{Browser, Error, cancel, links, redeem, reject, release};
 use countersign::workers::sweep;
@@ -105,14 +106,14 @@ async fn a_skewed_node_releases_nothing() {
     let world = World::new().await;
     let id = cooling(&world, "u-1").await;
     world.clock.advance(HOLD);
-    world.gate.set(Some(Duration::from_secs(3)));
+    world.gate.set(Clocks::Apart(Duration::from_secs(3)));
     world.settle().await;
     world.is(id, StateName::Cooling, None).await;
     // The record's clock and the node's are one here, so that a sweep finds them agreeing again.
     sweep::sweep(&world.cx, &world.gate).await.unwrap();
     world.settle().await;
     world.is(id, StateName::Released, None).await;
-    assert_eq!(release::skew(&world.cx).await.unwrap(), None);
+    assert_eq!(release::clocks(&world.cx).await.unwrap(), Clocks::Agree);
 }
 
 #[tokio::test]
