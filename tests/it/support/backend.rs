@@ -79,7 +79,10 @@ impl Backend {
         let status = response.status().as_u16();
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).map(str::to_owned);
         let text = response.text().await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
-        contract::check_exchange(name, path, body, status, kind.as_deref(), &text);
+        // Health is asked with the same client, and isn't the API's.
+        if contract::is_described(path) {
+            contract::check_exchange(name, path, body, status, kind.as_deref(), &text);
+        }
         let body = match text.as_str() {
             "" => Value::Null,
             text => serde_json::from_str(text).unwrap_or_else(|_| panic!("{path}: {status} and no JSON: {text}")),

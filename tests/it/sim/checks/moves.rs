@@ -1,5 +1,6 @@
 //! Judges a stored transition: whether it might happen then, by whom, and whether all of it is there.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use countersign::domain::approval::transitions::Transition;
@@ -57,7 +58,8 @@ impl Checks {
 
         let mut life = life.clone();
         self.may(run, act, stored, &mut life, after)?;
-        consequences(run, stored, transition, &mut life)?;
+        let channels = self.channels_of(run, transition.approval.holder);
+        consequences(run, stored, transition, channels, &mut life)?;
         life.receipt = receipt.cloned().or(life.receipt);
         life.approval = after.clone();
         self.lives.insert(id, life);
@@ -242,7 +244,13 @@ fn was_told(run: &Run, life: &Life, decision: &Decision, told: &Told) -> Result<
 }
 
 /// That the audit entry, the webhooks, the notices and the evidence of this very transition are in the same change.
-fn consequences(run: &Run, stored: &Stored, transition: &Transition, life: &mut Life) -> Result<(), Broken> {
+fn consequences(
+    run: &Run,
+    stored: &Stored,
+    transition: &Transition,
+    channels: RangeInclusive<usize>,
+    life: &mut Life,
+) -> Result<(), Broken> {
     let (change, after) = (&stored.change, &transition.approval);
     let whole = |ok: bool, what: &str| must(ok, WHOLE, || format!("{what}, {:?}", after.state));
     whole(change.entry.kind == transition.event.as_str(), "the audit entry is of another kind")?;
@@ -271,8 +279,8 @@ fn consequences(run: &Run, stored: &Stored, transition: &Transition, life: &mut 
         };
         change.notices.iter().filter(fits).count()
     };
-    let channels = run.cast.channels.iter().filter(|channel| channel.holder == after.holder).count();
-    whole(about_it(Purpose::Cooling) == if decides { channels } else { 0 }, "the holder isn't told")?;
+    let told = if decides { channels } else { 0..=0 };
+    whole(told.contains(&about_it(Purpose::Cooling)), "the holder isn't told")?;
 
     let redeems = matches!(after.state, State::Redeemed { .. });
     let countersign::ports::Effect::Transition { receipt, .. } = &change.effect else {

@@ -78,8 +78,12 @@ impl Record {
         for (_, id) in due {
             let lease = self.lease(lease, now);
             let Some(row) = self.notices.get_mut(&id) else { continue };
-            let Some(channel) = self.channels.get(&row.notice.channel) else { continue };
             row.lease = Some(lease);
+            let Some(channel) = self.channels.get(&row.notice.channel) else {
+                // Its channel was removed: it can't go out, ever, and the next of its row has its turn.
+                self.settle_notice(id, lease.fence, &NoticeOutcome::Failed { at: now }, now);
+                continue;
+            };
             jobs.push(NoticeJob {
                 id,
                 holder: row.notice.holder,
