@@ -30,7 +30,7 @@ use faults::Plant;
 use run::Run;
 
 /// Seeds of a plain test run, and steps of each.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 3_000;
 const STEPS: usize = 800;
 /// Seeds of the runs that have no timers at all.
 const SEEDS_WITHOUT_TIMERS: u64 = 200;

@@ -225,6 +225,16 @@ impl Run {
         self.story.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
+    /// Whether the node on which a task began trusts its clock by now.
+    pub fn trusts_its_clock(&self, task: TaskId) -> bool {
+        let began = |event: &Event| match event {
+            Event::Began(id, node) if *id == task => Some(*node),
+            _ => None,
+        };
+        let node = self.story.iter().find_map(|(_, event)| began(event));
+        node.and_then(|node| self.nodes.get(node)).is_some_and(|node| node.gate.is_open())
+    }
+
     /// Begins an act on a node.
     pub fn start(&mut self, node: usize, act: Act) {
         let id = self.next;

@@ -89,6 +89,8 @@ impl Checks {
                     Act::Sweep => true,
                     _ => return nobody(act, after),
                 };
+                // Or a sweep found, since it began, that the clocks agree again.
+                let trusts_its_clock = trusts_its_clock || run.trusts_its_clock(stored.task);
                 must(trusts_its_clock, EARLY, || "a node released that doubts its clock".to_owned())?;
                 must(decision == same, EVIDENCE, || "another decision was released".to_owned())?;
                 must(now >= *cooling_until, EARLY, || format!("database {now}, hold until {cooling_until}"))?;
