@@ -1,5 +1,5 @@
-# What a developer runs; `make help` lists it. CI (.ci/run) runs `check` and `test` of it, in the debug profile. The image is
-# built with the command of `build`, which CI doesn't run.
+# What a developer runs; `make help` lists it. CI (.ci/run) runs `check` and `test` and `build` of it, the last with
+# the command that the image is built with.
 
 CARGO ?= cargo
 
