@@ -74,43 +74,43 @@ impl<L: Lookup> Gathered<L> {
         };
         if starts {
             // A task, because whoever asked may stop waiting, and others wait for the same answer.
-            tokio::spawn(run(target.clone(), pool.clone(), UnderWay(Arc::clone(queue))));
+            tokio::spawn(run(target.clone(), pool.clone(), Turn { queue: Arc::clone(queue), is_over: false }));
         }
         rows.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 }
 
-/// Gives the turn back even when its runtime ends in the middle.
-struct UnderWay<L>(Shared<L>);
+/// The right to ask for what waits. It ends when nothing does, or with its runtime.
+struct Turn<L> {
+    queue: Shared<L>,
+    is_over: bool,
+}
 
-impl<L> Drop for UnderWay<L> {
+impl<L> Drop for Turn<L> {
     fn drop(&mut self) {
-        locked(&self.0).is_under_way = false;
+        // One that is over may have been followed by another already.
+        if !self.is_over {
+            locked(&self.queue).is_under_way = false;
+        }
     }
 }
 
-impl<L> UnderWay<L> {
+impl<L> Turn<L> {
     /// What waits, or nothing: then the turn is over, and whoever asks next begins another.
-    fn take(self) -> Option<(Self, Vec<Asked<L>>)> {
-        let mut queue = locked(&self.0);
+    fn take(&mut self) -> Option<Vec<Asked<L>>> {
+        let mut queue = locked(&self.queue);
         let number = queue.waiting.len().min(MOST);
         let some: Vec<Asked<L>> = queue.waiting.drain(..number).collect();
-        if some.is_empty() {
-            queue.is_under_way = false;
-        }
-        drop(queue);
-        if some.is_empty() {
-            return None;
-        }
-        Some((self, some))
+        self.is_over = some.is_empty();
+        queue.is_under_way = !self.is_over;
+        (!self.is_over).then_some(some)
     }
 }
 
-async fn run<L: Lookup>(target: Target, pool: Pool<Db>, mut turn: UnderWay<L>) {
+async fn run<L: Lookup>(target: Target, pool: Pool<Db>, mut turn: Turn<L>) {
     // Requests that arrived together get to ask before the first statement goes out.
     tokio::task::yield_now().await;
-    while let Some((next, some)) = turn.take() {
-        turn = next;
+    while let Some(some) = turn.take() {
         let (lookups, answers): (Vec<L>, Vec<_>) = some.into_iter().map(|asked| (asked.lookup, asked.answer)).unzip();
         for (answer, rows) in answers.into_iter().zip(look_up(&target, &pool, &lookups).await) {
             // Whoever asked may have gone.
@@ -125,8 +125,9 @@ async fn look_up<L: Lookup>(target: &Target, pool: &Pool<Db>, lookups: &[L]) -> 
     }
     match target.in_time(L::several(lookups).fetch_all(pool)).await.and_then(|rows| apart(rows, lookups.len())) {
         Ok(apart) => apart.into_iter().map(Ok).collect(),
-        // The server read it and refused: one of them may be at fault, and the others needn't suffer.
-        Err(sqlx::Error::Database(_)) => {
+        // The server found fault with a value (SQLSTATE class 22): the others needn't suffer for it. Anything else that it
+        // says, such as that it took too long, it would say to each.
+        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.starts_with("22")) => {
             let mut rows = Vec::with_capacity(lookups.len());
             for lookup in lookups {
                 rows.push(alone(target, pool, lookup).await);
