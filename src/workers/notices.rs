@@ -14,6 +14,7 @@ use super::{GATHER, at};
 use crate::domain::approval::StateName;
 use crate::domain::channel::{About, Address, ChannelKind, Purpose};
 use crate::domain::ids::ApprovalId;
+use crate::domain::time::Timestamp;
 use crate::ports::ChannelSender;
 use crate::ports::outward::SendError;
 use crate::ports::secrets::BoxKey;
@@ -181,9 +182,7 @@ async fn settle(cx: &Context, done: Vec<Sent>) {
             && matches!(outcome, NoticeOutcome::Delivered { .. })
         {
             match job.purpose {
-                // Told at once, no hold can be over that anybody could have looked at without it.
-                Purpose::Cooling if cx.now() < job.created_at + AT_ONCE.min(cx.settings.policy.least_hold() / 2) => {}
-                Purpose::Cooling => told.push(id),
+                Purpose::Cooling => told.push((id, job.created_at)),
                 Purpose::OverrideCooling => begun.push(id),
                 _ => {}
             }
@@ -197,6 +196,11 @@ async fn settle(cx: &Context, done: Vec<Sent>) {
         tracing::warn!(error = %error, "notices could not be settled; their leases will end");
         return;
     }
+    // Where this comes at once after the decision, no hold can be over, and nobody can have missed the notice.
+    let at_once = AT_ONCE.min(cx.settings.policy.least_hold() / 2);
+    let now = cx.now();
+    let late = |(id, planned): (ApprovalId, Timestamp)| (now >= planned + at_once).then_some(id);
+    let told: Vec<ApprovalId> = told.into_iter().filter_map(late).collect();
     if !told.is_empty() {
         release_what_waited(cx, &told).await;
     }
@@ -280,7 +284,7 @@ async fn made(cx: &Context, sender: &dyn ChannelSender, address: &Address, job: 
     }
 }
 
-fn retry(job: &NoticeJob, what: &'static str, now: crate::domain::Timestamp) -> NoticeOutcome {
+fn retry(job: &NoticeJob, what: &'static str, now: Timestamp) -> NoticeOutcome {
     tracing::info!(what, notice.id = %job.id, attempts = job.attempts, "a channel didn't take a notice");
     NoticeOutcome::after(job.attempts, now)
 }
