@@ -13,7 +13,7 @@ const MOST_KEYS = 16;
 const { page, base, pageToken } = document.body.dataset;
 const again = { text: "Check again", href: base };
 
-// While a request to be noted is under way the page stays: its answer brings the mark by which this browser is known.
+// While a request to be noted is under way the page stays, or it would say on its way out that nobody answered.
 let asking = false;
 
 const look = follow(() => asking);

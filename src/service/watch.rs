@@ -63,10 +63,11 @@ pub async fn look(cx: &Context, token: &str, browser: &Browser) -> Result<Waitin
 }
 
 /// Opens the waiting page: compares every presented key and cookie with the holder's devices and remembers the browser.
-/// Gives the mark to leave in it.
+/// Gives the mark to leave in it: the one it brought, or a new one where it keeps none. A browser that was remembered
+/// and comes again with the same mark is told so again, for its first answer may have been lost.
 ///
 /// # Errors
-/// [`Refusal::AlreadyWatched`] the second time, [`Error::DeviceKey`] when a presented key doesn't sign.
+/// [`Refusal::AlreadyWatched`] when another browser was remembered, [`Error::DeviceKey`] when a presented key doesn't sign.
 pub async fn watch(
     cx: &Context,
     token: &str,

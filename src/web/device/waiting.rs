@@ -1,5 +1,6 @@
 //! The waiting page, on the side that started the transfer: it watches and can stop, and it never approves. Opening it
-//! (by its script, with POST) remembers the browser; loading it doesn't.
+//! (by its script, with POST) remembers the browser; loading it doesn't, though it leaves the mark that will be
+//! remembered: a mark that came with the answer to the POST would be lost with it, and the page with the mark.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use crate::domain::approval::{Approval, State};
 use crate::domain::device::{Blob, DeviceKey, Thumbprint};
 use crate::domain::link::LinkRefusal;
 use crate::domain::time::Timestamp;
-use crate::service::watch::{self, PresentedKey, Waiting};
+use crate::service::watch::{self, Mark, PresentedKey, Waiting};
 use crate::service::{Context, Error, cancel, prompt};
 use crate::web::extract::Json;
 use crate::web::pages::Template;
@@ -20,16 +21,20 @@ use crate::web::pages::live::{Deadline, HoldClock, Live};
 use crate::web::pages::waiting::{Handover, Sent, WaitingCoolingPage, WaitingEndPage, WaitingPage};
 
 pub async fn show(cx: web::Data<Context>, token: web::Path<String>, seen: Seen) -> Result<HttpResponse, PageError> {
-    let approval = match watch::look(&cx, &token, &seen.browser).await? {
-        Waiting::Fresh(approval) | Waiting::Own(approval) => approval,
+    let (approval, mark) = match watch::look(&cx, &token, &seen.browser).await? {
+        Waiting::Fresh(approval) => (approval, seen.mark.is_none().then(|| Mark(cx.random()))),
+        Waiting::Own(approval) => (approval, None),
         Waiting::Ended => return Err(Error::Link(LinkRefusal::Ended).into()),
     };
     let told = match approval.state {
         State::Pending => told(&cx, &approval).await?,
         _ => Sent::Nothing,
     };
-    let text = render(&cx, &token, &approval, told, cx.now())?;
-    Ok(html(text))
+    let mut page = html(render(&cx, &token, &approval, told, cx.now())?);
+    if let Some(mark) = mark {
+        page.add_cookie(&cookie(&cx, Name::Mark, mark.text())).map_err(Error::internal)?;
+    }
+    Ok(page)
 }
 
 async fn told(cx: &Context, approval: &Approval) -> Result<Sent, Error> {

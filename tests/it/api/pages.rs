@@ -3,11 +3,14 @@
 use countersign::web::routes;
 use countersign::web::table::{Entry, Kind};
 
+use super::call::Call;
 use super::stage::{Setup, Stage};
 use crate::console::desk::client;
 
 struct Answer {
     status: u16,
+    /// The cookie that it leaves, as it is sent back.
+    cookie: Option<String>,
     text: String,
 }
 
@@ -17,8 +20,14 @@ async fn act(stage: &Stage, path: &str, headers: &[(&str, &str)]) -> Answer {
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
+    read(request).await
+}
+
+async fn read(request: reqwest::RequestBuilder) -> Answer {
     let answer = request.send().await.unwrap();
-    Answer { status: answer.status().as_u16(), text: answer.text().await.unwrap() }
+    let left = answer.headers().get("set-cookie").map(|cookie| cookie.to_str().unwrap());
+    let cookie = left.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
+    Answer { status: answer.status().as_u16(), cookie, text: answer.text().await.unwrap() }
 }
 
 /// The gate's own refusal, not that of a route behind it.
@@ -82,4 +91,40 @@ async fn one_customers_ipv6_addresses_share_a_rate_and_stopping_has_none() {
             assert_ne!(from(&filled(entry), "2001:db8::1").await, 429, "{}", entry.path);
         }
     }
+}
+
+/// Whoever started a transfer on a train loses answers, and must not lose the page with them.
+#[tokio::test]
+async fn a_waiting_page_outlives_the_answer_that_remembers_its_browser() {
+    let stage = Stage::new().await;
+    let approval = stage.pending().await;
+    let waiting: url::Url = approval["waiting_url"].as_str().unwrap().parse().unwrap();
+    let client = client(&waiting, stage.at);
+    let at = |below: &str| format!("http://{}{}{below}", stage.at, waiting.path());
+    let loaded = read(client.get(at(""))).await;
+    let mark = loaded.cookie.expect("a mark");
+    let version =
+        async || stage.send(Call::get("/v1/approvals/{id}").part("id", approval["id"].as_str().unwrap())).await;
+    assert_eq!(version().await.expect(200)["version"], 1, "loading a page remembers nobody");
+    let other = read(client.get(at(""))).await.cookie.expect("a mark");
+    assert_ne!(mark, other, "two browsers with one mark");
+
+    let (_, rest) = loaded.text.split_once("data-page-token=\"").unwrap();
+    let body = serde_json::json!({"page_token": rest.split('"').next().unwrap(), "keys": []});
+    let open = async |cookie: &str| read(client.post(at("/open")).header("cookie", cookie).json(&body)).await.status;
+    // The first answer is lost, so nothing of it is kept.
+    assert_eq!(open(&mark).await, 200);
+    for below in ["", "/status"] {
+        let mine = client.get(at(below)).header("cookie", &mark).send().await.unwrap();
+        assert_eq!(mine.status(), 200, "{below}");
+        let theirs = client.get(at(below)).header("cookie", &other).send().await.unwrap();
+        assert_eq!(theirs.status(), 410, "{below}");
+    }
+    assert_eq!((open(&mark).await, open(&other).await), (200, 410));
+    assert_eq!(
+        read(client.get(at("")).header("cookie", &mark)).await.cookie,
+        None,
+        "the mark that is remembered stays"
+    );
+    assert_eq!(version().await.expect(200)["version"], 2);
 }

@@ -163,27 +163,22 @@ impl Holder {
         Placed { id, digest, waiting: waiting.path().to_owned() }
     }
 
-    /// The browser that started it opens the waiting page, which leaves a mark in it.
+    /// The browser that started it opens the waiting page, which left a mark in it.
     pub async fn watch(&self, placed: &Placed, browser: &mut Cookies) {
-        let mut may_be_done = false;
         for _ in 0..TRIES {
             let page = self.gateway.open(&placed.waiting, &browser.header()).await;
+            browser.keep(&page);
             if let Some(token) = page.data("page-token") {
                 let body = json!({"page_token": token, "keys": []});
                 let path = format!("{}/open", placed.waiting);
-                let opened = self.gateway.post(&path, &browser.header(), Some(&body)).await;
-                if opened.status == 200 {
-                    browser.keep(&opened);
+                if self.gateway.post(&path, &browser.header(), Some(&body)).await.status == 200 {
                     return self.ledger.reached(&placed.id, 2);
                 }
-                may_be_done |= opened.is_repeat;
             }
-            // Somebody opened it: this browser, in a try whose answer was lost. Or nobody can any more.
-            let view = self.read(&placed.id).await;
-            if view["state"] != "pending" || (may_be_done && view["version"] != 1) {
+            if self.read(&placed.id).await["state"] != "pending" {
                 return;
             }
-            assert!(may_be_done || page.status == 200, "the waiting page was refused: {} {view}", page.status);
+            assert_eq!(page.status, 200, "the waiting page was refused");
             sleep(PAUSE).await;
         }
         panic!("the waiting page of {} could not be opened", placed.id);
