@@ -56,7 +56,7 @@ async fn the_device_page_first_then_the_waiting_page() {
     phone.open(&transfer.page).await;
     phone.is_ready("#approve").await;
 
-    phone.in_second_tab(&transfer.waiting, async || world.noted(&transfer).await).await;
+    phone.in_second_tab(&transfer.waiting, async || world.rests(&phone, &transfer).await).await;
     phone.headed(HERE).await;
     assert!(!phone.has("#approve").await);
     phone.tap("#stop button").await;

@@ -1,6 +1,7 @@
 //! What a person does in a browser, and what a test reads there.
 
 use serde_json::{Value, json};
+use thirtyfour::error::WebDriverErrorInner::StaleElementReference;
 use thirtyfour::error::WebDriverResult;
 use thirtyfour::{By, Key};
 
@@ -49,7 +50,7 @@ impl Browser {
 
     /// Whether the page has such an element.
     pub async fn has(&self, css: &str) -> bool {
-        self.find_text(css).await.unwrap_or_else(|error| panic!("{}: {error}", self.name)).is_some()
+        self.until(css, async || Ok(Some(self.find_text(css).await?.is_some()))).await
     }
 
     /// Waits until the first element that fits has these words in it.
@@ -85,14 +86,20 @@ impl Browser {
         self.until(&format!("{css} in use"), ready).await;
     }
 
-    /// Taps what a person sees there. It is brought to the middle first, as a thumb would scroll it.
+    /// Taps what a person sees there, as soon as it is there. It is brought to the middle first, as a thumb would
+    /// scroll it.
     pub async fn tap(&self, css: &str) {
-        let tapped = async {
+        let tapped = async || {
             self.script("document.querySelector(arguments[0])?.scrollIntoView({block: 'center'})", vec![json!(css)])
                 .await?;
-            self.driver.find(By::Css(css)).await?.click().await
+            match self.driver.find(By::Css(css)).await?.click().await {
+                Ok(()) => Ok(Some(())),
+                // The page was just being replaced, and nothing was tapped.
+                Err(error) if matches!(*error, StaleElementReference(_)) => Ok(None),
+                Err(error) => panic!("{}: {css} can't be tapped: {error}", self.name),
+            }
         };
-        tapped.await.unwrap_or_else(|error| panic!("{}: {css} can't be tapped: {error}", self.name));
+        self.until(&format!("{css} to tap"), tapped).await;
     }
 
     /// Writes into an empty field.

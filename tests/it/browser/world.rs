@@ -122,6 +122,11 @@ impl World {
     /// has come to rest.
     pub async fn start_at(&self, desk: &Browser, transfer: &Transfer) {
         desk.open(&transfer.waiting).await;
+        self.rests(desk, transfer).await;
+    }
+
+    /// Waits until the browser that has the waiting page open was noted, and the page has come to rest.
+    pub async fn rests(&self, desk: &Browser, transfer: &Transfer) {
         self.noted(transfer).await;
         let source =
             "const asked = performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/open'));
@@ -132,7 +137,7 @@ impl World {
     }
 
     /// Waits until a browser has opened the waiting page.
-    pub async fn noted(&self, transfer: &Transfer) {
+    async fn noted(&self, transfer: &Transfer) {
         let view = self.bank.wait(&transfer.id, 1).await;
         assert!(view["version"].as_u64() > Some(1), "nobody opened the waiting page: {view}");
     }

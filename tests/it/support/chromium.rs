@@ -20,7 +20,8 @@ const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 const TIED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/chromium.sh");
 
 /// Root can't use Chromium's sandbox, and no page but ours is opened; the rest keeps it from calling home, and painting
-/// and counting while another browser's window is the one in front: a picture of a page that doesn't paint never comes.
+/// and counting while another browser's window is the one in front, and lets a page and the one it reloads to share a
+/// frame: with a frame for each (RenderDocument), a picture or a click that falls between the two is never answered.
 const FLAGS: &[&str] = &[
     "--headless",
     "--no-sandbox",
@@ -36,6 +37,7 @@ const FLAGS: &[&str] = &[
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
     "--disable-background-timer-throttling",
+    "--disable-features=RenderDocument",
     "--window-size=1280,800",
 ];
 
