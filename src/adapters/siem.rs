@@ -127,7 +127,7 @@ impl EventSink for WebhookSink {
             headers.insert(AUTHORIZATION, value);
         }
         let body = lines(events).into_bytes();
-        match self.outbound.post(Audience::Backend, &self.url, headers, body).await {
+        match self.outbound.post(Audience::EventSink, &self.url, headers, body).await {
             Ok(status) if status.is_success() => Ok(()),
             Ok(_) => Err(SinkError { what: "status", source: None }),
             Err(error) => Err(SinkError { what: error.as_str(), source: Some(Box::new(error)) }),

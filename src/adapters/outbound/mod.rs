@@ -32,8 +32,11 @@ pub const BODY_LIMIT: usize = 20_000;
 pub const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// So much of an answer's body is read, so that a small one leaves the connection usable; the rest is cut off.
 const ANSWER_LIMIT: usize = 4_096;
-/// Exchanges of one kind at the same time.
+/// Exchanges at the same time for push services, for witnesses and for security events.
 const EXCHANGES: usize = 32;
+/// The same for backends' endpoints: as many as the worker has places, which keeps slow ones from delaying others. Fewer
+/// here, and a living endpoint would wait behind dead ones and run out of time unsent.
+const EXCHANGES_FOR_BACKENDS: usize = 256;
 /// Idle connections kept to one host, and for how long.
 const IDLE_PER_HOST: usize = 16;
 const IDLE_TIME: Duration = Duration::from_secs(30);
@@ -126,6 +129,8 @@ pub enum Audience {
     PushService,
     /// A witness of the log, or a log that is witnessed: any public host.
     Witness,
+    /// A way in for security events: any public host.
+    EventSink,
 }
 
 /// What came back, whole.
@@ -149,6 +154,7 @@ pub struct Outbound {
     for_backends: Semaphore,
     for_push_services: Semaphore,
     for_witnesses: Semaphore,
+    for_event_sinks: Semaphore,
 }
 
 impl Outbound {
@@ -185,9 +191,10 @@ impl Outbound {
             time_limit: config.time_limit,
             secure,
             plain,
-            for_backends: Semaphore::new(EXCHANGES),
+            for_backends: Semaphore::new(EXCHANGES_FOR_BACKENDS),
             for_push_services: Semaphore::new(EXCHANGES),
             for_witnesses: Semaphore::new(EXCHANGES),
+            for_event_sinks: Semaphore::new(EXCHANGES),
         })
     }
 
@@ -286,6 +293,7 @@ impl Outbound {
             Audience::Backend => &self.for_backends,
             Audience::PushService => &self.for_push_services,
             Audience::Witness => &self.for_witnesses,
+            Audience::EventSink => &self.for_event_sinks,
         }
     }
 

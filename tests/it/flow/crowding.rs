@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use countersign::adapters::webhooks::Webhooks;
 use countersign::domain::EndpointId;
 use countersign::domain::backend::{Caller, Scope, Scopes};
 use countersign::domain::channel::{Address, ChannelKind};
@@ -21,6 +22,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::world::{World, key};
+use crate::outward::receiver::{Answer, Receiver};
+use crate::outward::{allowing_loopback, guard};
 use crate::support::eventually::eventually;
 
 /// Less than any receiver is given, and far more than sending takes.
@@ -151,6 +154,45 @@ async fn many_endpoints_that_never_answer_hold_up_no_other() {
     sending.told("alive.example", 1).await;
     // Once half is taken each may have one more, if it has none.
     assert!(sending.receivers.begun.load(Ordering::SeqCst) <= HALF + DEAD + 1);
+}
+
+/// With the guard that all requests really leave by: it holds nobody up whom the places let pass.
+#[tokio::test]
+async fn dead_servers_do_not_use_the_way_out_up() {
+    let sending = Sending::new().await;
+    let caller = sending.backend().await;
+    let dead = [(); 3].map(|()| Receiver::start(Answer::Silence));
+    let alive = Receiver::start(Answer::Status(204));
+    let add = async |url: String, waiting: usize| {
+        let (once, fingerprint) = (key(&url), Digest::of(url.as_bytes()));
+        let added = endpoints::add(&sending.world.cx, &caller, url.parse().unwrap(), once, fingerprint).await.unwrap();
+        let view: serde_json::Value = serde_json::from_str(&added.body).unwrap();
+        let id: EndpointId = view["id"].as_str().unwrap().parse().unwrap();
+        for _ in 0..waiting {
+            endpoints::test(&sending.world.cx, &caller, id).await.unwrap();
+        }
+        id
+    };
+    for server in &dead {
+        add(server.url("/hook").to_string(), WAITING).await;
+    }
+    let (wake, stop) = (Arc::clone(&sending.wake), sending.stop.clone());
+    let sender = Arc::new(Webhooks::new(guard(allowing_loopback())));
+    tokio::spawn(deliveries::run(sending.world.cx.clone(), sender, wake, stop));
+    // Whatever they may hold, they hold by now.
+    let held = eventually("every place taken", async || {
+        dead.iter().all(|server| server.received().len() == WAITING).then_some(())
+    });
+    held.await;
+    let id = add(alive.url("/hook").to_string(), 1).await;
+    sending.wake.notify_one();
+    let told = eventually("a webhook", async || (alive.received().len() == 1).then_some(()));
+    timeout(SOON, told).await.expect("a living endpoint waits for dead ones");
+    let settled = eventually("its delivery in the log", async || {
+        let log = sending.world.cx.store.deliveries(id, None, 10).await.unwrap();
+        log.into_iter().next().filter(|delivery| delivery.done_at.is_some())
+    });
+    assert_eq!(settled.await.attempts, 1);
 }
 
 #[tokio::test]
