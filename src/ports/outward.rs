@@ -139,9 +139,15 @@ pub enum SendError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// The address is gone or refused for good.
+    /// The address is gone: the channel itself said so, for good.
     #[error("the channel refused the address: {what}")]
     Gone { what: &'static str },
+    /// This deployment doesn't send it there. Trying again doesn't help, and the address may be as good as ever.
+    #[error("this deployment doesn't send it: {what}")]
+    Refused { what: &'static str },
+    /// Nothing was tried, because everything that could carry it was in use.
+    #[error("everything that could carry the message is in use")]
+    Busy,
 }
 
 /// One kind of channel.

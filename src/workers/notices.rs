@@ -27,7 +27,7 @@ const PER_KIND: usize = 32;
 /// Places beside those of all kinds together: for what is leased and finds the places of its kind taken.
 const SPARE: usize = 32;
 /// When it is looked at again. Soon enough for a person who waits for a code.
-const NO_PLACE: Duration = Duration::from_secs(5);
+pub(super) const NO_PLACE: Duration = Duration::from_secs(5);
 /// Longer than a channel may take.
 const LEASE: Duration = Duration::from_secs(60);
 /// Longest a channel may take. With the time that a notice may wait to be taken it stays within its first lease.
@@ -279,6 +279,11 @@ async fn made(cx: &Context, sender: &dyn ChannelSender, address: &Address, job: 
             }
             NoticeOutcome::Failed { at: now }
         }
+        Ok(Err(SendError::Refused { what })) => {
+            tracing::warn!(what, notice.id = %job.id, channel.id = %job.channel, "a notice is not sent there");
+            NoticeOutcome::Failed { at: now }
+        }
+        Ok(Err(SendError::Busy)) => NoticeOutcome::DeferredTo(now + NO_PLACE),
         Ok(Err(SendError::Again { what, .. })) => retry(job, what, now),
         Err(_) => retry(job, "timeout", now),
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::notices::Senders;
+use super::notices::{NO_PLACE, Senders};
 use crate::domain::channel::Address;
 use crate::domain::staff::Role;
 use crate::domain::staff::notice::still_waits;
@@ -100,7 +100,8 @@ async fn attempt(cx: &Context, senders: &Senders, job: &StaffNoticeJob) -> Resul
     let now = cx.now();
     Ok(match sent {
         Ok(Ok(())) => NoticeOutcome::Delivered { at: now },
-        Ok(Err(SendError::Gone { what })) => {
+        Ok(Err(SendError::Busy)) => NoticeOutcome::DeferredTo(now + NO_PLACE),
+        Ok(Err(SendError::Gone { what } | SendError::Refused { what })) => {
             tracing::info!(what, notice.id = %notice.id, "a mail server refused an address of staff");
             NoticeOutcome::Failed { at: now }
         }

@@ -1,21 +1,25 @@
 //! Web push on a device: asked for again and again, renewed by the browser, and gone at its maker's push service.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign::authenticator::SoftAuthenticator;
-use countersign::domain::channel::{Address, Channel, ChannelKind};
+use countersign::domain::channel::{Address, Channel, ChannelKind, NoticeStatus};
 use countersign::ports::ChannelSender;
 use countersign::ports::outward::{Message, SendError};
 use countersign::service::{Error, cancel, subscribe};
 
 use super::world::{Phone, SendErrorKind, World};
 
-/// A push service that knows what it has forgotten.
+/// A push service that knows what it has forgotten, behind a guard that may let nothing out.
 #[derive(Default)]
-struct PushService(Mutex<HashSet<String>>);
+struct PushService {
+    forgotten: Mutex<HashSet<String>>,
+    lets_nothing_out: AtomicBool,
+}
 
 #[async_trait]
 impl ChannelSender for PushService {
@@ -25,7 +29,10 @@ impl ChannelSender for PushService {
 
     async fn send(&self, to: &Address, _: &Message) -> Result<(), SendError> {
         let Address::WebPush { endpoint, .. } = to else { panic!("not a subscription") };
-        let is_gone = self.0.lock().unwrap().contains(endpoint);
+        if self.lets_nothing_out.load(Ordering::SeqCst) {
+            return Err(SendError::Refused { what: "not a push service" });
+        }
+        let is_gone = self.forgotten.lock().unwrap().contains(endpoint);
         if is_gone { Err(SendError::Gone { what: "410" }) } else { Ok(()) }
     }
 }
@@ -87,7 +94,7 @@ async fn a_renewal_takes_the_place_of_what_is_gone_as_often_as_it_comes() {
     };
     for number in 1..=6 {
         world.later(Duration::from_secs(61)).await;
-        push.0.lock().unwrap().insert(endpoint(number - 1));
+        push.forgotten.lock().unwrap().insert(endpoint(number - 1));
         subscribe::subscribe(&world.cx, &phone.browser, subscription(number, 1)).await.unwrap();
         let (id, _) = world.create("u-1", &format!("wd-{number}")).await.unwrap();
         world.settle().await;
@@ -107,4 +114,18 @@ async fn a_channel_that_the_backend_knows_stays_whatever_it_answers() {
     world.create("u-1", "wd-1").await.unwrap();
     world.settle().await;
     assert_eq!(channels(&world, &phone).await.1, before);
+}
+
+#[tokio::test]
+async fn what_we_do_not_send_takes_no_channel_away() {
+    let (world, phone, push) = world_with_push().await;
+    subscribe::subscribe(&world.cx, &phone.browser, subscription(1, 1)).await.unwrap();
+    let before = channels(&world, &phone).await;
+    push.lets_nothing_out.store(true, Ordering::SeqCst);
+    let (id, _) = world.create("u-1", "wd-1").await.unwrap();
+    world.settle().await;
+    assert_eq!(channels(&world, &phone).await, before);
+    let notices = world.cx.store.notices(id).await.unwrap();
+    let failed = |kind| notices.iter().filter(|n| n.kind == kind && n.status == NoticeStatus::Failed).count();
+    assert_eq!((failed(ChannelKind::WebPush), failed(ChannelKind::Inbox)), (1, 0), "{notices:?}");
 }

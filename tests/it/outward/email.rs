@@ -307,3 +307,19 @@ fn a_configuration_is_judged_before_anything_is_sent() {
     let printed = format!("{:?}", EmailConfig { login, ..config("a@b.example", None) });
     assert!(!printed.contains(Smtp::PASSWORD), "{printed}");
 }
+
+/// A relay that says nothing holds every connection; a mail that only waited for one spent no try.
+#[tokio::test]
+async fn a_mail_that_finds_every_connection_taken_was_not_tried() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let sender = sender(EmailConfig { port, time_limit: Duration::from_secs(8), ..bare_config() });
+    let sends = (1..=7).map(|number| {
+        let sender = Arc::clone(&sender);
+        async move { fails(&sender, &message(number)).await }
+    });
+    let errors = futures_util::future::join_all(sends).await;
+    let busy = errors.iter().filter(|error| matches!(error, SendError::Busy)).count();
+    let slow = errors.iter().filter(|error| matches!(error, SendError::Again { .. })).count();
+    assert_eq!((busy, slow), (3, 4), "{errors:?}");
+}

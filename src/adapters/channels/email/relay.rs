@@ -18,6 +18,8 @@ use crate::ports::outward::SendError;
 
 /// Connections at the same time. Relays limit them, and 4 carry far more than the notices of one node.
 const CONNECTIONS: usize = 4;
+/// A mail waits no longer for one of them; then it comes again, and no try is spent on it.
+const TURN: Duration = Duration::from_secs(3);
 /// Both send the password as it is, hence never without TLS.
 const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
 
@@ -71,20 +73,21 @@ impl Relay {
         to: &lettre::Address,
         mail: &[u8],
     ) -> Result<(), SendError> {
+        let turn = tokio::time::timeout(TURN, self.turns.acquire()).await.map_err(|_| SendError::Busy)?;
+        let _turn = turn.map_err(|_| again("no connections are given out"))?;
         // lettre bounds only the opening of a connection.
         let late = |_| again("the mail server was too slow");
         tokio::time::timeout(self.time_limit, self.converse(from, to, mail)).await.map_err(late)?
     }
 
     async fn converse(&self, from: &lettre::Address, to: &lettre::Address, mail: &[u8]) -> Result<(), SendError> {
-        let _turn = self.turns.acquire().await.map_err(|_| again("no connections are given out"))?;
         let mut connection = self.connection().await?;
         let result = speak(&mut connection, from, to, mail).await;
         match &result {
             Ok(()) => self.idle.lock().await.push(connection),
             // The server still listens after it refused a mailbox: it hears QUIT.
             Err(SendError::Gone { .. }) => connection.abort().await,
-            Err(SendError::Again { .. }) => {}
+            Err(SendError::Again { .. } | SendError::Refused { .. } | SendError::Busy) => {}
         }
         result
     }

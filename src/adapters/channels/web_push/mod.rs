@@ -53,7 +53,7 @@ impl ChannelSender for WebPush {
         let subscription = Subscription::read(to)?;
         // A code proves that somebody reads a channel apart from the devices; on a device it would prove nothing.
         if message.code.is_some() {
-            return Err(SendError::Gone { what: "codes don't go to devices" });
+            return Err(SendError::Refused { what: "codes don't go to devices" });
         }
         let topic = topic(message);
         let now = self.clock.now();
@@ -108,7 +108,8 @@ fn judge(result: Result<StatusCode, OutboundError>) -> Result<(), SendError> {
         Ok(StatusCode::TOO_MANY_REQUESTS) => Err(again("the push service wants fewer messages")),
         Ok(status) if status.is_server_error() => Err(again("the push service failed")),
         Ok(_) => Err(again("the push service refused the message")),
-        Err(OutboundError::RefusedAddress) => Err(SendError::Gone { what: "not a push service" }),
+        // Our own guard: its list may have changed, or a resolver may have told a lie for a minute.
+        Err(OutboundError::RefusedAddress) => Err(SendError::Refused { what: "not a push service" }),
         Err(error) => Err(SendError::Again { what: "the push service wasn't reached", source: Some(error.into()) }),
     }
 }
@@ -131,7 +132,7 @@ mod tests {
         for code in [301, 400, 401, 403, 413, 429, 500, 503] {
             assert!(matches!(status(code), Err(SendError::Again { .. })), "{code}");
         }
-        assert!(matches!(judge(Err(OutboundError::RefusedAddress)), Err(SendError::Gone { .. })));
+        assert!(matches!(judge(Err(OutboundError::RefusedAddress)), Err(SendError::Refused { .. })));
         assert!(matches!(judge(Err(OutboundError::Timeout)), Err(SendError::Again { source: Some(_), .. })));
     }
 }
