@@ -98,6 +98,7 @@ pub async fn start(
     spawn(&mut tasks, crate::telemetry::tidy(metrics.clone(), stop.clone()));
     if !role.works() {
         spawn(&mut tasks, sequencer::follow(cx.clone(), stop.clone()));
+        spawn(&mut tasks, sweep::compare(cx.clone(), gate.clone(), stop.clone()));
     }
     if role.works() {
         spawn(&mut tasks, sequencer::run(cx.clone(), stop.clone()));

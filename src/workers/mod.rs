@@ -22,17 +22,19 @@ use std::time::Duration;
 
 use crate::service::release::Clocks;
 
-/// Whether this node's clock and the database's agree. While they don't, the node releases nothing.
-#[derive(Debug, Clone)]
+/// Whether this node's clock and the database's agree. While they don't, or nobody has compared them yet, the node
+/// releases nothing.
+#[derive(Debug, Clone, Default)]
 pub struct ClockGate(Arc<AtomicBool>);
 
-impl Default for ClockGate {
-    fn default() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
-    }
-}
-
 impl ClockGate {
+    /// That of a node whose clock is known to agree.
+    pub fn open() -> Self {
+        let gate = Self::default();
+        gate.set(Clocks::Agree);
+        gate
+    }
+
     pub fn is_open(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -53,7 +55,7 @@ impl ClockGate {
             (true, Clocks::Apart(apart)) => {
                 tracing::error!(apart_ms = apart.as_millis(), "clocks disagree: this node releases nothing");
             }
-            (false, Clocks::Agree) => tracing::info!("clocks agree again"),
+            (false, Clocks::Agree) => tracing::info!("clocks agree"),
             _ => {}
         }
     }

@@ -30,6 +30,20 @@ pub async fn run(cx: Context, gate: ClockGate, stop: CancellationToken) {
     }
 }
 
+/// On a node that doesn't sweep: compares the clocks as often, because its readiness tells of them.
+pub async fn compare(cx: Context, gate: ClockGate, stop: CancellationToken) {
+    loop {
+        match release::clocks(&cx).await {
+            Ok(clocks) => gate.set(clocks),
+            Err(error) => tracing::warn!(error = %error, "clocks can't be compared at present"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PERIOD) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
 /// One sweep. Gives how many rows it looked at.
 ///
 /// # Errors

@@ -372,7 +372,7 @@ fn serve(cx: Context, proxies: Vec<IpNet>) -> (SocketAddr, ServerHandle) {
     let build = move || {
         App::new()
             .app_data(web::Data::new(cx.clone()))
-            .app_data(web::Data::new(ClockGate::default()))
+            .app_data(web::Data::new(ClockGate::open()))
             .app_data(web::Data::new(PushKey(None)))
             .app_data(web::Data::new(TrustedProxies(proxies.clone())))
             .configure(routes::configure)

@@ -23,7 +23,7 @@ use crate::console::stage::{self, DAY, HOUR, MINUTE, Stage};
 use crate::support::log::log_renamed;
 
 async fn turn(stage: &Stage) {
-    overrides::turn(&stage.cx, &ClockGate::default()).await.unwrap();
+    overrides::turn(&stage.cx, &ClockGate::open()).await.unwrap();
 }
 
 async fn sign_both(cast: &mut Cast, id: OverrideId) {

@@ -28,7 +28,7 @@ async fn sign_both(cast: &mut Cast, id: countersign::domain::OverrideId) {
 }
 
 async fn turn(stage: &Stage) {
-    overrides::turn(&stage.cx, &ClockGate::default()).await.unwrap();
+    overrides::turn(&stage.cx, &ClockGate::open()).await.unwrap();
 }
 
 async fn look_at(stage: &Stage, id: ApprovalId) {

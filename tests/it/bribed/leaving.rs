@@ -87,7 +87,7 @@ mod cases {
         eventually("the timer to be worked on", async || {
             // The stage's clock stands still, so that a timer that is to come again soon never would.
             cx.timers.arm(&[(approval, cx.now() - HOUR)]).await.unwrap();
-            timers::turn(&cx, &ClockGate::default()).await.unwrap();
+            timers::turn(&cx, &ClockGate::open()).await.unwrap();
             let state = cx.store.approval(approval).await.unwrap().unwrap().state.name().as_str();
             until.contains(&state).then_some(state)
         })

@@ -16,7 +16,7 @@ use countersign::ports::timing::{Claim, PortError};
 use countersign::service::release::Clocks;
 use countersign::service::request::Repeat;
 use countersign::service::{Browser, Error, cancel, links, redeem, reject, release};
-use countersign::workers::sweep;
+use countersign::workers::{ClockGate, sweep};
 
 use super::world::{HOLD, HOLD_CAP, LIFE, UNPROVED_HOLD, World, key};
 use crate::support::clock::ManualClock;
@@ -114,6 +114,23 @@ async fn a_skewed_node_releases_nothing() {
     world.settle().await;
     world.is(id, StateName::Released, None).await;
     assert_eq!(release::clocks(&world.cx).await.unwrap(), Clocks::Agree);
+}
+
+#[tokio::test]
+async fn a_node_that_has_compared_no_clocks_releases_nothing() {
+    let mut world = World::new().await;
+    world.gate = ClockGate::default();
+    let id = cooling(&world, "u-1").await;
+    world.clock.advance(HOLD);
+    world.settle().await;
+    // A comparison that took too long says nothing: what is shut stays so, and what is open too.
+    world.gate.set(Clocks::Unsaid);
+    world.settle().await;
+    world.is(id, StateName::Cooling, None).await;
+    sweep::sweep(&world.cx, &world.gate).await.unwrap();
+    world.gate.set(Clocks::Unsaid);
+    world.settle().await;
+    world.is(id, StateName::Released, None).await;
 }
 
 #[tokio::test]

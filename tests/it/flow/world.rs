@@ -153,7 +153,7 @@ impl World {
         let channel = Arc::new(Fickle { inbox: Arc::new(Inbox::new()), failing: Mutex::default() });
         let sender: Arc<dyn ChannelSender> = channel.clone();
         let senders: Senders = Arc::new(HashMap::from([(ChannelKind::Inbox, sender)]));
-        Self { cx, clock, channel, senders, caller, gate: ClockGate::default(), origin }
+        Self { cx, clock, channel, senders, caller, gate: ClockGate::open(), origin }
     }
 
     pub fn fails(&self, inbox: &str, how: Option<SendErrorKind>) {

@@ -179,7 +179,7 @@ impl Run {
                     log: log_at_once(Arc::new(NodeLog { inner: Arc::clone(&store), faults: Arc::clone(&faults) })),
                 },
                 clock: node_clock,
-                gate: ClockGate::default(),
+                gate: ClockGate::open(),
                 senders: Arc::new(kinds.map(|kind| (kind, carrier(kind))).into_iter().collect()),
                 hook: Arc::new(Hook(Arc::clone(&faults))),
             }

@@ -116,9 +116,9 @@ async fn what_staff_decided_verifies_and_is_redeemed_with_a_receipt_that_proves_
     assert_eq!(cast.agent.form(&format!("{look}/lock"), &[("reason", "says it wasn't them")]).await.status, 303);
     let unfreeze = opened(&cast.ask_for("unfreeze", "", "").await);
     signed_by_two(&mut cast, unfreeze).await;
-    overrides::turn(&cx, &ClockGate::default()).await.unwrap();
+    overrides::turn(&cx, &ClockGate::open()).await.unwrap();
     cast.stage.clock.advance(DAY + MINUTE);
-    overrides::turn(&cx, &ClockGate::default()).await.unwrap();
+    overrides::turn(&cx, &ClockGate::open()).await.unwrap();
     assert_eq!(cast.case(unfreeze).await.state.name(), StateName::CarriedOut);
 
     let summary = offline(lines(&cast.stage).await).unwrap();
