@@ -54,7 +54,7 @@ PAGES, pages {
     "/e/{token}/start" => [POST enrol::start];
     "/e/{token}/prove" => [POST enrol::prove];
     "/e/{token}/finish" => [POST enrol::finish];
-    "/e/{token}/decline" => [POST enrol::decline];
+    "/e/{token}/decline" => [POST enrol::decline (stops_by_link)];
     "/views" => [GET views::show];
     "/push/key" => [GET push::key];
     "/push/subscribe" => [POST push::subscribe];

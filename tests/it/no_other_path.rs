@@ -199,7 +199,10 @@ fn what_is_exempt_only_stops() {
     use countersign::web::table::Kind;
     let all = || routes::PAGES.iter().chain(console::ENTRANCE).chain(console::INSIDE).chain(routes::OPEN);
     let of = |kind: Kind| all().filter(|route| route.kind == kind).map(|route| route.path).collect::<Vec<_>>();
-    assert_eq!(of(Kind::StopsByLink), ["/c/{token}", "/c/{token}/lock", "/l/{token}", "/o/{token}"]);
+    assert_eq!(
+        of(Kind::StopsByLink),
+        ["/c/{token}", "/c/{token}/lock", "/l/{token}", "/o/{token}", "/e/{token}/decline"]
+    );
     assert_eq!(
         of(Kind::Stops),
         [
