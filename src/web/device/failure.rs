@@ -134,7 +134,7 @@ fn render(cx: &Context, face: Face, way: Way, request_id: String) -> Result<Stri
         Face::NotFound => Trouble::NotFound,
         Face::LinkEnded => Trouble::LinkEnded,
         Face::Changed => Trouble::Changed,
-        Face::TooLate(at) => Trouble::TooLate { released: present::at(now, at) },
+        Face::TooLate(at) => Trouble::TooLate { taken: present::at(now, at) },
         Face::Locked => Trouble::Locked,
         Face::SlowDown(wait) => Trouble::SlowDown { again: present::at(now, now + wait) },
         Face::Wrong => Trouble::Wrong { request_id },

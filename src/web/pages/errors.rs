@@ -17,7 +17,7 @@ pub enum Trouble {
     /// 409: somebody else was faster.
     Changed,
     /// 409: cancel came after the money was taken.
-    TooLate { released: Moment },
+    TooLate { taken: Moment },
     /// 403: the device is locked after failed tries (design, §8: five).
     Locked,
     /// 429, and when to come back.

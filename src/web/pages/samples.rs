@@ -376,7 +376,7 @@ impl Sampler<'_> {
             ("11-not-found", page(Trouble::NotFound, Way::Nowhere).render()?),
             ("11-link-ended", page(Trouble::LinkEnded, Way::Nowhere).render()?),
             ("11-changed", page(Trouble::Changed, Way::Approvals).render()?),
-            ("11-too-late", page(Trouble::TooLate { released: at() }, Way::Approvals).render()?),
+            ("11-too-late", page(Trouble::TooLate { taken: at() }, Way::Approvals).render()?),
             ("11-locked", page(Trouble::Locked, Way::Approvals).render()?),
             ("11-slow-down", page(slow, Way::Approvals).render()?),
             ("11-wrong", page(wrong, Way::Nowhere).render()?),

@@ -80,7 +80,7 @@ fn faces() -> Vec<(&'static str, &'static str, String)> {
         ("device-taken", "Released. The money is being sent", end(released)),
         ("device-locked", "This phone can’t approve any more", locked.render().expect("a page")),
         ("error-changed", "This changed while you were looking", error(Trouble::Changed, Way::Approvals)),
-        ("error-too-late", "It was already sent", error(Trouble::TooLate { released: at(-60) }, Way::Approvals)),
+        ("error-too-late", "It was already sent", error(Trouble::TooLate { taken: at(-60) }, Way::Approvals)),
         ("error-429", "Please wait a minute", error(Trouble::SlowDown { again: at(60) }, Way::Approvals)),
         ("error-500", "Sorry, something went wrong on our side", error(wrong, Way::Nowhere)),
         ("error-503", "We can’t take approvals right now", error(Trouble::Unavailable, Way::Nowhere)),
