@@ -108,7 +108,8 @@ async fn one(cx: &Context, case: DueCase, mark: u64) -> Looked {
         // Somebody else was faster, a signer left in between, or the database's clock is behind ours: looking again
         // finds out which. That the device is gone is found out here.
         Err(error) if error.is_conflict() => match end_without_device(cx, &before).await {
-            Ok(Some(ended)) => Looked::Moved(Box::new(ended)),
+            // Told and counted by what ended it.
+            Ok(Some(_)) => Looked::Nothing(id),
             Ok(None) => Looked::Again(id),
             Err(error) => {
                 tracing::error!(error = %error, approval.id = %id, "the device that approved can't be looked at");
