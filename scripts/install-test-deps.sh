@@ -14,6 +14,8 @@ has_psql() { command -v psql; }
 has_redis() { command -v redis-server && command -v redis-cli; }
 has_chromium() { command -v chromium; }
 has_chromedriver() { command -v chromedriver; }
+has_node() { command -v node; }
+has_procps() { command -v pgrep; }
 has_compose() { docker compose version || docker-compose version; }
 # The system's interpreter, because that is the one the tests start: another one earlier in PATH doesn't see
 # Debian's packages.
@@ -36,6 +38,8 @@ needs=(
     "chromium|chromium|Chromium, as chromium in PATH"
     "chromedriver|chromium-driver|ChromeDriver of the same version, as chromedriver in PATH"
     "compose|docker-compose|docker compose (only its 'config' command is used; no engine)"
+    "node|nodejs|Node.js, as node in PATH"
+    "procps|procps|kill and pgrep, of procps"
     "aiosmtpd|python3-aiosmtpd|the Python package aiosmtpd, for /usr/bin/python3"
     "pip|python3-pip|pip, for /usr/bin/python3"
 )

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::page::Scripts;
 use super::world::{HOLDER, approve};
-use super::{Screen, World};
+use super::{MINUTES, Screen, World};
 use crate::support::app::Options;
 use crate::support::backend;
 use countersign::domain::policy::Unproved;
@@ -13,7 +13,7 @@ use countersign::domain::policy::Unproved;
 /// Nobody needs to have opened the waiting page, and holds are short.
 fn options() -> Options {
     let hold = Duration::from_millis(300);
-    Options { hold, unproved: Unproved::HoldFor(hold), ..Options::default() }
+    Options { hold, hold_cap: MINUTES, unproved: Unproved::HoldFor(hold), ..Options::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,7 +53,7 @@ async fn stops_without_scripts_and_only_by_a_tap() {
 
     // In the hold, with the phone's page open.
     let mut body = backend::transfer(HOLDER, "wd-2");
-    body["hold_seconds"] = json!(60);
+    body["hold_seconds"] = json!(MINUTES.as_secs());
     let transfer = world.request(&body).await;
     phone.open(&transfer.page).await;
     approve(&phone).await;

@@ -249,6 +249,7 @@ async fn the_console_goes_by_keyboard() {
     desk.press(Key::Enter).await;
     desk.headed("Look a holder up").await;
     // The field for the number has the focus already.
+    desk.focuses("#subject").await;
     desk.types("u-1").await;
     desk.press(Key::Tab).await;
     desk.types("She calls").await;

@@ -10,17 +10,18 @@ use countersign::domain::policy::Unproved;
 #[tokio::test(flavor = "multi_thread")]
 async fn time_runs_out_on_open_pages() {
     let unproved = Unproved::HoldFor(Duration::from_secs(5));
-    let world = World::start(Options { life: Duration::from_secs(6), unproved, ..Options::default() }).await;
+    let world = World::start(Options { life: Duration::from_secs(30), unproved, ..Options::default() }).await;
     let (phone, desk) = world.phone_and_desk().await;
     world.enrol(&phone).await;
     let transfer = world.transfer("wd-1").await;
     world.start_at(&desk, &transfer).await;
     phone.open(&transfer.page).await;
     phone.headed("Do you want to send this money?").await;
-    phone.headed("Time ran out. Nothing was sent").await;
-    desk.headed("Time ran out. Nothing was sent").await;
+    phone.is_ready("#approve").await;
     let view = world.bank.until(&transfer.id, "expired").await;
     assert_eq!(view["reason"], "unanswered");
+    phone.headed("Time ran out. Nothing was sent").await;
+    desk.headed("Time ran out. Nothing was sent").await;
     phone.look("device-expired").await;
     desk.look("waiting-expired").await;
     let link = world.cancel_link(&transfer).await;

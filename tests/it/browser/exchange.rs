@@ -90,6 +90,7 @@ async fn the_exchange_from_the_first_link_to_sent() {
     desk.open("/").await;
     desk.tap("a.row").await;
     desk.says(".money", "This money has not been sent.").await;
+    desk.says(".state", "Cooling-off").await;
     desk.look("exchange-order-cooling").await;
     sent(&desk).await;
     desk.says(".money", "The receipt was right").await;

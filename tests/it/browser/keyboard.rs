@@ -1,10 +1,9 @@
 //! The pages by keyboard alone: the brake is one jump away, and one sees where one is.
 
 use serde_json::{Value, json};
-use std::time::Duration;
 use thirtyfour::Key;
 
-use super::{Browser, World};
+use super::{Browser, MINUTES, World};
 use crate::support::app::Options;
 use countersign::domain::policy::Unproved;
 
@@ -56,8 +55,8 @@ async fn stops(browser: &Browser) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_brake_is_one_jump_away_on_every_page_that_has_one() {
-    let (hold, unproved) = (Duration::from_secs(60), Unproved::HoldFor(Duration::from_secs(60)));
-    let world = World::start(Options { hold, unproved, ..Options::default() }).await;
+    let (hold, unproved) = (MINUTES, Unproved::HoldFor(MINUTES));
+    let world = World::start(Options { hold, hold_cap: hold, unproved, ..Options::default() }).await;
     let (phone, desk) = world.phone_and_desk().await;
     let mut titles = Vec::new();
     let title = async |browser: &Browser| browser.driver.title().await.expect("a title");

@@ -39,7 +39,9 @@ use crate::support::chromium::{Backup, Chromium, Transport};
 use world::World;
 
 /// What no page here takes even on a busy machine, and a person still waits for.
-const BOUND: Duration = Duration::from_secs(20);
+const BOUND: Duration = Duration::from_secs(60);
+/// A hold that nobody waits out, and that outlasts every picture taken in it.
+const MINUTES: Duration = Duration::from_secs(600);
 const PROBE_EVERY: Duration = Duration::from_millis(20);
 
 /// One browser with its own profile: a device.
@@ -134,7 +136,7 @@ impl Browser {
     /// What the browser has complained of since it was asked last: scripts that failed, what the policy of content
     /// forbade, requests that were refused.
     async fn complaints(&self) -> Vec<String> {
-        let entries = self.driver.browser_log().await.unwrap_or_default();
+        let entries = self.driver.browser_log().await.unwrap_or_else(|error| panic!("{}: {error}", self.name));
         let loud = entries.into_iter().filter(|entry| matches!(entry.level.as_str(), "WARNING" | "SEVERE"));
         loud.map(|entry| entry.message).collect()
     }

@@ -1,8 +1,8 @@
 //! What a person does in a browser, and what a test reads there.
 
 use serde_json::{Value, json};
-use thirtyfour::error::WebDriverErrorInner::StaleElementReference;
-use thirtyfour::error::WebDriverResult;
+use thirtyfour::error::WebDriverErrorInner::{ElementNotInteractable, StaleElementReference};
+use thirtyfour::error::{WebDriverError, WebDriverResult};
 use thirtyfour::{By, Key};
 
 use super::Browser;
@@ -21,6 +21,11 @@ pub enum Owner {
     Verified,
     /// They close the question, as a browser tells it: `NotAllowedError`.
     Refuses,
+}
+
+/// What was tapped or pressed led to another page so soon that ChromeDriver couldn't look at the old one once more.
+fn led_away(error: &WebDriverError) -> bool {
+    error.to_string().contains("aborted by navigation")
 }
 
 impl Browser {
@@ -67,8 +72,9 @@ impl Browser {
 
     /// Waits until the first element that fits is in sight.
     pub async fn shows(&self, css: &str) {
-        let source = "const { top, bottom } = document.querySelector(arguments[0]).getBoundingClientRect();
-            return top >= 0 && bottom <= innerHeight";
+        let source = "const one = document.querySelector(arguments[0]);
+            const { top, bottom } = one.getBoundingClientRect();
+            return one.checkVisibility() && top >= 0 && bottom <= innerHeight";
         let seen = async || Ok((self.script(source, vec![json!(css)]).await? == true).then_some(()));
         self.until(&format!("{css} in sight"), seen).await;
     }
@@ -94,28 +100,40 @@ impl Browser {
                 .await?;
             match self.driver.find(By::Css(css)).await?.click().await {
                 Ok(()) => Ok(Some(())),
-                // The page was just being replaced, and nothing was tapped.
-                Err(error) if matches!(*error, StaleElementReference(_)) => Ok(None),
+                Err(error) if led_away(&error) => Ok(Some(())),
+                // The page was just being replaced, or it doesn't show that yet: nothing was tapped.
+                Err(error) if matches!(*error, StaleElementReference(_) | ElementNotInteractable(_)) => Ok(None),
                 Err(error) => panic!("{}: {css} can't be tapped: {error}", self.name),
             }
         };
         self.until(&format!("{css} to tap"), tapped).await;
     }
 
-    /// Writes into an empty field.
+    /// Writes into a field, in place of what is there.
     pub async fn write(&self, css: &str, text: &str) {
-        let written = async {
+        // It begins with an empty field, so that doing it again on a page that has just come adds nothing.
+        let written = async || {
             let field = self.driver.find(By::Css(css)).await?;
             field.clear().await?;
-            field.send_keys(text).await
+            field.send_keys(text).await?;
+            Ok(Some(()))
         };
-        written.await.unwrap_or_else(|error| panic!("{}: {css} takes no text: {error}", self.name));
+        self.until(&format!("{css} to write into"), written).await;
+    }
+
+    /// Waits until this element has the focus.
+    pub async fn focuses(&self, css: &str) {
+        let source = "return document.activeElement?.matches(arguments[0]) ?? false";
+        let focused = async || Ok((self.script(source, vec![json!(css)]).await? == true).then_some(()));
+        self.until(&format!("the focus on {css}"), focused).await;
     }
 
     /// Presses a key, wherever the focus is.
     pub async fn press(&self, key: Key) {
-        let pressed = self.driver.action_chain().send_keys(key).perform().await;
-        pressed.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        match self.driver.action_chain().send_keys(key).perform().await {
+            Err(error) if !led_away(&error) => panic!("{}: {error}", self.name),
+            Ok(()) | Err(_) => {}
+        }
     }
 
     /// Types, wherever the focus is.

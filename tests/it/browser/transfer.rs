@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::world::approve;
-use super::{Browser, World};
+use super::{Browser, MINUTES, World};
 use crate::support::app::Options;
 use countersign::domain::Timestamp;
 use countersign::domain::policy::Assurance;
@@ -28,7 +28,7 @@ fn moment(view: &Value, name: &str) -> Timestamp {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn approved_on_the_phone_cooled_off_released_and_redeemed() {
-    let (hold, assurance) = (Duration::from_secs(6), Assurance::DeviceBound);
+    let (hold, assurance) = (Duration::from_secs(30), Assurance::DeviceBound);
     let world = World::start(Options { hold, assurance, ..Options::default() }).await;
     let (phone, desk) = world.phone_and_desk().await;
     world.enrol(&phone).await;
@@ -142,7 +142,7 @@ async fn rejected_on_the_phone_and_told_where_it_was_started() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_in_the_hold_on_the_phone_and_where_it_was_started() {
-    let world = World::start(Options { hold: Duration::from_secs(60), ..Options::default() }).await;
+    let world = World::start(Options { hold: MINUTES, hold_cap: MINUTES, ..Options::default() }).await;
     let (phone, desk) = world.phone_and_desk().await;
     world.enrol(&phone).await;
     let transfer = world.transfer("wd-1").await;

@@ -138,8 +138,10 @@ impl World {
 
     /// Waits until a browser has opened the waiting page.
     async fn noted(&self, transfer: &Transfer) {
-        let view = self.bank.wait(&transfer.id, 1).await;
-        assert!(view["version"].as_u64() > Some(1), "nobody opened the waiting page: {view}");
+        eventually("the waiting page to be opened", async || {
+            (self.bank.wait(&transfer.id, 1).await["version"].as_u64() > Some(1)).then_some(())
+        })
+        .await;
     }
 
     /// Tries to take a transfer that isn't released.

@@ -12,7 +12,7 @@ use countersign::domain::ids::ApprovalId;
 use countersign::domain::time::Timestamp;
 use countersign::ports::timing::{Claim, Timers};
 
-use super::kit::{MINUTE, approvals, now};
+use super::kit::{MINUTE, PATIENCE, approvals, now};
 use crate::support::servers::redis as servers;
 
 /// So few approvals that what is done to one meets what was done to it before.
@@ -106,7 +106,7 @@ fn memory_and_redis_answer_alike() {
     proptest!(cases, |(steps in vec(step(), 1..40))| {
         // A prefix of its own, for nothing is flushed between the cases.
         let case = case.fetch_add(1, Ordering::Relaxed);
-        let mut settings = RedisSettings::single(server.url().into());
+        let mut settings = RedisSettings { timeout: PATIENCE, ..RedisSettings::single(server.url().into()) };
         settings.prefix = format!("case-{case}").parse::<KeyPrefix>().unwrap();
         let (ids, start) = (approvals(APPROVALS), now());
         let (in_memory, on_redis) = runtime.block_on(async {

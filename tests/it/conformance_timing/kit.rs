@@ -23,6 +23,9 @@ pub enum Kit {
     Cluster { settings: RedisSettings },
 }
 
+/// A machine may stand still for a second, which isn't what is looked at here.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
 impl Kit {
     pub fn memory() -> Self {
         let clock = Arc::new(SystemClock);
@@ -35,12 +38,13 @@ impl Kit {
 
     pub fn redis() -> Self {
         let server = servers::Redis::start();
-        Self::Redis { settings: RedisSettings::single(server.url().into()), _server: server }
+        let settings = RedisSettings { timeout: PATIENCE, ..RedisSettings::single(server.url().into()) };
+        Self::Redis { settings, _server: server }
     }
 
     /// A share of a cluster of its own, by its name.
     pub fn cluster(cluster: &servers::RedisCluster, name: &str) -> Self {
-        let mut settings = RedisSettings::single(String::new().into());
+        let mut settings = RedisSettings { timeout: PATIENCE, ..RedisSettings::single(String::new().into()) };
         settings.urls = cluster.urls().into_iter().map(Into::into).collect();
         settings.topology = Topology::Cluster;
         settings.prefix = name.parse::<KeyPrefix>().unwrap();

@@ -86,12 +86,12 @@ pub async fn on_sqlite() -> (Stage, impl Sized) {
     (stage, folder)
 }
 
-/// The other combination: PostgreSQL with Redis. Both judge by their own clocks, so the node's stands at the same time
-/// and no case on it moves far.
+/// The other combination: PostgreSQL with Redis. Both judge by their own clocks, so the node's goes beside them and no
+/// case on it moves far.
 pub async fn on_postgres() -> (Stage, impl Sized) {
     let server = make::server();
     let store = make::postgres_at(&server.url("postgres"), Committers::Two).await;
-    let clock = Arc::new(ManualClock::at(Store::now(&*store).await.unwrap()));
+    let clock = Arc::new(ManualClock::going_from(Store::now(&*store).await.unwrap()));
     let redis = Redis::start();
     let timing = Timing::on(&redis, clock.clone());
     let mut stage = Stage::new(clock, timing, store.clone(), store.clone(), store.clone(), store).await;
@@ -274,7 +274,7 @@ fn serve_public(cx: Context, listener: TcpListener) -> ServerHandle {
     let build = move || {
         App::new()
             .app_data(web::Data::new(cx.clone()))
-            .app_data(web::Data::new(ClockGate::default()))
+            .app_data(web::Data::new(ClockGate::open()))
             .app_data(web::Data::new(PushKey(None)))
             .app_data(web::Data::new(CancellationToken::new()))
             .app_data(web::Data::new(TrustedProxies::default()))

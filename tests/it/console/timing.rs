@@ -1,6 +1,7 @@
 //! What a stage measures time with: in the process, or on Redis.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign::adapters::timing::redis::{self, RedisSettings};
 use countersign::adapters::timing::{MemoryLimits, MemoryLive, MemoryTimers};
@@ -26,7 +27,10 @@ impl Timing {
     }
 
     pub fn on(redis: &Redis, clock: Arc<ManualClock>) -> Self {
-        let link = redis::Redis::open(RedisSettings::single(redis.url().into())).unwrap();
+        // A machine may stand still for a second, which isn't what is looked at here.
+        let patience = Duration::from_secs(10);
+        let settings = RedisSettings { timeout: patience, ..RedisSettings::single(redis.url().into()) };
+        let link = redis::Redis::open(settings).unwrap();
         Self { timers: Arc::new(link.timers()), limits: Arc::new(link.limits(clock)), live: Arc::new(link.live()) }
     }
 }

@@ -1,19 +1,19 @@
 //! All the chance there is in a run, from one seed. What the machine adds to it, nobody can repeat.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 
 impl Chance {
-    /// From the seed that a person asks for, or a new one; either way it is printed.
+    /// From the seed that a person asks for, or the test's own, so that a failure belongs to a change and not to chance.
     pub fn of(test: &str) -> Self {
         #[expect(clippy::disallowed_methods, reason = "how a person repeats a run; no setting of the service")]
         let asked = std::env::var("FAULTS_SEED").ok();
         let seed = match asked {
             Some(text) => text.parse().expect("FAULTS_SEED is a number"),
-            None => RandomState::new().hash_one(test),
+            None => BuildHasherDefault::<DefaultHasher>::default().hash_one(test),
         };
         eprintln!("{test}: FAULTS_SEED={seed}");
         Self(seed)

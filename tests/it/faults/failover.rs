@@ -43,7 +43,7 @@ async fn a_standby_takes_over_and_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn production_refuses_a_standby_that_may_be_behind() {
     let mut chance = Chance::of("asynchronous standby");
-    let options = Options { roles: &["all"], hold: 4, life: 60, ..Options::default() };
+    let options = Options { roles: &["all"], hold: 20, life: 120, ..Options::default() };
     let mut deployment = Deployment::start(options).await;
     let gateway = deployment.gateway();
     let mut holder = Holder::enrolled(&deployment, &gateway, "standby", chance.fork()).await;

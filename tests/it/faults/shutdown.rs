@@ -26,7 +26,7 @@ const CREATES: usize = 8;
 async fn a_node_that_is_told_to_end_finishes_what_it_has_in_its_hands() {
     let mut chance = Chance::of("shutdown");
     // The other node only answers, so that what is claimed or leased is this one's.
-    let options = Options { roles: &["all", "api"], hold: 5, ..Options::default() };
+    let options = Options { roles: &["all", "api"], hold: 10, life: 120, ..Options::default() };
     let mut deployment = Deployment::start(options).await;
     let (gateway, url) = (deployment.gateway(), deployment.postgres.url("postgres"));
     let mut holder = Holder::enrolled(&deployment, &gateway, "shutdown", chance.fork()).await;

@@ -2,7 +2,7 @@
 //! over HTTP by a log that waits for it, and it follows a log by itself.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use super::witnessed::{Known, Manner, Scene};
 use crate::support::app::{Options, TestApp};
 use crate::support::eventually::eventually;
 use crate::support::log::signer;
+use crate::support::servers::free_port;
 
 /// A witness of the logs with these keys, in a folder of its own.
 struct Place {
@@ -85,8 +86,9 @@ impl Place {
     }
 }
 
+/// A place that is its own again when it comes back.
 fn anywhere() -> SocketAddr {
-    "127.0.0.1:0".parse().unwrap()
+    SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()))
 }
 
 fn log_key() -> VerifierKey {

@@ -17,9 +17,12 @@ use crate::conformance::world::{World, transition};
 use crate::support::eventually::eventually;
 use crate::support::servers::postgres::Postgres;
 
-/// A store that gives up early.
-async fn store_on(server: &Postgres) -> Arc<PostgresStore> {
-    let options = PostgresOptions { statement_timeout: Duration::from_millis(1_500), ..PostgresOptions::default() };
+/// Gives up early.
+fn impatient() -> PostgresOptions {
+    PostgresOptions { statement_timeout: Duration::from_millis(1_500), ..PostgresOptions::default() }
+}
+
+async fn store_on(server: &Postgres, options: PostgresOptions) -> Arc<PostgresStore> {
     let url = SecretString::from(server.url("postgres"));
     Arc::new(PostgresStore::connect(&url, &options, make::secrets()).await.unwrap())
 }
@@ -42,7 +45,7 @@ fn unknown(answer: Result<(), CommitError>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_standby_does_not_have_is_shown_to_nobody_and_a_failover_takes_nothing_back() {
     let mut primary = Postgres::start();
-    let store = store_on(&primary).await;
+    let store = store_on(&primary, PostgresOptions::default()).await;
     store.migrate().await.unwrap();
     let world = World::build(store.clone()).await;
     let (taken, stopped) = (world.opened_as(world.released()).await, world.opened_as(world.released()).await);
@@ -55,6 +58,7 @@ async fn what_the_standby_does_not_have_is_shown_to_nobody_and_a_failover_takes_
     standby.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
     standby.sql("postgres", "SELECT pg_reload_conf()");
     eventually("the link to break", async || (streaming(&primary) == "0").then_some(())).await;
+    let store = store_on(&primary, impatient()).await;
     let moves = |from: &Approval, to: State| world.change(transition(world.moved(from, to, Guard::default())));
     for (approval, to) in [(&taken, world.redeemed()), (&stopped, world.cancelled())] {
         unknown(store.commit(moves(approval, to.clone())).await);
@@ -66,7 +70,7 @@ async fn what_the_standby_does_not_have_is_shown_to_nobody_and_a_failover_takes_
 
     primary.stop();
     standby.promote();
-    let after = store_on(&standby).await;
+    let after = store_on(&standby, PostgresOptions::default()).await;
     for (approval, to) in [(&taken, world.redeemed()), (&stopped, world.cancelled())] {
         assert_eq!(state(&*after, approval.id).await, "released");
         let first = moves(approval, to.clone());

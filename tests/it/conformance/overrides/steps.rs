@@ -113,13 +113,15 @@ pub async fn the_daily_caps_hold(desk: Desk) {
     desk.refuses(capped(third, asked), Why::Cap).await;
 
     let by_one = Caps { signed_by_one: 0, ..Caps::DEFAULT };
+    // A signature is for now, so each is made anew.
+    let (refused, _) = desk.signs(&transfer, &desk.one, &[], 2).await;
+    desk.refuses(capped(refused.step, by_one), Why::Cap).await;
     let (first, _) = desk.signs(&transfer, &desk.one, &[], 2).await;
-    desk.refuses(capped(first.step.clone(), by_one), Why::Cap).await;
     let after = first.step.case.clone();
     desk.apply(Effect::Override(Box::new(first))).await;
-    let (second, _) = desk.signs(&after, &desk.other, std::slice::from_ref(&desk.one), 2).await;
     for caps in [Caps { signed_by_pair: 0, ..Caps::DEFAULT }, Caps { in_all: 0, ..Caps::DEFAULT }] {
-        desk.refuses(capped(second.step.clone(), caps), Why::Cap).await;
+        let (second, _) = desk.signs(&after, &desk.other, std::slice::from_ref(&desk.one), 2).await;
+        desk.refuses(capped(second.step, caps), Why::Cap).await;
     }
 }
 

@@ -9,7 +9,6 @@ pub mod postgres;
 pub mod redis;
 pub mod smtp;
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -42,21 +41,22 @@ pub(in crate::support) fn poll<T>(mut probe: impl FnMut() -> Option<T>) -> Optio
     None
 }
 
-/// A loopback port that nobody listened on a moment ago. It lies below the range from which the kernel takes ports for
-/// outgoing connections, so that a server that was stopped gets its own port back, and the port 10,000 above, which a
-/// node of a Redis cluster takes too, was free as well. Another process may still be faster: whoever starts a server
-/// checks that the one that answers is its own, and asks again when it isn't.
+/// A loopback port that nobody listens on, and that no other test gets while this process lives, so that a server that
+/// was stopped gets its own port back. It lies below the range from which the kernel takes ports for outgoing
+/// connections, and so does the port 10,000 above, which a node of a Redis cluster takes too.
 pub fn free_port() -> u16 {
-    static HANDED_OUT: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
-    const FIRST: u16 = 20_000;
-    const COUNT: u64 = 12_000;
+    static HELD: LazyLock<Mutex<Vec<File>>> = LazyLock::new(Mutex::default);
+    const FIRST: u16 = 10_000;
+    const COUNT: u64 = 10_000;
     let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    let mut handed_out = HANDED_OUT.lock().unwrap_or_else(PoisonError::into_inner);
     for attempt in 0..COUNT {
         let offset = RandomState::new().hash_one(attempt) % COUNT;
-        let port = FIRST + u16::try_from(offset).expect("an offset below 12,000");
-        if !handed_out.contains(&port) && free(port) && free(port + 10_000) {
-            handed_out.insert(port);
+        let port = FIRST + u16::try_from(offset).expect("an offset below 10,000");
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("port-{port}"));
+        let file = File::create(&place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+        // The lock ends with this process, however it ends; a file of this process locks itself out, too.
+        if file.try_lock().is_ok() && free(port) && free(port + 10_000) {
+            HELD.lock().unwrap_or_else(PoisonError::into_inner).push(file);
             return port;
         }
     }
