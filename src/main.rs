@@ -168,7 +168,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn serve(path: Option<&Path>, role: Role) -> anyhow::Result<()> {
-    let config = match Config::load_for(path, Purpose::Serve) {
+    let config = match Config::load_for(path, Purpose::Serve, app::faults) {
         Ok(config) => config,
         Err(refused) => return Err(with_losses(refused).await.into()),
     };

@@ -30,6 +30,20 @@ pub struct RetiredLogKey {
     pub not_after: Timestamp,
 }
 
+impl RetiredLogKey {
+    /// The key with the time in which it signed.
+    ///
+    /// # Errors
+    /// [`KeyError::Retired`].
+    pub fn period(&self) -> Result<KeyPeriod, KeyError> {
+        if self.not_after <= self.not_before || self.key.signs != SignatureType::Ed25519 {
+            return Err(KeyError::Retired);
+        }
+        let (not_before, not_after) = (Some(self.not_before), Some(self.not_after));
+        Ok(KeyPeriod { key: self.key.clone(), not_before, not_after })
+    }
+}
+
 /// Signs with one key; publishes it and its retired predecessors.
 pub struct Ed25519Checkpoints {
     pair: Ed25519KeyPair,
@@ -47,14 +61,7 @@ impl Ed25519Checkpoints {
         let public = public_of(&pair, origin.clone())?;
         let mut keys = vec![KeyPeriod::always(public.clone())];
         for old in retired {
-            if old.not_after <= old.not_before || old.key.signs != SignatureType::Ed25519 {
-                return Err(KeyError::Retired);
-            }
-            keys.push(KeyPeriod {
-                key: old.key.clone(),
-                not_before: Some(old.not_before),
-                not_after: Some(old.not_after),
-            });
+            keys.push(old.period()?);
         }
         Ok(Self { pair, public, keys: LogKeys { origin, keys, earlier: Vec::new() } })
     }

@@ -10,7 +10,7 @@ use crate::adapters::high_water::{FileMark, MemoryMark};
 use crate::adapters::log_key::{Ed25519Checkpoints, RetiredLogKey};
 use crate::adapters::outbound::Outbound;
 use crate::adapters::witnesses::HttpWitness;
-use crate::config::Config;
+use crate::config::{Config, RetiredLog};
 use crate::ports::{CheckpointSigner as _, Cosigner, MarkFile};
 use crate::service::log::{HighWater, Log, Witnesses};
 use crate::workers::witnesses::Circle;
@@ -20,12 +20,7 @@ use crate::workers::witnesses::Circle;
 /// # Errors
 /// When its key or its mark can't be used.
 pub async fn open(config: &Config, record: &Record) -> anyhow::Result<Log> {
-    let retired: Vec<RetiredLogKey> = config
-        .keys
-        .log_retired
-        .iter()
-        .map(|old| RetiredLogKey { key: old.key.clone(), not_before: old.not_before, not_after: old.not_after })
-        .collect();
+    let retired: Vec<RetiredLogKey> = config.keys.log_retired.iter().map(retired).collect();
     let pem = config.keys.log_pem.expose_secret();
     let signer = Ed25519Checkpoints::new(config.log.origin.clone(), pem, &retired).context("the log's key")?;
     let signer = signer.once_called(&config.log.earlier);
@@ -38,6 +33,11 @@ pub async fn open(config: &Config, record: &Record) -> anyhow::Result<Log> {
     let witnesses = (!quorum.witnesses().is_empty()).then(|| Arc::new(Witnesses::new(quorum, record.cosignatures())));
     let wake = Arc::new(Notify::new());
     Ok(Log { store: record.log(), signer: Arc::new(signer), mark: Arc::new(mark), wake, witnesses })
+}
+
+/// A retired key of the log as its adapter takes it.
+pub fn retired(old: &RetiredLog) -> RetiredLogKey {
+    RetiredLogKey { key: old.key.clone(), not_before: old.not_before, not_after: old.not_after }
 }
 
 /// Who is asked to cosign; nothing where nobody is.

@@ -1,6 +1,7 @@
 //! The composition root: the only place that names concrete adapters. `main`, the demo, the tests and the load
 //! generator all start the service here.
 
+mod faults;
 mod listen;
 mod log;
 mod parts;
@@ -21,6 +22,7 @@ use crate::workers::{
     witnesses,
 };
 
+pub use faults::faults;
 pub use parts::{Parts, Record, durability_faults, open, open_record};
 
 /// Longest time that work in hand may take at the end (the longest try of a webhook is 15 s).

@@ -22,7 +22,7 @@ use crate::adapters::timing::{MemoryLimits, MemoryLive, MemoryTimers, OsEntropy,
 use crate::adapters::webauthn::Webauthn;
 use crate::adapters::webhooks::Webhooks;
 use crate::config::siem::SiemTarget;
-use crate::config::{Config, SmtpTls, Storage};
+use crate::config::{Config, Retired, SmtpTls, Storage};
 use crate::domain::channel::ChannelKind;
 use crate::domain::verification::evidence::{Site, Sites};
 use crate::ports::audit::{AuditStore, CursorStore};
@@ -240,16 +240,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
     let (timers, limits, live) = timing(config, &clock)?;
     let host = config.http.public_url.host_str().context("http.public_url names no host")?;
     let ceremonies = Webauthn::new(host, &config.http.public_url, &config.operator.name)?;
-    let retired: Vec<RetiredKey> = config
-        .keys
-        .retired
-        .iter()
-        .map(|key| RetiredKey {
-            public_pem: key.public_pem.clone(),
-            not_before: key.not_before,
-            not_after: key.not_after,
-        })
-        .collect();
+    let retired: Vec<RetiredKey> = config.keys.retired.iter().map(retired).collect();
     let signer = Es256Receipts::new(config.keys.receipt_pem.expose_secret(), &retired).context("the receipt key")?;
     let log = super::log::open(config, &record).await?;
     let outbound = Arc::new(outbound(config)?);
@@ -307,6 +298,11 @@ pub async fn open(config: &Config) -> anyhow::Result<Parts> {
         push_key,
         inbox,
     })
+}
+
+/// A retired receipt key as its adapter takes it.
+pub fn retired(key: &Retired) -> RetiredKey {
+    RetiredKey { public_pem: key.public_pem.clone(), not_before: key.not_before, not_after: key.not_after }
 }
 
 type Timing = (Arc<dyn Timers>, Arc<dyn Limits>, Arc<dyn Live>);

@@ -1,6 +1,5 @@
 //! The file as it is written, and its reading into a checked [`Config`].
 
-use secrecy::ExposeSecret;
 use serde::Deserialize;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -8,15 +7,14 @@ use std::str::FromStr;
 use std::time::Duration;
 use url::Url;
 
+use super::keys::{self, KeysSection};
 use super::log::{self, LogSection};
-use super::origin::{check_console, check_origin};
+use super::origin::{check_console, check_issuer, check_origin};
 use super::policy::PolicySection;
 use super::storage::{self, RedisSection, StorageSection, authorities};
 use super::{
-    Config, Console, Fault, Faults, Http, Keys, Master, Operator, Purpose, Push, Refused, Retired, RetiredLog, Smtp,
-    SmtpTls, secret_file,
+    Config, Console, Fault, Faults, Http, Judge, Material, Operator, Purpose, Push, Refused, Smtp, SmtpTls, secret_file,
 };
-use crate::domain::Timestamp;
 use crate::domain::channel::NEW_CHANNEL_HOLD;
 use crate::domain::device::NEW_DEVICE_HOLD;
 use crate::domain::policy::Floors;
@@ -100,24 +98,6 @@ struct ConsoleSection {
     listen: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct KeysSection {
-    master_file: Option<PathBuf>,
-    receipt_file: Option<PathBuf>,
-    retired: Vec<RetiredSection>,
-    log_file: Option<PathBuf>,
-    log_retired: Vec<RetiredLog>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RetiredSection {
-    public_file: PathBuf,
-    not_before: Timestamp,
-    not_after: Timestamp,
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SmtpSection {
@@ -194,12 +174,13 @@ fn parsed<T: FromStr<Err: Display>>(faults: &mut Vec<Fault>, name: &str, text: &
     take(faults, text.parse().map_err(|error| Fault(format!("{name}: {text:?} can't be used: {error}"))))
 }
 
-/// Checks everything.
+/// Checks everything; what only the adapters can judge, by `judge`.
 ///
 /// # Errors
 /// Every fault at once.
-pub fn check(file: File, purpose: Purpose) -> Result<Config, Refused> {
+pub fn check(file: File, purpose: Purpose, judge: Judge) -> Result<Config, Refused> {
     let mut faults = Vec::new();
+    let mut material = Material::default();
     let profile = match file.profile {
         ProfileName::Production => Profile::Production,
         ProfileName::Demo => Profile::Demo,
@@ -215,15 +196,16 @@ pub fn check(file: File, purpose: Purpose) -> Result<Config, Refused> {
     let public_url = http.as_ref().map(|http| &http.public_url);
     let console = file.console.and_then(|section| check_console_section(&section, public_url, safe, &mut faults));
     let storage = storage::check(file.storage, file.redis, &mut faults);
-    let keys = check_keys(&file.keys, &mut faults);
+    let keys = keys::check(&file.keys, &mut material, &mut faults);
     if safe && file.smtp.is_none() {
         faults.push(Fault("smtp: without a mail server nobody outside a device can be told; add the section".into()));
     }
-    let smtp = file.smtp.and_then(|section| check_smtp(section, safe, &mut faults));
+    let smtp = file.smtp.and_then(|section| check_smtp(section, safe, &mut material, &mut faults));
     let allow = file.outbound.allow.iter();
     let outbound_allow = allow.filter_map(|net| parsed(&mut faults, "outbound.allow", net)).collect();
     let outbound_authorities = authorities("outbound.ca_file", file.outbound.ca_file.as_deref(), &mut faults);
-    let push = file.push.and_then(|section| check_push(section, &mut faults));
+    material.outbound_authorities.clone_from(&outbound_authorities);
+    let push = file.push.and_then(|section| check_push(section, &mut material, &mut faults));
     let floors = if safe { Floors::PRODUCTION } else { Floors::DEMO };
     let policy = file.policy.read(floors).map_err(|more| faults.extend(more)).ok();
     let mut hold = |name: &str, asked: Option<u64>, least: Duration| {
@@ -235,12 +217,16 @@ pub fn check(file: File, purpose: Purpose) -> Result<Config, Refused> {
     };
     let new_device_hold = hold("new_device_seconds", file.holds.new_device_seconds, NEW_DEVICE_HOLD);
     let new_channel_hold = hold("new_channel_seconds", file.holds.new_channel_seconds, NEW_CHANNEL_HOLD);
-    let limits = super::limits::check(&file.limits, &mut faults);
+    let limits = super::limits::check(&file.limits, safe, &mut faults);
     let override_caps = super::overrides::check(&file.overrides, &mut faults);
     let siem = super::siem::check(file.siem, &mut faults);
     let keep_sent = super::retention::check(&file.retention, policy.as_ref(), &mut faults);
+    if let Some(issuer) = &file.operator.issuer {
+        check_issuer(issuer, safe, &mut faults);
+    }
     let issuer = file.operator.issuer.or_else(|| public_url.map(|url| url.origin().ascii_serialization()));
     let log = log::check(file.log, issuer.as_deref(), safe, &mut faults);
+    faults.extend(judge(&material));
     let rest = (http, keys, policy, issuer, log);
     let ((Some(http), Some(keys), Some(policy), Some(issuer), Some(log)), true) = (rest, faults.is_empty()) else {
         return Err(Refused { faults: Faults(faults), storage });
@@ -300,73 +286,40 @@ fn check_console_section(
     Some(Console { url: url?, listen: listen? })
 }
 
-fn check_push(push: PushSection, faults: &mut Vec<Fault>) -> Option<Push> {
+fn check_push(push: PushSection, material: &mut Material, faults: &mut Vec<Fault>) -> Option<Push> {
     let give = "`countersign keys FOLDER` makes vapid.pem";
     let vapid_pem = required(faults, "push.vapid_file", push.vapid_file, give);
     let vapid_pem = vapid_pem.and_then(|file| take(faults, secret_file(&file)));
+    material.vapid_pem.clone_from(&vapid_pem);
+    material.push_hosts.clone_from(&push.hosts);
     let contact = required(faults, "push.contact", push.contact, "give a mailto: or https: address");
-    if contact.as_ref().is_some_and(|contact| !(contact.starts_with("mailto:") || contact.starts_with("https://"))) {
+    let known = |contact: &String| Url::parse(contact).is_ok_and(|url| matches!(url.scheme(), "mailto" | "https"));
+    if contact.as_ref().is_some_and(|contact| !known(contact)) {
         faults.push(Fault("push.contact: give a mailto: or https: address".into()));
     }
     Some(Push { vapid_pem: vapid_pem?, contact: contact?, hosts: push.hosts })
 }
 
-fn check_keys(keys: &KeysSection, faults: &mut Vec<Fault>) -> Option<Keys> {
-    let master_file = keys.master_file.as_deref();
-    let master_file = required(faults, "keys.master_file", master_file, "`countersign keys FOLDER` makes master.key");
-    let master = master_file.and_then(|file| take(faults, master(file)));
-    let receipt_file = keys.receipt_file.as_deref();
-    let receipt_file =
-        required(faults, "keys.receipt_file", receipt_file, "`countersign keys FOLDER` makes receipt.pem");
-    let receipt_pem = receipt_file.and_then(|file| take(faults, secret_file(file)));
-    let retired: Option<Vec<Retired>> = keys
-        .retired
-        .iter()
-        .map(|section| {
-            let public_pem = take(faults, secret_file(&section.public_file))?.expose_secret().to_owned();
-            Some(Retired { public_pem, not_before: section.not_before, not_after: section.not_after })
-        })
-        .collect();
-    let log_pem = take(faults, log::key(keys.log_file.as_deref()));
-    let log_retired = keys.log_retired.clone();
-    Some(Keys { master: master?, receipt_pem: receipt_pem?, retired: retired?, log_pem: log_pem?, log_retired })
-}
-
-fn master(path: &Path) -> Result<Master, Fault> {
-    let text = secret_file(path)?;
-    let bytes = data_encoding::BASE64
-        .decode(text.expose_secret().as_bytes())
-        .ok()
-        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
-        .ok_or_else(|| Fault(format!("{}: not 32 bytes in base64; make it with `countersign keys`", path.display())))?;
-    // A key of one repeated byte, or one that counts up, was typed by somebody and is no key.
-    let repeated = bytes.iter().all(|byte| *byte == bytes[0]);
-    let counting = bytes.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1));
-    if repeated || counting || &bytes == crate::demo::MASTER {
-        return Err(Fault(format!("{}: a default or made-up key; make one with `countersign keys`", path.display())));
-    }
-    Ok(Master(bytes))
-}
-
-fn check_smtp(section: SmtpSection, safe: bool, faults: &mut Vec<Fault>) -> Option<Smtp> {
+fn check_smtp(section: SmtpSection, safe: bool, material: &mut Material, faults: &mut Vec<Fault>) -> Option<Smtp> {
     if safe && section.tls == SmtpTlsName::None {
         faults.push(Fault("smtp.tls: must be starttls or tls".into()));
+    } else if section.user.is_some() && section.tls == SmtpTlsName::None {
+        faults.push(Fault("smtp.tls: a login needs starttls or tls".into()));
     }
     let host = required(faults, "smtp.host", section.host, "name the mail server");
     let port = required(faults, "smtp.port", section.port, "587 for starttls, 465 for tls");
     let from = required(faults, "smtp.from", section.from, "give the address that notices come from");
     let credentials = match (section.user, section.password_file) {
-        (Some(user), Some(file)) => Some((user, take(faults, secret_file(&file))?)),
+        (Some(user), Some(file)) => take(faults, secret_file(&file)).map(|password| (user, password)),
         (None, None) => None,
         _ => {
             faults.push(Fault("smtp: user and password_file go together".into()));
             None
         }
     };
-    let ca_pem = match section.ca_file {
-        Some(file) => Some(take(faults, secret_file(&file))?.expose_secret().as_bytes().to_vec()),
-        None => None,
-    };
+    let ca_pem = authorities("smtp.ca_file", section.ca_file.as_deref(), faults);
+    material.mail_from.clone_from(&from);
+    material.mail_authorities.clone_from(&ca_pem);
     let tls = match section.tls {
         SmtpTlsName::StartTls => SmtpTls::StartTls,
         SmtpTlsName::Tls => SmtpTls::Implicit,

@@ -5,8 +5,10 @@
 //! own; only their paths are in the configuration.
 
 pub mod file;
+mod keys;
 mod limits;
 mod log;
+mod material;
 pub mod origin;
 mod overrides;
 pub mod policy;
@@ -27,6 +29,7 @@ use crate::domain::log::{Origin, VerifierKey};
 use crate::domain::override_request::Caps;
 use crate::domain::policy::Policy;
 use crate::service::Profile;
+pub use material::{Judge, Material};
 
 /// One thing that is wrong, in a sentence that says where and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,17 +244,17 @@ impl Config {
     /// # Errors
     /// Every fault at once.
     pub fn load(path: Option<&Path>) -> Result<Self, Faults> {
-        Self::load_for(path, Purpose::Command).map_err(|refused| refused.faults)
+        Self::load_for(path, Purpose::Command, |_| Vec::new()).map_err(|refused| refused.faults)
     }
 
-    /// Reads and checks the configuration for a purpose.
+    /// Reads and checks the configuration for a purpose; what only the adapters can judge, by `judge`.
     ///
     /// # Errors
     /// Every fault at once, and where the record is, if that much reads.
-    pub fn load_for(path: Option<&Path>, purpose: Purpose) -> Result<Self, Refused> {
+    pub fn load_for(path: Option<&Path>, purpose: Purpose, judge: Judge) -> Result<Self, Refused> {
         let unread =
             |error: ::config::ConfigError| Refused { faults: Faults(vec![Fault(error.to_string())]), storage: None };
-        file::check(file::read(path).map_err(unread)?, purpose)
+        file::check(file::read(path).map_err(unread)?, purpose, judge)
     }
 }
 

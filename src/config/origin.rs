@@ -35,3 +35,16 @@ pub fn check_origin(name: &str, url: &Url, safe: bool, faults: &mut Vec<Fault>) 
         faults.push(Fault(format!("{name}: the profiles demo and bench refuse a public origin; use http://localhost")));
     }
 }
+
+/// Whoever takes a receipt decides by its issuer, so that a deployment for looking or measuring can't have one that a
+/// real deployment could have (design section 8).
+pub fn check_issuer(issuer: &str, safe: bool, faults: &mut Vec<Fault>) {
+    let url = Url::parse(issuer).ok().filter(|url| url.scheme() == "https");
+    if !safe && url.is_some() {
+        faults.push(Fault("operator.issuer: the profiles demo and bench can't have an https issuer".into()));
+    }
+    // Receipts are compared with it letter by letter, so it is written in the one way in which origins are.
+    if safe && url.is_none_or(|url| url.origin().ascii_serialization() != issuer) {
+        faults.push(Fault("operator.issuer: must be an https origin, such as https://approve.example".into()));
+    }
+}

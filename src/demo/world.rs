@@ -26,7 +26,7 @@ use crate::ports::Entropy;
 use crate::ports::outward::Message;
 use crate::service::{Context, Profile, backends};
 
-/// `iss` of the demo's receipts: no production deployment could have it (design section 8).
+/// `iss` of the demo's receipts: the configuration of a production deployment is refused with it (design section 8).
 const ISSUER: &str = "urn:countersign:demo";
 /// How many ports are looked at when the usual one is taken.
 const PORTS: u16 = 40;

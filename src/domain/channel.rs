@@ -196,6 +196,8 @@ pub enum Purpose {
     OverrideOnNew,
     /// The same on a channel that the request disputes: no way to stop it, and nobody was told by it.
     OverrideOnDisputed,
+    /// A device asked to be told too (design section 8: the old channels are told of a new one).
+    ChannelAdded,
 }
 
 impl Purpose {
@@ -211,6 +213,7 @@ impl Purpose {
             Self::OverrideCooling => "override_cooling",
             Self::OverrideOnNew => "override_on_new",
             Self::OverrideOnDisputed => "override_on_disputed",
+            Self::ChannelAdded => "channel_added",
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct Shown {
 impl Shown {
     /// The page as it is today: no questions and no warnings yet.
     pub fn plain() -> Self {
-        Self { template: "device/approve/3".into(), language: "en".into(), warnings: vec![], answers: vec![] }
+        Self { template: "device/approve/4".into(), language: "en".into(), warnings: vec![], answers: vec![] }
     }
 
     pub fn digest(&self) -> Digest {

@@ -12,6 +12,9 @@ pub const MIN_LIFE: Duration = Duration::from_secs(60);
 /// Longest life of an approval (Coinbase Vault: approvals within 24 h).
 pub const MAX_LIFE: Duration = Duration::from_secs(24 * 3600);
 
+/// Longest time in which a released transfer may be taken (design section 8). Past it nobody remembers what was approved.
+pub const MAX_REDEEM_WITHIN: Duration = Duration::from_secs(24 * 3600);
+
 /// Shortest time between the first delivered notice and a release outside demo and bench: long enough to read it and to
 /// stop the transfer.
 pub const TOLD_BEFORE: Duration = Duration::from_secs(10 * 60);
@@ -93,7 +96,7 @@ pub enum BadPolicy {
     Life(Duration),
     #[error("a tier with an amount must name its currency or asset")]
     AmountWithoutUnit,
-    #[error("the time to redeem must be more than zero")]
+    #[error("the time to redeem must be more than zero and at most 24 hours")]
     RedeemWithin,
     #[error("the holder must be told at least {0:?} before a release")]
     ToldBefore(Duration),
@@ -145,7 +148,7 @@ impl Policy {
                 return Err(BadPolicy::AmountWithoutUnit);
             }
         }
-        if redeem_within.is_zero() {
+        if redeem_within.is_zero() || redeem_within > MAX_REDEEM_WITHIN {
             return Err(BadPolicy::RedeemWithin);
         }
         Ok(Self { base, tiers, hold_cap, redeem_within, told_before: floors.told_before })

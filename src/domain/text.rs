@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use unicode_general_category::{GeneralCategory as Category, get_general_category};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
+use unicode_security::MixedScript as _;
 
 /// Why a text was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +80,13 @@ impl<const MAX: usize> Line<MAX> {
         let clean: String = text.nfc().filter(|c| allowed(*c)).collect();
         let cut: String = clean.trim().chars().take(MAX).collect();
         Self::parse(cut.trim()).ok()
+    }
+
+    /// Whether it has letters of more than one alphabet (Unicode UTS 39 section 5.1), as a name has in which one letter
+    /// was put for another that looks like it. Characters that belong together in one way of writing, such as Japanese,
+    /// are one; digits and signs belong to all.
+    pub fn mixes_alphabets(&self) -> bool {
+        !self.0.as_str().is_single_script()
     }
 
     pub fn as_str(&self) -> &str {
@@ -156,6 +164,29 @@ mod tests {
         }
         assert!(Line::<10>::parse("Zoë Łuka").is_ok());
         assert!(Line::<10>::parse("محمد").is_ok());
+    }
+
+    #[test]
+    fn a_letter_of_another_alphabet_is_seen() {
+        let mixes = |text: &str| Line::<60>::parse(text).unwrap().mixes_alphabets();
+        // The second letter is Cyrillic, the first Greek, the last Armenian.
+        for text in ["M\u{430}rta Nowak", "\u{39c}arta", "Marta \u{578}", "شركة النور (Al Noor Trading)", "Банк Plus"]
+        {
+            assert!(mixes(text), "{text}");
+        }
+        for text in [
+            "Marta Nowak",
+            "Zoë Łuka-Ðorđe O’Brien № 7 & Co.",
+            "Марта Новак",
+            "Μάρτα 12",
+            "شركة النور 24",
+            "株式会社みどりサービス",
+            "한국은행 韓國",
+            "12 – 34",
+            "ø",
+        ] {
+            assert!(!mixes(text), "{text}");
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// Whether it is for looking at, never for money. `serve` refuses what is only for looking at.
+    /// Whether it is for looking at or for measuring, never for money. `serve` runs the bench profile, and refuses demo.
     pub const fn is_for_looking(self) -> bool {
         matches!(self, Self::Demo | Self::Bench)
     }

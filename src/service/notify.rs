@@ -97,7 +97,7 @@ pub fn enrol_code(cx: &Context, link: &EnrolLink, channels: &[Channel], now: Tim
     plan(cx, &apart, code, now)
 }
 
-/// "A device was added" or "was locked": every channel.
+/// "A device was added", "was locked", or "will be told too": every channel of these.
 pub fn device(
     cx: &Context,
     device: &DeviceBody,
@@ -283,6 +283,14 @@ pub fn message(cx: &Context, job: &NoticeJob) -> Result<Message, Error> {
             format!("{operator}: a device was added"),
             vec![
                 line("A device can now stop your transfers, and soon approve them."),
+                line("If that wasn’t you, call at once."),
+                help,
+            ],
+        ),
+        Purpose::ChannelAdded => (
+            format!("{operator}: messages now go to one of your devices too"),
+            vec![
+                line("One of your devices asked to be told about your transfers. You are still told here."),
                 line("If that wasn’t you, call at once."),
                 help,
             ],

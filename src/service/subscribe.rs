@@ -2,10 +2,10 @@
 //! devices' approvals, and counts as having told the holder only after its wait. A browser asks again whenever it isn't
 //! sure, and renews a subscription by itself; what its maker's push service has forgotten is taken away.
 
-use super::{Browser, Context, Error, holders};
+use super::{Browser, Context, Error, holders, notify};
 use crate::domain::approval::Actor;
 use crate::domain::audit::Facts;
-use crate::domain::channel::{Address, Channel, ChannelKind};
+use crate::domain::channel::{Address, Channel, ChannelKind, Purpose};
 use crate::domain::ids::{ChannelId, HolderId};
 use crate::ports::secrets::BoxKey;
 use crate::ports::{Change, CommitError, Effect};
@@ -13,7 +13,8 @@ use crate::ports::{Change, CommitError, Effect};
 /// Most subscriptions of one device: a browser has one, and an old one may not have been missed yet.
 const MAX_OF_A_DEVICE: usize = 3;
 
-/// Adds this device's push subscription. One that it has already changes nothing.
+/// Adds this device's push subscription, and tells every other channel of it, because whoever has the device's cookie
+/// can do this without a ceremony. One that the device has already changes nothing, and nobody is told.
 ///
 /// # Errors
 /// [`Error::UnknownDevice`]; [`Error::Invalid`] when the holder has too many channels.
@@ -36,7 +37,9 @@ pub async fn subscribe(cx: &Context, browser: &Browser, address: Address) -> Res
     let new = holders::new_channel(cx, device.body.holder, &address, Some(device.body.id), counts_from, now)?;
     let objects: [&(dyn std::fmt::Display + Sync); 3] = [&new.id, &device.body.id, &device.body.holder];
     let entry = cx.entry("channel.added", Actor::Device(device.body.id), &objects, Facts::new(), now)?;
-    cx.store.commit(Change::new(entry, Effect::AddChannel(new))).await?;
+    let mut change = Change::new(entry, Effect::AddChannel(new));
+    change.notices = notify::device(cx, &device.body, Purpose::ChannelAdded, &channels, now);
+    cx.store.commit(change).await?;
     Ok(())
 }
 

@@ -300,6 +300,8 @@ async fn within_rate(cx: &Context, job: &NoticeJob) -> Verdict {
     let name = match job.purpose {
         Purpose::Asked => "notice",
         Purpose::EnrolCode => "notice-code",
+        // A browser can give up its subscription and ask for another as often as it likes.
+        Purpose::ChannelAdded => "notice-channel",
         Purpose::Cooling
         | Purpose::DeviceAdded
         | Purpose::DeviceLocked

@@ -46,7 +46,8 @@ password_file = "{at}/password"
     )
 }
 
-fn load(folder: &Path, text: &str) -> Result<Config, String> {
+/// Reads a configuration as a command does.
+pub fn load(folder: &Path, text: &str) -> Result<Config, String> {
     let path = folder.join("countersign.toml");
     fs::write(&path, text).unwrap();
     Config::load(Some(&path)).map_err(|faults| faults.to_string())

@@ -29,6 +29,7 @@ mod no_other_path;
 mod openapi;
 mod outward;
 mod own_tls;
+mod papers;
 mod readme;
 mod redis_faults;
 mod redis_tls;

@@ -38,6 +38,24 @@ pub struct RetiredKey {
     pub not_after: Timestamp,
 }
 
+impl RetiredKey {
+    /// As it stands in the key set.
+    ///
+    /// # Errors
+    /// [`KeyError`] when it is no key, or was never valid.
+    pub fn member(&self) -> Result<Value, KeyError> {
+        if self.not_after <= self.not_before {
+            return Err(KeyError::Validity);
+        }
+        let key = DecodingKey::from_ec_pem(self.public_pem.as_bytes()).map_err(KeyError::Pem)?;
+        let mut jwk = json!(public_jwk(Jwk::from_decoding_key(&key, Some(Algorithm::ES256)))?);
+        // `nbf` and `exp` of a JWK are registered by OpenID Federation 1.0, section 8.7.2, in seconds.
+        jwk["nbf"] = json!(self.not_before.seconds());
+        jwk["exp"] = json!(self.not_after.seconds());
+        Ok(jwk)
+    }
+}
+
 /// Signs with one key; publishes it and its retired predecessors.
 pub struct Es256Receipts {
     kid: String,
@@ -56,15 +74,7 @@ impl Es256Receipts {
         let kid = current.common.key_id.clone().ok_or(KeyError::Library)?;
         let mut keys = vec![json!(current)];
         for old in retired {
-            if old.not_after <= old.not_before {
-                return Err(KeyError::Validity);
-            }
-            let key = DecodingKey::from_ec_pem(old.public_pem.as_bytes()).map_err(KeyError::Pem)?;
-            let mut jwk = json!(public_jwk(Jwk::from_decoding_key(&key, Some(Algorithm::ES256)))?);
-            // `nbf` and `exp` of a JWK are registered by OpenID Federation 1.0, section 8.7.2, in seconds.
-            jwk["nbf"] = json!(old.not_before.seconds());
-            jwk["exp"] = json!(old.not_after.seconds());
-            keys.push(jwk);
+            keys.push(old.member()?);
         }
         Ok(Self { kid, key, key_set: json!({ "keys": keys }) })
     }

@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::store::NoticeView;
 use crate::service::{Context, Profile};
 use crate::web::pages::clocktext::{Moment, moment, moment_to_the_second};
-use crate::web::pages::deal::{AccountKind, AmountText, Deal, MaskedDeal, Row};
+use crate::web::pages::deal::{AccountKind, AmountText, Deal, MIXED_ALPHABETS, MaskedDeal, Row};
 use crate::web::pages::frame::{self, Frame, Lang};
 use crate::web::pages::given::Given;
 use crate::web::pages::live::Stage;
@@ -46,6 +46,12 @@ pub fn deal(approval: &Approval, now: Timestamp) -> Deal {
     let transfer = approval.details.transfer();
     let payee = transfer.payee.name.as_str();
     let mut deal = Deal::new(amount(transfer), payee, account_kind(transfer), transfer.payee.account.as_str());
+    if transfer.payee.name.mixes_alphabets() {
+        deal = deal.note(MIXED_ALPHABETS);
+    }
+    if transfer.source_account.label.mixes_alphabets() {
+        deal = deal.note("The name of your account mixes two alphabets. Check it letter by letter.");
+    }
     if transfer.payee_history == Some(PayeeHistory::New) {
         deal = deal.note("You have never paid this account before.");
     }

@@ -348,7 +348,7 @@ fn the_words_of_the_approve_page_change_only_with_its_name() -> Checked {
             let sum = words(&html).flat_map(str::bytes).fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
                 (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
             });
-            assert_eq!((APPROVE_TEMPLATE, format!("{sum:016x}")), ("device/approve/3", "1f09c7ec31bbc647".to_owned()));
+            assert_eq!((APPROVE_TEMPLATE, format!("{sum:016x}")), ("device/approve/4", "1f09c7ec31bbc647".to_owned()));
         }
     }
     Ok(())

@@ -137,6 +137,9 @@ impl Row {
     }
 }
 
+/// Beside a payee's name with a letter that looks like another one.
+pub const MIXED_ALPHABETS: &str = "This name mixes two alphabets. Check it letter by letter.";
+
 /// The whole transfer, for the holder's device and for the browser that gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Template)]
 #[template(path = "parts/deal.html")]
@@ -163,7 +166,7 @@ impl Deal {
         }
     }
 
-    /// Adds something to look at twice, such as «This name mixes two alphabets. Check it letter by letter.»
+    /// Adds something to look at twice, such as [`MIXED_ALPHABETS`].
     #[must_use]
     pub fn note(mut self, text: &'static str) -> Self {
         self.notes.push(text);

@@ -13,7 +13,7 @@ use askama::Template;
 
 /// Names the words and the order of the approve page. A signature commits to it; any change to
 /// `templates/device/approve.html` or to the parts it prints raises it.
-pub const APPROVE_TEMPLATE: &str = "device/approve/3";
+pub const APPROVE_TEMPLATE: &str = "device/approve/4";
 
 /// Pending, on a device that may decide: read what is sent, then approve below or reject in the bar.
 #[derive(Template)]

@@ -4,7 +4,7 @@
 use super::cancel::{CancelOverPage, CancelPage, LinkEnd, Stoppable};
 use super::clocktext::{Timed, day, moment, moment_to_the_second};
 use super::console;
-use super::deal::{AccountKind, AmountText, Deal, MaskedDeal, Row};
+use super::deal::{AccountKind, AmountText, Deal, MIXED_ALPHABETS, MaskedDeal, Row};
 use super::device::{ApprovePage, CoolingPage};
 use super::ends::EndPage;
 use super::enrol::{EnrolDeclinedPage, EnrolPage, EnrolledPage, Proof, Usable};
@@ -100,7 +100,7 @@ impl Sampler<'_> {
             AccountKind::Address,
             "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr",
         )
-        .note("This name mixes two alphabets. Check it letter by letter.")
+        .note(MIXED_ALPHABETS)
         .row(Row::text("Network", "Bitcoin"))
         .row(Row::given("From", "Bitcoin wallet"))
     }

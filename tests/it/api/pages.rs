@@ -128,3 +128,30 @@ async fn a_waiting_page_outlives_the_answer_that_remembers_its_browser() {
     );
     assert_eq!(version().await.expect(200)["version"], 2);
 }
+
+#[tokio::test]
+async fn a_name_that_mixes_alphabets_is_flagged_where_it_is_decided() {
+    let stage = Stage::new().await;
+    let subject = stage.enrolled().await;
+    let client = client(&"http://localhost".parse().unwrap(), stage.at);
+    let payee = "This name mixes two alphabets. Check it letter by letter.";
+    let own = "The name of your account mixes two alphabets. Check it letter by letter.";
+    let plain = ("Marta Nowak", "Everyday account, ending 4471");
+    for (name, label, flags) in [
+        (plain.0, plain.1, [false, false]),
+        // The second letter is Cyrillic.
+        ("M\u{430}rta Nowak", plain.1, [true, false]),
+        (plain.0, "Everyd\u{430}y account", [false, true]),
+        ("Марта Новак", "株式会社みどりサービス", [false, false]),
+    ] {
+        let mut body = stage.transfer(&subject);
+        body["payee"]["name"] = name.into();
+        body["source_account"]["label"] = label.into();
+        let approval = stage.send_once(Call::post("/v1/approvals").json(&body)).await.expect(201);
+        let id = approval["id"].as_str().unwrap();
+        let page = client.get(format!("http://{}/a/{id}", stage.at)).header("cookie", format!("cs-device={subject}"));
+        let page = read(page).await;
+        assert!(page.status == 200 && page.text.contains(name) && page.text.contains(label), "{}", page.text);
+        assert_eq!([payee, own].map(|note| page.text.contains(note)), flags, "{name}, {label}");
+    }
+}

@@ -7,17 +7,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign::authenticator::SoftAuthenticator;
-use countersign::domain::channel::{Address, Channel, ChannelKind, NoticeStatus};
+use countersign::domain::channel::{Address, Channel, ChannelKind, NoticeStatus, Purpose};
 use countersign::ports::ChannelSender;
 use countersign::ports::outward::{Message, SendError};
 use countersign::service::{Error, cancel, subscribe};
 
 use super::world::{Phone, SendErrorKind, World};
 
-/// A push service that knows what it has forgotten, behind a guard that may let nothing out.
+/// What the message about a new channel says.
+const ADDED: &str = "messages now go to one of your devices too";
+
+/// A push service that knows what it has forgotten, and what it took, behind a guard that may let nothing out.
 #[derive(Default)]
 struct PushService {
     forgotten: Mutex<HashSet<String>>,
+    /// Endpoints and titles.
+    taken: Mutex<Vec<(String, String)>>,
     lets_nothing_out: AtomicBool,
 }
 
@@ -27,12 +32,15 @@ impl ChannelSender for PushService {
         ChannelKind::WebPush
     }
 
-    async fn send(&self, to: &Address, _: &Message) -> Result<(), SendError> {
+    async fn send(&self, to: &Address, message: &Message) -> Result<(), SendError> {
         let Address::WebPush { endpoint, .. } = to else { panic!("not a subscription") };
         if self.lets_nothing_out.load(Ordering::SeqCst) {
             return Err(SendError::Refused { what: "not a push service" });
         }
         let is_gone = self.forgotten.lock().unwrap().contains(endpoint);
+        if !is_gone {
+            self.taken.lock().unwrap().push((endpoint.clone(), message.title.clone()));
+        }
         if is_gone { Err(SendError::Gone { what: "410" }) } else { Ok(()) }
     }
 }
@@ -128,4 +136,50 @@ async fn what_we_do_not_send_takes_no_channel_away() {
     let notices = world.cx.store.notices(id).await.unwrap();
     let failed = |kind| notices.iter().filter(|n| n.kind == kind && n.status == NoticeStatus::Failed).count();
     assert_eq!((failed(ChannelKind::WebPush), failed(ChannelKind::Inbox)), (1, 0), "{notices:?}");
+}
+
+#[tokio::test]
+async fn a_new_channel_is_told_to_every_other_and_a_known_one_to_nobody() {
+    let (world, phone, push) = world_with_push().await;
+    let by_mail =
+        || world.channel.inbox.messages("u-1").into_iter().filter(|m| m.title.contains(ADDED)).collect::<Vec<_>>();
+    let by_push = || {
+        let taken = push.taken.lock().unwrap();
+        taken.iter().filter(|(_, title)| title.contains(ADDED)).map(|(to, _)| to.clone()).collect::<Vec<_>>()
+    };
+    subscribe::subscribe(&world.cx, &phone.browser, subscription(1, 1)).await.unwrap();
+    world.settle().await;
+    assert_eq!((by_mail().len(), by_push().len()), (1, 0), "the old one is told, the new one isn't");
+    let told = by_mail().remove(0);
+    assert!(told.stop.is_none() && told.open.is_none() && told.code.is_none() && told.approval.is_none());
+    for _ in 0..3 {
+        subscribe::subscribe(&world.cx, &phone.browser, subscription(1, 1)).await.unwrap();
+        world.settle().await;
+    }
+    assert_eq!((by_mail().len(), by_push().len()), (1, 0));
+    subscribe::subscribe(&world.cx, &phone.browser, subscription(2, 1)).await.unwrap();
+    world.settle().await;
+    assert_eq!((by_mail().len(), by_push()), (2, vec![endpoint(1)]));
+    // That a channel was added tells nobody of a transfer, and holds none of its questions up.
+    let (id, _) = world.create("u-1", "wd-1").await.unwrap();
+    world.settle().await;
+    let notices = world.cx.store.notices(id).await.unwrap();
+    assert!(notices.iter().all(|notice| notice.purpose == Purpose::Asked), "{notices:?}");
+}
+
+#[tokio::test]
+async fn whoever_adds_channels_again_and_again_causes_five_messages_a_minute() {
+    let (world, phone, push) = world_with_push().await;
+    let told = || world.channel.inbox.messages("u-1").iter().filter(|m| m.title.contains(ADDED)).count();
+    for number in 1..=5 {
+        subscribe::subscribe(&world.cx, &phone.browser, subscription(number, 1)).await.unwrap();
+        world.settle().await;
+        // Gone as soon as something is sent there, so that there is a place for the next one.
+        push.forgotten.lock().unwrap().insert(endpoint(number));
+    }
+    // The first told one channel, the second and the third two each; what came then waits.
+    assert_eq!(told(), 3);
+    world.later(Duration::from_secs(60)).await;
+    assert_eq!(told(), 5, "none is lost");
+    assert_eq!(channels(&world, &phone).await.0.len(), 1, "what is gone is taken away");
 }
