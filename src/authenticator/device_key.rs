@@ -32,14 +32,11 @@ impl DeviceKeyPair {
         self.key.thumbprint()
     }
 
-    /// The public half as `crypto.subtle.exportKey("jwk", …)` gives it.
+    /// The public half as `static/keys.js` sends it: the four members that RFC 7638 hashes.
     pub fn jwk(&self) -> Value {
         let part = |bytes: &[u8]| data_encoding::BASE64URL_NOPAD.encode(bytes);
         let point = self.key.bytes();
-        json!({
-            "kty": "EC", "crv": "P-256", "x": part(&point[1..33]), "y": part(&point[33..]),
-            "ext": true, "key_ops": ["verify"],
-        })
+        json!({"kty": "EC", "crv": "P-256", "x": part(&point[1..33]), "y": part(&point[33..])})
     }
 
     /// Signs `payload` under a domain tag of [`crate::domain::linking`].

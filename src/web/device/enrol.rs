@@ -9,7 +9,7 @@ use super::present;
 use super::push::PushKey;
 use super::seen::{Name, Seen, cookie};
 use super::waiting::Jwk;
-use crate::domain::device::{Blob, DeviceKey, DeviceName};
+use crate::domain::device::{Blob, DeviceName};
 use crate::service::{Context, Error, enrol};
 use crate::web::extract::Json;
 use crate::web::pages::Template;
@@ -58,7 +58,7 @@ pub async fn start(
     ask: Json<Start>,
 ) -> Result<HttpResponse, ScriptError> {
     let ask = ask.0;
-    let key = DeviceKey::from_jwk(&ask.device_key.x, &ask.device_key.y).map_err(|_| Error::DeviceKey)?;
+    let key = ask.device_key.key()?;
     let name = DeviceName::tidy(&ask.name).ok_or_else(|| Error::invalid("name", "give the device a name"))?;
     let started = enrol::start(&cx, &token, &ask.code, name, key).await?;
     Ok(asked(&started.options, &started.sealed))

@@ -94,11 +94,29 @@ pub struct Presented {
     signature: Blob,
 }
 
-/// The public parts of an EC key (RFC 7517); what else a browser adds is passed over.
+/// The public part of a device key as `static/keys.js` sends it, and no other kind of key (RFC 7517 section 4.1).
 #[derive(Deserialize)]
-pub struct Jwk {
-    pub x: String,
-    pub y: String,
+#[serde(tag = "kty")]
+pub enum Jwk {
+    #[serde(rename = "EC")]
+    Ec(EcKey),
+}
+
+/// A point on a curve (RFC 7518 section 6.2.1).
+#[derive(Deserialize)]
+#[serde(tag = "crv", deny_unknown_fields)]
+pub enum EcKey {
+    #[serde(rename = "P-256")]
+    P256 { x: String, y: String },
+}
+
+impl Jwk {
+    /// # Errors
+    /// [`Error::DeviceKey`] for coordinates that aren't.
+    pub fn key(&self) -> Result<DeviceKey, Error> {
+        let Self::Ec(EcKey::P256 { x, y }) = self;
+        DeviceKey::from_jwk(x, y).map_err(|_| Error::DeviceKey)
+    }
 }
 
 pub async fn open(
@@ -110,8 +128,7 @@ pub async fn open(
     let opening = opening.0;
     let mut keys = Vec::with_capacity(opening.keys.len().min(watch::MAX_KEYS));
     for presented in opening.keys.into_iter().take(watch::MAX_KEYS + 1) {
-        let key =
-            DeviceKey::from_jwk(&presented.public_key.x, &presented.public_key.y).map_err(|_| Error::DeviceKey)?;
+        let key = presented.public_key.key()?;
         if key.thumbprint() != presented.thumbprint {
             return Err(Error::DeviceKey.into());
         }

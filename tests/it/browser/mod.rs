@@ -14,6 +14,7 @@ mod enrolling;
 mod exchange;
 mod faces;
 mod keyboard;
+mod live;
 mod locking;
 mod look;
 mod notices;

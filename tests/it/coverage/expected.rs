@@ -26,6 +26,8 @@ pub enum Gate {
     Link(Kind),
     /// These, and only with what they signed themselves: everybody tries with it.
     Signature(&'static [&'static str]),
+    /// Whoever has what a passkey of staff signed, whoever they are.
+    Passkey,
     /// These.
     Only(&'static [&'static str]),
 }
@@ -33,13 +35,15 @@ pub enum Gate {
 /// Listener, method, path, and who gets in.
 pub type Expected = (&'static str, &'static str, &'static str, Gate);
 
-use Gate::{Link, Only, Open, Signature};
+use Gate::{Link, Only, Open, Passkey, Signature};
 
 const DEVICE: Gate = Only(&["device", "locked device"]);
 const ANY_DEVICE: Gate = Only(&["device", "locked device", "device of another"]);
 const UNLOCKED: Gate = Only(&["device", "device of another"]);
-/// Whoever needs a device's own key has it nowhere but in `flow` and `demo`, where the right ones get in.
-const NOBODY: Gate = Signature(&[]);
+/// Passkey and device key are those of one device.
+const OWN_KEYS: Gate = Signature(&["device"]);
+/// The same, of the holder whose transfers a link locked.
+const LOCKED_OUT: Gate = Signature(&["device of another"]);
 const AGENTS: Gate = Only(&["agent", "another agent"]);
 const LOOKER: Gate = Only(&["agent"]);
 const CONCERNED: Gate = Only(&["agent", "drawn signer", "other drawn signer"]);
@@ -112,15 +116,15 @@ pub const EXPECTED: &[Expected] = &[
     ("public", "GET", "/a/{approval}", DEVICE),
     ("public", "GET", "/a/{approval}/status", DEVICE),
     ("public", "GET", "/a/{approval}/events", DEVICE),
-    ("public", "POST", "/a/{approval}/prompt", NOBODY),
-    ("public", "POST", "/a/{approval}/approve", NOBODY),
+    ("public", "POST", "/a/{approval}/prompt", OWN_KEYS),
+    ("public", "POST", "/a/{approval}/approve", OWN_KEYS),
     ("public", "POST", "/a/{approval}/reject", DEVICE),
     ("public", "POST", "/a/{approval}/cancel", DEVICE),
     ("public", "POST", "/push/subscribe", UNLOCKED),
     ("public", "POST", "/overrides/{request}/stop", DEVICE),
     ("public", "GET", "/lock", ANY_DEVICE),
-    ("public", "POST", "/lock/prompt", NOBODY),
-    ("public", "POST", "/lock/lift", NOBODY),
+    ("public", "POST", "/lock/prompt", LOCKED_OUT),
+    ("public", "POST", "/lock/lift", LOCKED_OUT),
     // What is opened by a link.
     ("public", "GET", "/c/{token}", Link(Kind::Cancel)),
     ("public", "POST", "/c/{token}", Link(Kind::Cancel)),
@@ -142,7 +146,7 @@ pub const EXPECTED: &[Expected] = &[
     ("console", "POST", "/join/{token}/start", Link(Kind::Invite)),
     ("console", "POST", "/join/{token}/prove", Link(Kind::Invite)),
     ("console", "POST", "/join/{token}/finish", Link(Kind::Invite)),
-    ("console", "POST", "/sign-in/finish", NOBODY),
+    ("console", "POST", "/sign-in/finish", Passkey),
     // The console.
     ("console", "GET", "/", STAFF),
     ("console", "GET", "/cases/status", STAFF),

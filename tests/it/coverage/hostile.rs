@@ -18,6 +18,29 @@ const TOLD_AS: [&str; 3] = ["application/problem+json", "application/scim+json",
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// What a person types on a page of ours and nothing signs: the nearest text that is fit is taken instead, which
+/// [`what_a_person_typed_is_kept_tidy`] looks at. A form with a NUL in it is refused all the same.
+const TIDIED: [(&str, &str); 6] = [
+    ("/e/{token}/start", "/name"),
+    ("/holders", "reason"),
+    ("/looks/{view}/{approval}/extend", "reason"),
+    ("/looks/{view}/{approval}/reveal", "reason"),
+    ("/looks/{view}/{approval}/cancel", "reason"),
+    ("/looks/{view}/lock", "reason"),
+];
+/// What a browser adds to a passkey's answer and nothing here reads: nothing signs it (WebAuthn L3 section 5.1).
+const UNREAD: [&str; 4] = [
+    "/assertion/authenticatorAttachment",
+    "/registration/authenticatorAttachment",
+    "/registration/response/authenticatorData",
+    "/registration/response/transports/0",
+];
+/// Fields that a form may leave empty.
+const OPTIONAL: [(&str, &[&str]); 2] =
+    [("/audit", &["about", "by", "what", "from", "to", "before"]), ("/report", &["from", "to"])];
+/// So many wrong tries in a row stop nobody yet, wherever tries are counted (design section 8).
+const TRIES: usize = 4;
+
 /// Every route but those of the API, which `api::hostile` has.
 fn routes() -> impl Iterator<Item = &'static Expected> {
     EXPECTED.iter().filter(|(listener, _, path, _)| *listener == "console" || !path.starts_with("/v1/"))
@@ -26,19 +49,19 @@ fn routes() -> impl Iterator<Item = &'static Expected> {
 /// Somebody who gets in at a route, as far as anybody does.
 fn whoever(world: &World, (_, _, path, gate): &Expected) -> Caller {
     let name = match gate {
-        Gate::Open | Gate::Link(_) => "anonymous",
+        Gate::Open | Gate::Link(_) | Gate::Passkey => "anonymous",
         Gate::Only(names) | Gate::Signature(names) => {
             let otherwise = if path.starts_with("/scim/") { "directory" } else { "device" };
             names.first().copied().unwrap_or(otherwise)
         }
     };
-    world.everybody().into_iter().find(|caller| caller.name == name).expect("somebody who gets in")
+    world.caller(name)
 }
 
 fn address(world: &World, (_, _, path, gate): &Expected) -> String {
     match gate {
         Gate::Link(kind) => world.link(path, *kind),
-        Gate::Open | Gate::Only(_) | Gate::Signature(_) => world.address(path),
+        Gate::Open | Gate::Only(_) | Gate::Signature(_) | Gate::Passkey => world.address(path),
     }
 }
 
@@ -59,47 +82,57 @@ fn line(told: &Told) -> String {
 /// What an attack is called, where it goes, and its body with the media type.
 type Case<'a> = (String, String, (&'a str, Vec<u8>));
 
-/// Sends all at once, and reports. What is refused must be told as such things are told here.
-async fn attack(world: &World, row: &Expected, cases: Vec<Case<'_>>) -> BTreeMap<String, Vec<String>> {
+/// Sends them, a few at once, and reports. What is refused must be told as such things are told here.
+async fn attack(world: &World, row: &Expected, cases: Vec<Case<'_>>, faults: &mut Vec<String>) -> String {
     let by = whoever(world, row);
-    let (names, sent): (Vec<_>, Vec<_>) =
-        cases.into_iter().map(|(name, address, body)| (name, (address, body))).unzip();
+    world.forget_tries().await;
+    if row.2.starts_with("/cases/{case}") {
+        // A refusal shows the case again, and a look at a case is written down once.
+        world.ask(row.0, "GET", &world.address("/cases/{case}"), &Body::Nothing, &by).await;
+    }
     let before = world.record().await;
-    let by = &by;
-    let answers = sent.into_iter().map(|(address, body)| async move {
-        world.send((row.0, row.1, &address), Some(body).filter(|(kind, _)| !kind.is_empty()), by).await
-    });
-    let answers = join_all(answers).await;
     let mut report: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, told) in names.into_iter().zip(&answers) {
-        let place = format!("{} {}, {name}: {} {}", row.1, row.2, told.status, world.hide(&told.text));
-        assert!((400..500).contains(&told.status), "{place}");
-        assert!(TOLD_AS.contains(&told.kind.as_str()), "{place} as {}", told.kind);
-        report.entry(line(told)).or_default().push(name);
+    for cases in cases.chunks(TRIES) {
+        let sent = cases.iter().map(|(_, address, (kind, bytes))| {
+            let body = Some((*kind, bytes.clone())).filter(|(kind, _)| !kind.is_empty());
+            world.send((row.0, row.1, address), body, &by)
+        });
+        for ((name, ..), told) in cases.iter().zip(join_all(sent).await) {
+            let place = format!("{} {}, {name}: {} {}", row.1, row.2, told.status, world.hide(&told.text));
+            if !(400..500).contains(&told.status) || !TOLD_AS.contains(&told.kind.as_str()) {
+                faults.push(format!("{place} as {}", told.kind));
+            }
+            report.entry(line(&told)).or_default().push(name.clone());
+        }
+        // A wrong code and a wrong signature count, which is tested elsewhere; here the next must not find a lock.
+        world.forget_tries().await;
     }
     let after = world.record().await;
     let changed: Vec<_> = before.keys().filter(|table| before[*table] != after[*table]).collect();
-    assert!(changed.is_empty(), "{} {}: {changed:?} changed", row.1, row.2);
-    report
+    if !changed.is_empty() {
+        faults.push(format!("{} {}: {changed:?} changed", row.1, row.2));
+    }
+    lines(report)
 }
 
-/// The request that is right, after all the others: it is understood, and lets in whom it should.
-async fn works(world: &World, row: &Expected, body: &Body) {
+/// The request that is right, after all the others: it does its work.
+async fn works(world: &World, row: &Expected, body: &Body, faults: &mut Vec<String>) {
     let (by, address) = (whoever(world, row), address(world, row));
     let (status, text) = world.ask(row.0, row.1, &address, body, &by).await;
-    let place = format!("{} {} right after: {status} {}", row.1, row.2, world.hide(&text));
-    let lets_in = match row.3 {
+    let did = match row.3 {
         // Whether there is something yet is another matter.
-        Gate::Open => super::keeps_out(row.3, status) && status < 500,
-        Gate::Signature([]) | Gate::Only([]) => (400..500).contains(&status),
-        Gate::Link(_) | Gate::Only(_) | Gate::Signature(_) => super::lets_in(status),
+        Gate::Open if row.1 == "GET" => super::keeps_out(row.3, status) && status < 500,
+        Gate::Only([]) => status == 403,
+        Gate::Open | Gate::Link(_) | Gate::Only(_) | Gate::Signature(_) | Gate::Passkey => (200..400).contains(&status),
     };
-    assert!(lets_in, "{place}");
-    for misread in
-        ["malformed-json", "unsupported-media-type", "too-large", "isn't as the page sends it", "bad-request"]
-    {
-        assert!(!text.contains(misread), "{place}");
+    if !did {
+        faults.push(format!("{} {} right after: {status} {}", row.1, row.2, world.hide(&text)));
     }
+}
+
+#[track_caller]
+fn none(faults: &[String]) {
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
 /// Each object of a body, by the pointer to it.
@@ -116,6 +149,16 @@ fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
                 objects(item, &format!("{at}/{place}"), found);
             }
         }
+        _ => {}
+    }
+}
+
+/// Each text of a body, by the pointer to it.
+fn texts(value: &Value, at: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::String(text) => found.push((at.to_owned(), text.clone())),
+        Value::Object(members) => members.iter().for_each(|(name, one)| texts(one, &format!("{at}/{name}"), found)),
+        Value::Array(items) => items.iter().enumerate().for_each(|(n, one)| texts(one, &format!("{at}/{n}"), found)),
         _ => {}
     }
 }
@@ -165,6 +208,18 @@ fn changes(path: &str, body: &Value) -> Vec<(String, Vec<u8>)> {
             all.push((format!("no /{name}"), less.to_string().into_bytes()));
         }
     }
+    let mut found = Vec::new();
+    texts(body, "", &mut found);
+    for (place, right) in found {
+        if UNREAD.contains(&place.as_str()) || TIDIED.contains(&(path, place.as_str())) {
+            continue;
+        }
+        for (case, text) in hostile::texts(&right) {
+            let mut changed = body.clone();
+            *changed.pointer_mut(&place).expect("a text") = json!(text);
+            all.push((format!("{place} {case}"), changed.to_string().into_bytes()));
+        }
+    }
     all
 }
 
@@ -179,7 +234,7 @@ fn of_json(path: &str, body: &Value) -> Vec<(String, &'static str, Vec<u8>)> {
     cases
 }
 
-fn of_form(fields: &[(&'static str, String)]) -> Vec<(String, &'static str, Vec<u8>)> {
+fn of_form(path: &str, fields: &[(&'static str, String)]) -> Vec<(String, &'static str, Vec<u8>)> {
     let text = |fields: &[(&str, String)]| -> String {
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
     };
@@ -202,11 +257,21 @@ fn of_form(fields: &[(&'static str, String)]) -> Vec<(String, &'static str, Vec<
     for kind in ["text/plain", JSON, "multipart/form-data; boundary=x"] {
         cases.push((kind.to_owned(), kind, good.clone().into_bytes()));
     }
+    let optional = OPTIONAL.iter().filter(|(of, _)| *of == path).flat_map(|(_, names)| names.iter());
+    let given = fields.iter().map(|(name, value)| (*name, value.as_str())).chain(optional.map(|name| (*name, "")));
+    for (name, right) in given {
+        let others: Vec<_> = fields.iter().filter(|(other, _)| *other != name).cloned().collect();
+        for (case, value) in hostile::texts(right) {
+            if case == "a NUL" || !TIDIED.contains(&(path, name)) {
+                let changed = [others.clone(), vec![(name, value)]].concat();
+                cases.push((format!("{name} {case}"), FORM, text(&changed).into_bytes()));
+            }
+        }
+    }
     for name in fields.iter().map(|(name, _)| *name) {
         let less: Vec<_> = fields.iter().filter(|(other, _)| *other != name).cloned().collect();
         cases.push((format!("no {name}"), FORM, text(&less).into_bytes()));
-        let broken: Vec<_> = fields.iter().filter(|(other, _)| *other != name).cloned().collect();
-        cases.push((format!("{name}, no UTF-8"), FORM, format!("{}&{name}=%FF", text(&broken)).into_bytes()));
+        cases.push((format!("{name}, no UTF-8"), FORM, format!("{}&{name}=%FF", text(&less)).into_bytes()));
     }
     cases
 }
@@ -214,28 +279,28 @@ fn of_form(fields: &[(&'static str, String)]) -> Vec<(String, &'static str, Vec<
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies() {
     let (mut world, _alive) = World::new().await;
-    let mut report = String::new();
+    let (mut report, mut faults) = (String::new(), Vec::new());
     for row in routes() {
         world.prepare(row).await;
         let body = world.body(row).await;
         let cases = match &body {
             Body::Nothing => continue,
             Body::Json(json) => of_json(row.2, json),
-            Body::Form(fields) => of_form(fields),
+            Body::Form(fields) => of_form(row.2, fields),
         };
         let to = address(&world, row);
         let cases = cases.into_iter().map(|(case, kind, bytes)| (case, to.clone(), (kind, bytes))).collect();
-        let answers = attack(&world, row, cases).await;
-        works(&world, row, &body).await;
-        report += &format!("{} {}\n{}", row.1, row.2, lines(answers));
+        report += &format!("{} {}\n{}", row.1, row.2, attack(&world, row, cases, &mut faults).await);
+        works(&world, row, &body, &mut faults).await;
     }
+    none(&faults);
     insta::assert_snapshot!("hostile_bodies_of_pages", report);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn paths() {
     let (mut world, _alive) = World::new().await;
-    let mut report = String::new();
+    let (mut report, mut faults) = (String::new(), Vec::new());
     for row in routes().filter(|(_, _, path, _)| path.contains('{')) {
         world.prepare(row).await;
         let body = world.body(row).await;
@@ -258,9 +323,10 @@ async fn paths() {
                 cases.push((format!("{part} {case}"), parts.join("/"), (kind, bytes.clone())));
             }
         }
-        report += &format!("{} {}\n{}", row.1, row.2, lines(attack(&world, row, cases).await));
-        works(&world, row, &body).await;
+        report += &format!("{} {}\n{}", row.1, row.2, attack(&world, row, cases, &mut faults).await);
+        works(&world, row, &body, &mut faults).await;
     }
+    none(&faults);
     insta::assert_snapshot!("hostile_paths_of_pages", report);
 }
 
@@ -288,4 +354,46 @@ async fn queries() {
             before.keys().filter(|table| before[*table] != after[*table] && *table != "staff_views").collect();
         assert!(changed.is_empty(), "{}: {changed:?} changed", row.2);
     }
+}
+
+/// Nothing that could mislead a reader gets into the record, wherever somebody may type.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_typed_is_kept_tidy() {
+    let (mut world, _alive) = World::new().await;
+    for (path, field) in TIDIED {
+        let row = routes().find(|row| row.1 == "POST" && row.2 == path).expect("a route");
+        for (case, _) in hostile::texts("") {
+            world.prepare(row).await;
+            let mut body = world.body(row).await;
+            match &mut body {
+                Body::Json(json) => {
+                    let text = json.pointer_mut(field).expect("a field");
+                    *text = json!(hostile_as(case, text.as_str().expect("a text")));
+                }
+                Body::Form(fields) if case != "a NUL" => {
+                    let (_, text) = fields.iter_mut().find(|(name, _)| *name == field).expect("a field");
+                    *text = hostile_as(case, text);
+                }
+                Body::Form(_) => continue,
+                Body::Nothing => unreachable!("{path} has a field"),
+            }
+            let (status, text) = world.ask(row.0, row.1, &address(&world, row), &body, &whoever(&world, row)).await;
+            assert!((200..400).contains(&status), "{path}, {field} {case}: {status} {}", world.hide(&text));
+        }
+    }
+    for case in ["a NUL", "a bell", "bidi", "zero width", "too long"] {
+        world.enrols(&hostile_as(case, "Telephone")).await;
+    }
+    let everything = world.everything().await;
+    for unfit in ["\0", "\\u0000", "\u{7}", "\\u0007", "\u{202e}", "\u{200b}", &"x".repeat(500)] {
+        for (table, text) in &everything {
+            assert!(!text.contains(unfit), "{table} has {}", unfit.escape_default());
+        }
+    }
+    let kept = everything["devices"].matches("\"name\":\"Telephone\"").count();
+    assert!(kept >= 4, "the names that were tidied are there, {kept} times");
+}
+
+fn hostile_as(case: &str, right: &str) -> String {
+    hostile::texts(right).into_iter().find(|(name, _)| *name == case).expect("a case").1
 }

@@ -1,8 +1,9 @@
 //! Those who ask, as the backend, the holders and the identity provider know them.
 
+use countersign::authenticator::{SoftAuthenticator, SoftBrowser};
 use countersign::domain::backend::{IdempotencyKey, Remembered, Scope, Scopes};
 use countersign::domain::details::Digest;
-use countersign::domain::device::{Blob, Device};
+use countersign::domain::device::{Blob, Device, DeviceKey};
 use countersign::domain::link::{ENROL_LINK_LIFE, EnrolLink};
 use countersign::domain::staff::directory::{DirectoryKey, DirectorySecret};
 use countersign::domain::text::Line;
@@ -53,14 +54,17 @@ pub async fn file(stage: &Stage) -> SqliteConnection {
     SqliteConnectOptions::new().filename(file).connect().await.unwrap()
 }
 
-/// One more device of this holder. A second first one can be enrolled only by whoever owns the database: they put back
+/// One more device of its holder. A second first one can be enrolled only by whoever owns the database: they put back
 /// the holder's row from before the first.
-async fn further_device(stage: &Stage, like: &Device, name: &str) -> DeviceId {
+async fn enrol_again(stage: &Stage, mut device: Device, name: &str) -> DeviceId {
+    let back =
+        "UPDATE holders SET enrolled_at = NULL, seal = (SELECT seal FROM before WHERE id = holders.id) WHERE id = ?";
+    sqlx::query(back).bind(device.body.holder.uuid()).execute(&mut file(stage).await).await.unwrap();
     let cx = &stage.cx;
     let now = cx.now();
     let link = EnrolLink {
         id: cx.id(LinkId::new, now),
-        holder: like.body.holder,
+        holder: device.body.holder,
         token_hash: Digest::of(name.as_bytes()),
         created_at: now,
         expires_at: now + ENROL_LINK_LIFE,
@@ -74,14 +78,36 @@ async fn further_device(stage: &Stage, like: &Device, name: &str) -> DeviceId {
         answer: String::new(),
         created_at: now,
     };
-    let mut device = like.clone();
     device.body.id = cx.id(DeviceId::new, now);
-    device.body.credential_id = Blob(name.as_bytes().to_vec());
-    device.body.cookie_hash = Digest::of(format!("cookie-of-{name}").as_bytes());
     let (id, spent) = (device.body.id, link.id);
     stage.apply(Effect::AddLink { link, remember }).await;
     stage.apply(Effect::EnrolFirst { link: spent, device: Box::new(device), at: now }).await;
     id
+}
+
+/// A browser with the passkey and the device key of this holder's device, in whose place it comes: that one's keys sign
+/// nothing.
+pub async fn real_device(stage: &Stage, holder: HolderId) -> SoftBrowser {
+    let cx = &stage.cx;
+    let mut browser = SoftBrowser::new(cx.settings.public_url.clone(), SoftAuthenticator::device_bound()).unwrap();
+    let challenge = Digest::of(holder.bytes());
+    let options = cx.ceremonies.creation_options(&challenge, holder, "Telephone", &[]).unwrap();
+    let registration = browser.authenticator.create(&options, &browser.origin).unwrap();
+    let made = cx.ceremonies.register(&challenge, &registration).unwrap();
+    let mut device = cx.store.devices(holder).await.unwrap().remove(0);
+    sqlx::query("DELETE FROM devices WHERE id = ?")
+        .bind(device.body.id.uuid())
+        .execute(&mut file(stage).await)
+        .await
+        .unwrap();
+    let jwk = browser.key.jwk();
+    device.body.key = DeviceKey::from_jwk(jwk["x"].as_str().unwrap(), jwk["y"].as_str().unwrap()).unwrap();
+    device.body.credential_id = made.id;
+    device.body.credential = made.credential;
+    device.body.assurance = made.assurance;
+    device.counter = made.counter;
+    enrol_again(stage, device, &format!("real-device-of-{holder}")).await;
+    browser
 }
 
 /// Keeps every holder's row as it was stored, before anything was enrolled.
@@ -98,22 +124,21 @@ pub async fn keep_holders(stage: &Stage) {
 
 /// Two more devices of the first holder: one that is locked and one that was removed.
 pub async fn locked_and_removed(stage: &Stage, holder: HolderId) {
-    let mut file = file(stage).await;
     let like = stage.cx.store.devices(holder).await.unwrap().remove(0);
     for name in ["locked-device", "removed-device"] {
-        let back = "UPDATE holders SET enrolled_at = NULL, seal = (SELECT seal FROM before WHERE id = holders.id) \
-                    WHERE id = ?";
-        sqlx::query(back).bind(holder.uuid()).execute(&mut file).await.unwrap();
+        let mut device = like.clone();
+        device.body.credential_id = Blob(name.as_bytes().to_vec());
+        device.body.cookie_hash = Digest::of(format!("cookie-of-{name}").as_bytes());
         if name == "locked-device" {
-            let device = further_device(stage, &like, name).await;
+            let device = enrol_again(stage, device, name).await;
             stage.apply(Effect::CountFailure { device, failures: 0, lock_at: Some(stage.cx.now()) }).await;
         } else {
             // As the override that resets devices leaves them, under seal.
-            let removed = Device { removed_at: Some(stage.cx.now()), ..like.clone() };
-            further_device(stage, &removed, name).await;
+            device.removed_at = Some(stage.cx.now());
+            enrol_again(stage, device, name).await;
         }
     }
-    sqlx::raw_sql("DROP TRIGGER keep; DROP TABLE before").execute(&mut file).await.unwrap();
+    sqlx::raw_sql("DROP TRIGGER keep; DROP TABLE before").execute(&mut file(stage).await).await.unwrap();
     let devices = stage.cx.store.devices(holder).await.unwrap();
     assert_eq!(devices.iter().filter(|device| device.is_live()).count(), 1, "{devices:?}");
 }
@@ -146,11 +171,11 @@ pub async fn keys(stage: &Stage) -> Vec<Caller> {
     callers
 }
 
-/// An enrolment link of a holder without a device, and its code.
-pub async fn enrolment(stage: &Stage) -> (String, String) {
+/// An enrolment link of a new holder, and its code.
+pub async fn enrolment(stage: &Stage, subject: &str) -> (String, String) {
     let channels = json!([{"kind": "email", "address": "nina@example.org"}]);
-    stage.api("/v1/holders", &json!({"subject": "u-new", "channels": channels})).await;
-    let made = stage.api("/v1/holders/u-new/enrolments", &json!({})).await;
+    stage.api("/v1/holders", &json!({"subject": subject, "channels": channels})).await;
+    let made = stage.api(&format!("/v1/holders/{subject}/enrolments"), &json!({})).await;
     let token = last(made["url"].as_str().unwrap());
     let secret = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).unwrap();
     let link = stage.cx.store.enrol_link(&Digest::of(&secret)).await.unwrap().unwrap();

@@ -1,19 +1,20 @@
 //! Everybody who could ask, and something of each kind to ask about.
 
-use countersign::domain::ApprovalId;
+use countersign::authenticator::SoftBrowser;
 use countersign::domain::staff::Role;
-use countersign::service::links;
+use countersign::domain::{ApprovalId, HolderId};
+use countersign::service::{freeze, links};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use url::Url;
 
 use super::expected::{Expected, Kind};
-use super::people::{Caller, enrolment, file, keep_holders, keys, last, locked_and_removed};
+use super::people::{Caller, enrolment, file, keep_holders, keys, last, locked_and_removed, real_device};
 use super::requests::Body;
 use crate::bribed::cast::{Cast, REASON, opened, veteran};
 use crate::console::desk::{Desk, client};
-use crate::console::stage::{self, DAY, MINUTE};
+use crate::console::stage::{self, DAY, MINUTE, Stage};
 use crate::support::contract;
 
 /// What came back.
@@ -27,6 +28,13 @@ pub struct Told {
 pub struct World {
     pub(super) cast: Cast,
     pub(super) admin: Desk,
+    /// The other admin, who proposes.
+    proposer: Desk,
+    /// The device of the first holder, which decides.
+    pub(super) phone: SoftBrowser,
+    /// The device of another holder, whose transfers are locked where a lock is asked for.
+    pub(super) other_phone: SoftBrowser,
+    other: HolderId,
     http: reqwest::Client,
     callers: Vec<Caller>,
     key: String,
@@ -57,6 +65,13 @@ fn token(link: &Url) -> String {
     last(link.path())
 }
 
+/// The id of somebody's being added, proposed by this admin.
+async fn proposal(stage: &Stage, by: &mut Desk, name: &str) -> String {
+    let form = stage.form(name, "support", "Teleplus", &["agent"]);
+    let answer = by.signed("/staff/draft", &form, "/staff/propose").await.expect(200);
+    last(answer["location"].as_str().unwrap())
+}
+
 impl World {
     pub async fn new() -> (Self, impl Sized) {
         let (stage, alive) = stage::on_sqlite().await;
@@ -65,7 +80,10 @@ impl World {
         keep_holders(&stage).await;
         let old = veteran(&stage, ("Olga Wirth", "support", "in-house"), &[Role::Agent], month, far).await;
         stage.clock.advance(DAY);
-        let cast = Cast::new(stage).await;
+        let mut cast = Cast::new(stage).await;
+        // One more who may sign, so that there is somebody left to draw in the place of two.
+        let fourth = veteran(&cast.stage, ("Lena Brandt", "legal", "in-house"), &[Role::Signer], month, far).await;
+        cast.signers.push(fourth);
         let soon = cast.stage.cx.now() + MINUTE;
         let all = [Role::Agent, Role::Auditor, Role::Admin];
         let mut desks: BTreeMap<&str, Desk> = BTreeMap::new();
@@ -90,18 +108,15 @@ impl World {
             assert_eq!(admin.form(&format!("/staff/{}/end", desks[name].id()), &[]).await.status, 303);
         }
         assert_eq!(desks["signed out"].form("/sign-out", &[]).await.status, 303);
-        let proposer = desks.get_mut("another admin").unwrap();
-        let mut proposed = Vec::new();
-        for name in ["Nora Lang", "Rita Moss"] {
-            let form = cast.stage.form(name, "support", "Teleplus", &["agent"]);
-            let answer = proposer.signed("/staff/draft", &form, "/staff/propose").await.expect(200);
-            proposed.push(answer["location"].as_str().unwrap().to_owned());
-        }
-        let decided = &proposed[1];
+        let mut proposer = desks.remove("another admin").unwrap();
+        let change = proposal(&cast.stage, &mut proposer, "Nora Lang").await;
+        let decided = &format!("/staff/changes/{}", proposal(&cast.stage, &mut proposer, "Rita Moss").await);
         let signed =
             admin.signed(&format!("{decided}/prompt"), &json!({}), &format!("{decided}/sign")).await.expect(200);
         let invite_code = proposer.get(decided).await.between(r#"<p class="acct">"#, "</p>");
-        cast.stage.holder("u-2").await;
+        let (other, _) = cast.stage.holder("u-2").await;
+        let phone = real_device(&cast.stage, cast.holder).await;
+        let other_phone = real_device(&cast.stage, other).await;
         locked_and_removed(&cast.stage, cast.holder).await;
 
         let mut callers = vec![
@@ -116,13 +131,14 @@ impl World {
             Caller::desk("agent", &cast.agent),
             Caller::desk("old session", &old),
             Caller::desk("admin", &admin),
+            Caller::desk("another admin", &proposer),
         ];
-        for name in ["agent over", "ended", "ended signer", "signed out", "another agent", "auditor", "another admin"] {
+        for name in ["agent over", "ended", "ended signer", "signed out", "another agent", "auditor"] {
             callers.push(Caller::desk(name, &desks[name]));
         }
         callers.extend(keys(&cast.stage).await);
         let look = last(&cast.look().await);
-        let (enrol, enrol_code) = enrolment(&cast.stage).await;
+        let (enrol, enrol_code) = enrolment(&cast.stage, "u-new").await;
         let lock = links::lock_page(&cast.stage.cx, cast.holder).unwrap();
         let links = BTreeMap::from([
             (Kind::Lock, token(&lock)),
@@ -134,13 +150,17 @@ impl World {
             http: client(&cast.stage.console_url, cast.stage.console),
             key: cast.stage.key.clone(),
             admin,
+            proposer,
+            phone,
+            other_phone,
+            other,
             callers,
             look,
             approval: String::new(),
             case: String::new(),
             asked_about: String::new(),
             drawn: (0, 0, 0),
-            change: last(&proposed[0]),
+            change,
             spare: desks["spare"].id().to_string(),
             leaver: desks["leaver"].id().to_string(),
             endpoint: String::new(),
@@ -167,6 +187,13 @@ impl World {
         let hooks = Body::Json(json!({"url": "https://hooks.example.com/in"}));
         let made = self.ask("public", "POST", "/v1/webhooks/endpoints", &hooks, &self.callers[1]).await;
         self.endpoint = read(&made.1, "id");
+    }
+
+    /// A link for a further holder's first device.
+    pub(super) async fn new_enrolment(&mut self) {
+        let (link, code) = enrolment(&self.cast.stage, &self.name("u-new")).await;
+        self.links.insert(Kind::Enrol, link);
+        self.enrol_code = code;
     }
 
     async fn new_transfer(&mut self) {
@@ -203,12 +230,29 @@ impl World {
         if *method == "GET" && !path.starts_with("/w/") {
             return;
         }
+        if path.starts_with("/e/{token}/") {
+            self.new_enrolment().await;
+        }
+        // Said again, it ends a lift that was asked for.
+        if path.starts_with("/lock/") {
+            let cx = &self.cast.stage.cx;
+            freeze::by_lock_link(cx, &token(&links::lock_page(cx, self.other).unwrap())).await.unwrap();
+        }
         if *method == "DELETE" && path.starts_with("/v1/webhooks/") {
             self.new_endpoint().await;
         }
         let of_transfer = ["/v1/approvals/", "/c/", "/w/"].iter().any(|start| path.starts_with(start));
         if of_transfer || path.contains("{approval}") || path.ends_with("/override") {
             self.new_transfer().await;
+        }
+        if path.ends_with("/extend") {
+            // Only a hold that runs can be made longer.
+            let approved = self.signed("/a/{approval}/approve").await.expect("what a device signs");
+            self.told("public", &format!("/a/{}/approve", self.approval), approved, "device").await;
+        }
+        if path.contains("{change}") {
+            let name = self.name("Nora Lang");
+            self.change = proposal(&self.cast.stage, &mut self.proposer, &name).await;
         }
         if path.contains("{case}") || path.contains("{request}") || path.starts_with("/o/") {
             self.new_case().await;
@@ -222,6 +266,10 @@ impl World {
         all.push(Caller::desk("other drawn signer", &self.cast.signers[self.drawn.1]));
         all.push(Caller::desk("signer who wasn't drawn", &self.cast.signers[self.drawn.2]));
         all
+    }
+
+    pub fn caller(&self, name: &str) -> Caller {
+        self.everybody().into_iter().find(|caller| caller.name == name).expect("somebody who is there")
     }
 
     pub fn name(&self, kind: &str) -> String {
@@ -280,9 +328,26 @@ impl World {
         Told { status, kind: kind.unwrap_or_default(), text }
     }
 
+    /// As if no code and no signature had been wrong yet, as only the database's owner can have it.
+    pub async fn forget_tries(&self) {
+        let forget =
+            "UPDATE devices SET failures = 0; UPDATE enrol_links SET tries = 0; UPDATE staff_invites SET tries = 0";
+        self.cast.stage.owner_runs(forget).await;
+    }
+
     /// Everything that the record holds, but for the audit log, in which refusals stand, and the sessions, of which
     /// every use is noted: table by table.
     pub async fn record(&self) -> BTreeMap<String, String> {
+        let mut record = self.everything().await;
+        record.retain(|table, _| !["audit", "audit_base", "staff_sessions"].contains(&table.as_str()));
+        for needed in ["approvals", "holders", "devices", "staff", "overrides", "staff_views", "freezes"] {
+            assert!(record.contains_key(needed), "{needed} isn't compared");
+        }
+        record
+    }
+
+    /// The whole record, table by table.
+    pub async fn everything(&self) -> BTreeMap<String, String> {
         let mut connection = file(&self.cast.stage).await;
         let tables: Vec<String> =
             sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
@@ -291,7 +356,7 @@ impl World {
                 .unwrap();
         let mut record = BTreeMap::new();
         for table in tables {
-            if ["audit", "audit_base", "staff_sessions", "_sqlx_migrations"].contains(&table.as_str()) {
+            if table == "_sqlx_migrations" {
                 continue;
             }
             let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info(?)")
@@ -303,9 +368,6 @@ impl World {
             let query = format!("SELECT coalesce(group_concat({row}, ';'), '') FROM \"{table}\"");
             let text: String = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut connection).await.unwrap();
             record.insert(table, text);
-        }
-        for needed in ["approvals", "holders", "devices", "staff", "overrides", "staff_views", "freezes"] {
-            assert!(record.contains_key(needed), "{needed} isn't compared");
         }
         record
     }

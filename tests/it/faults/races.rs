@@ -18,6 +18,8 @@ const AT_ONCE: usize = 50;
 /// Who has a say in one race.
 const HOLDERS: u64 = 4;
 const EACH: u64 = 5;
+/// Most rounds until both sides have won. One that only one side ever wins is no race.
+const MOST_ROUNDS: usize = 5;
 /// Longest that a race goes undecided.
 const BOUND: Duration = Duration::from_secs(100);
 
@@ -67,23 +69,34 @@ async fn a_cancel_that_was_acknowledged_is_never_followed_by_a_redeem() {
     let mut chance = Chance::of("races");
     let deployment = Deployment::start(Options { hold: 3, ..Options::default() }).await;
     let gateway = deployment.gateway();
-    let runs = (0..HOLDERS).map(|number| {
-        let mut chance = chance.fork();
+    let enrolled = (0..HOLDERS).map(|number| {
+        let chance = chance.fork();
         let (deployment, gateway) = (&deployment, &gateway);
-        async move {
-            let subject = format!("races-{number}");
-            let mut holder = Holder::enrolled(deployment, gateway, &subject, chance.fork()).await;
-            let mut placed = Vec::new();
-            for _ in 0..EACH {
-                placed.push(approved(&mut holder).await);
-            }
-            let races = placed.iter().map(|placed| race(deployment, &holder, placed, chance.fork()));
-            join_all(races).await
-        }
+        async move { Holder::enrolled(deployment, gateway, &format!("races-{number}"), chance).await }
     });
-    let winners: Vec<Winner> = join_all(runs).await.into_iter().flatten().collect();
-    let stopped = winners.iter().filter(|winner| **winner == Winner::Stopped).count();
-    eprintln!("{stopped} of {} were stopped", winners.len());
+    let mut holders: Vec<Holder> = join_all(enrolled).await;
+    let mut winners = Vec::new();
+    for _ in 0..MOST_ROUNDS {
+        let runs = holders.iter_mut().map(|holder| {
+            let mut chance = chance.fork();
+            let deployment = &deployment;
+            async move {
+                let mut placed = Vec::new();
+                for _ in 0..EACH {
+                    placed.push(approved(holder).await);
+                }
+                let holder = &*holder;
+                join_all(placed.iter().map(|placed| race(deployment, holder, placed, chance.fork()))).await
+            }
+        });
+        winners.extend(join_all(runs).await.into_iter().flatten());
+        if [Winner::Stopped, Winner::Redeemed].iter().all(|side| winners.contains(side)) {
+            break;
+        }
+    }
+    for side in [Winner::Stopped, Winner::Redeemed] {
+        assert!(winners.contains(&side), "no race of {} was ever {side:?}: {winners:?}", winners.len());
+    }
     deployment.check(&deployment.postgres.url("postgres")).await;
 }
 

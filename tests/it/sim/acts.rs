@@ -17,12 +17,16 @@ use countersign::domain::{ApprovalId, HolderId};
 use countersign::service::decide::Signed;
 use countersign::service::prompt::Prompt;
 use countersign::service::redeem::Redeemed;
+use countersign::service::release::Clocks;
 use countersign::service::request::{Answered, Request};
 use countersign::service::watch::{Mark, PresentedKey};
-use countersign::service::{Context, Error, cancel, decide, freeze, log, prompt, redeem, reject, request, watch};
-use countersign::workers::{deliveries, notices, sweep, timers};
+use countersign::service::{
+    Context, Error, cancel, decide, freeze, log, prompt, redeem, reject, release, request, watch,
+};
+use countersign::workers::{ClockGate, deliveries, notices, sweep, timers};
 
 use super::cast::Cast;
+use super::faults::Plant;
 use super::run::{Known, Node};
 
 /// How a prompt is answered.
@@ -99,10 +103,8 @@ pub enum Act {
     FreezeOnDevice {
         seat: usize,
     },
-    /// A worker's turn, and whether the node believed its clock when it began.
-    Timers {
-        trusts_its_clock: bool,
-    },
+    /// A worker's turn.
+    Timers,
     Notices,
     Webhooks,
     Sweep,
@@ -140,7 +142,7 @@ impl Act {
             Self::Request { .. }
             | Self::FreezeByLink { .. }
             | Self::FreezeOnDevice { .. }
-            | Self::Timers { .. }
+            | Self::Timers
             | Self::Notices
             | Self::Webhooks
             | Self::Sweep
@@ -249,9 +251,7 @@ pub fn begin(node: &Node, cast: &mut Cast, known: &Known, act: &Act) -> Doing {
                 answer(frozen, |frozen| Answer::Frozen(Box::new(frozen)))
             })
         }
-        Act::Timers { .. } | Act::Notices | Act::Webhooks | Act::Sweep | Act::Sequence | Act::Freezes => {
-            work(cx, node, act)
-        }
+        Act::Timers | Act::Notices | Act::Webhooks | Act::Sweep | Act::Sequence | Act::Freezes => work(cx, node, act),
     }
 }
 
@@ -259,7 +259,17 @@ pub fn begin(node: &Node, cast: &mut Cast, known: &Known, act: &Act) -> Doing {
 fn work(cx: Context, node: &Node, act: &Act) -> Doing {
     let (gate, senders, hook) = (node.gate.clone(), node.senders.clone(), node.hook.clone());
     match act {
-        Act::Timers { .. } => Box::pin(async move {
+        Act::Timers if node.plant == Plant::TimersAskNoGate => Box::pin(async move {
+            let open = ClockGate::default();
+            open.set(Clocks::Agree);
+            let _ = timers::turn(&cx, &open).await;
+            Answer::Worked
+        }),
+        Act::Sweep if node.plant == Plant::SweepAsksNoGate => Box::pin(async move {
+            let _ = sweep_past(&cx, &gate).await;
+            Answer::Worked
+        }),
+        Act::Timers => Box::pin(async move {
             let _ = timers::turn(&cx, &gate).await;
             Answer::Worked
         }),
@@ -284,6 +294,14 @@ fn work(cx: Context, node: &Node, act: &Act) -> Doing {
             Answer::Worked
         }),
     }
+}
+
+/// A sweep that compares the clocks, and looks at what is due whatever they say.
+async fn sweep_past(cx: &Context, gate: &ClockGate) -> Result<(), Error> {
+    gate.set(release::clocks(cx).await?);
+    let due = cx.store.due_before(cx.store.now().await?, None, 1000).await?;
+    let ids: Vec<ApprovalId> = due.into_iter().map(|(id, _)| id).collect();
+    release::fall_due(cx, &ids).await.map(|_| ())
 }
 
 fn asked(cast: &Cast, key: IdempotencyKey, number: usize, amount: &'static str, holder: usize) -> Request {

@@ -155,7 +155,7 @@ impl Run {
         let node = self.chance.below(self.nodes.len());
         let act = match self.chance.below(14) {
             13 => Act::Freezes,
-            0..=3 => Act::Timers { trusts_its_clock: self.nodes[node].gate.is_open() },
+            0..=3 => Act::Timers,
             4..=6 => Act::Notices,
             7 => Act::Webhooks,
             10..=12 => Act::Sequence,
@@ -357,11 +357,10 @@ impl Run {
     fn rounds(&mut self, count: usize, every: Duration) -> Result<(), Broken> {
         for _ in 0..count {
             self.clock.advance(every);
-            let timers = Act::Timers { trusts_its_clock: true };
-            for act in [Act::Freezes, Act::Sweep, Act::Sequence, timers, Act::Notices, Act::Webhooks] {
+            for act in [Act::Freezes, Act::Sweep, Act::Sequence, Act::Timers, Act::Notices, Act::Webhooks] {
                 self.finish(0, act)?;
             }
-            self.finish(1, Act::Timers { trusts_its_clock: true })?;
+            self.finish(1, Act::Timers)?;
         }
         Ok(())
     }

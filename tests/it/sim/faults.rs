@@ -25,6 +25,12 @@ pub enum Plant {
     AnyPasskeyFits,
     /// Lost timers are never armed again.
     NoSweep,
+    /// The timers' worker goes on while its node's clock and the database's don't agree.
+    TimersAskNoGate,
+    /// A sweep releases what is due while they don't.
+    SweepAsksNoGate,
+    /// The store tells one channel twice, in the place of another.
+    TellsOneTwice,
     /// A freeze finds nothing to stop.
     FreezeSeesNothing,
     /// No bug: timers can't be reached from beginning to end, the calm included. Nothing may come of it.

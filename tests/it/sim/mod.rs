@@ -148,6 +148,21 @@ fn a_passkey_check_that_always_passes_is_found() {
 }
 
 #[test]
+fn timers_that_release_while_the_clocks_are_apart_are_found() {
+    is_found(Plant::TimersAskNoGate, &[checks::EARLY]);
+}
+
+#[test]
+fn a_sweep_that_releases_while_the_clocks_are_apart_is_found() {
+    is_found(Plant::SweepAsksNoGate, &[checks::EARLY]);
+}
+
+#[test]
+fn a_store_that_tells_one_channel_twice_is_found() {
+    is_found(Plant::TellsOneTwice, &[checks::WHOLE]);
+}
+
+#[test]
 fn a_freeze_that_stops_nothing_is_found() {
     is_found(Plant::FreezeSeesNothing, &[checks::STOPPED]);
 }

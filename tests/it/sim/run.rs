@@ -1,6 +1,6 @@
 //! One run: a record, a few nodes, people who act on them, and everything that goes wrong, all drawn from one seed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ pub struct Node {
     pub gate: ClockGate,
     pub senders: Senders,
     pub hook: Arc<dyn WebhookSender>,
+    pub plant: Plant,
 }
 
 /// An approval that its backend knows of, and the link that it gave to whoever started the transfer.
@@ -86,6 +87,9 @@ pub struct Run {
     pub acts: HashMap<TaskId, Act>,
     /// How many changes had been stored when a task began.
     pub began: HashMap<TaskId, usize>,
+    /// Tasks on whose node the clocks agreed, as far as it knew, at a poll of theirs; but for those that found out since
+    /// that they don't.
+    pub trusted: HashSet<TaskId>,
     checks: Checks,
     next: TaskId,
     story: Vec<(Timestamp, Event)>,
@@ -182,6 +186,7 @@ impl Run {
                 gate: ClockGate::open(),
                 senders: Arc::new(kinds.map(|kind| (kind, carrier(kind))).into_iter().collect()),
                 hook: Arc::new(Hook(Arc::clone(&faults))),
+                plant,
             }
         };
         let nodes = (0..NODES).map(node).collect();
@@ -200,6 +205,7 @@ impl Run {
             tasks: Vec::new(),
             acts: HashMap::new(),
             began: HashMap::new(),
+            trusted: HashSet::new(),
             checks: Checks::default(),
             next: 0,
             story: Vec::new(),
@@ -225,16 +231,6 @@ impl Run {
         self.story.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
-    /// Whether the node on which a task began trusts its clock by now.
-    pub fn trusts_its_clock(&self, task: TaskId) -> bool {
-        let began = |event: &Event| match event {
-            Event::Began(id, node) if *id == task => Some(*node),
-            _ => None,
-        };
-        let node = self.story.iter().find_map(|(_, event)| began(event));
-        node.and_then(|node| self.nodes.get(node)).is_some_and(|node| node.gate.is_open())
-    }
-
     /// Begins an act on a node.
     pub fn start(&mut self, node: usize, act: Act) {
         let id = self.next;
@@ -251,9 +247,16 @@ impl Run {
     /// # Errors
     /// The invariant that doesn't hold any more.
     pub fn poll(&mut self, index: usize) -> Result<(), Broken> {
-        let id = self.tasks[index].id;
+        let (id, node) = (self.tasks[index].id, self.tasks[index].node);
         self.log.run(id);
+        let before = self.nodes[node].gate.is_open();
         let answer = self.tasks[index].poll();
+        // Nothing else ran meanwhile, so that whatever happened to the gate, this task did.
+        match (before, self.nodes[node].gate.is_open()) {
+            (_, true) => self.trusted.insert(id),
+            (true, false) => self.trusted.remove(&id),
+            (false, false) => false,
+        };
         self.check_stored()?;
         if let Some(answer) = answer {
             let task = self.tasks.swap_remove(index);

@@ -99,6 +99,11 @@ impl NodeStore {
         match self.faults.plant {
             Plant::NoOutbox => change.deliveries.clear(),
             Plant::NoEvidence => change.evidence = None,
+            Plant::TellsOneTwice => {
+                if let [first, .., last] = change.notices.as_mut_slice() {
+                    last.channel = first.channel;
+                }
+            }
             _ => {}
         }
         change

@@ -32,6 +32,17 @@ pub fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     all
 }
 
+/// What a text becomes in such hands. All that was right about it stays, so that nothing else refuses it.
+pub fn texts(right: &str) -> Vec<(&'static str, String)> {
+    let half = right.char_indices().nth(right.chars().count() / 2).map_or(right.len(), |(at, _)| at);
+    let (head, tail) = right.split_at(half);
+    let mut all: Vec<_> = [("a NUL", '\0'), ("a bell", '\u{7}'), ("bidi", '\u{202e}'), ("zero width", '\u{200b}')]
+        .map(|(case, inserted)| (case, format!("{head}{inserted}{tail}")))
+        .into();
+    all.push(("too long", format!("{right}{}", "x".repeat(2_000))));
+    all
+}
+
 /// Parts of a path that name nothing. `%2e%2e` isn't among them: a client takes it for a step up by itself.
 pub fn path_parts() -> Vec<(&'static str, String)> {
     let short = [

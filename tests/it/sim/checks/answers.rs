@@ -55,7 +55,7 @@ impl Checks {
             }
             (act, Answer::Frozen(frozen)) if act.freezes() => self.frozen(run.began[&task.id], frozen.holder),
             (
-                Act::Timers { .. } | Act::Notices | Act::Webhooks | Act::Sweep | Act::Sequence | Act::Freezes,
+                Act::Timers | Act::Notices | Act::Webhooks | Act::Sweep | Act::Sequence | Act::Freezes,
                 Answer::Worked,
             ) => Ok(()),
             (act, answer) => Err(Broken { rule: LOST, what: format!("{act:?} answered {answer:?}") }),

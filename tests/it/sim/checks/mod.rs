@@ -9,9 +9,9 @@ mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use countersign::domain::approval::{Approval, StateName};
+use countersign::domain::channel::Notice;
 use countersign::domain::freeze::{Freeze, FreezeStep};
 use countersign::domain::holder::PENDING_AT_ONCE;
 use countersign::domain::{ApprovalId, BackendId, ChannelId, DeviceId, FreezeId, HolderId, Timestamp};
@@ -81,8 +81,8 @@ pub struct Checks {
     lives: BTreeMap<ApprovalId, Life>,
     /// Devices that failed too often.
     locked: BTreeSet<DeviceId>,
-    /// Channels that were removed.
-    removed: BTreeSet<ChannelId>,
+    /// Channels that were removed, and how many changes had been stored with it.
+    removed: BTreeMap<ChannelId, usize>,
     /// Approvals whose stopping was answered with success.
     stopped: BTreeSet<ApprovalId>,
     /// Every freeze as it was stored last.
@@ -120,7 +120,7 @@ impl Checks {
                     if matches!(act, Act::Notices)
                         && run.cast.channels.iter().any(|one| one.id == *channel && one.device.is_some()) =>
                 {
-                    self.removed.insert(*channel);
+                    self.removed.insert(*channel, self.seen);
                 }
                 other => return Err(Broken { rule: ENTITLED, what: format!("nobody asked for {other:?}") }),
             }
@@ -128,11 +128,19 @@ impl Checks {
         self.record(run)
     }
 
-    /// How many channels of a holder's may be told: those that are left, and at most those there were, because one may
-    /// go between the reading and the commit.
-    fn channels_of(&self, run: &Run, holder: HolderId) -> RangeInclusive<usize> {
-        let theirs = || run.cast.channels.iter().filter(|channel| channel.holder == holder);
-        theirs().filter(|channel| !self.removed.contains(&channel.id)).count()..=theirs().count()
+    /// Judges whom a change tells: every channel of the holder's that is left, each once, and none that was gone when the
+    /// task began. One may go between its reading and its commit.
+    fn tells(&self, run: &Run, stored: &Stored, holder: HolderId, notices: &[&Notice]) -> Result<(), Broken> {
+        let began = run.began[&stored.task];
+        let theirs = run.cast.channels.iter().filter(|channel| channel.holder == holder).map(|channel| channel.id);
+        let (gone, left): (BTreeSet<ChannelId>, BTreeSet<ChannelId>) =
+            theirs.partition(|id| self.removed.contains_key(id));
+        let told: BTreeSet<ChannelId> = notices.iter().map(|notice| notice.channel).collect();
+        let was_there = |id: &ChannelId| self.removed.get(id).is_some_and(|removed| *removed > began);
+        let fits = told.len() == notices.len()
+            && told.is_superset(&left)
+            && told.difference(&left).all(|id| gone.contains(id) && was_there(id));
+        must(fits, WHOLE, || format!("{told:?} are told, {left:?} are left, {gone:?} are gone"))
     }
 
     fn opened(&mut self, run: &Run, act: &Act, stored: &Stored, approval: &Approval) -> Result<(), Broken> {
@@ -156,9 +164,7 @@ impl Checks {
         };
         let taken = self.lives.values().find(holds_name);
         must(taken.is_none(), ORDER, || format!("{} lives twice", transfer.transfer_id.as_str()))?;
-        let told = stored.change.notices.len();
-        let channels = self.channels_of(run, approval.holder);
-        must(channels.contains(&told), WHOLE, || format!("{told} notices for {channels:?} channels"))?;
+        self.tells(run, stored, approval.holder, &stored.change.notices.iter().collect::<Vec<_>>())?;
         let life = Life {
             approval: approval.clone(),
             opened_after: self.seen,

@@ -1,11 +1,10 @@
 //! Judges a stored transition: whether it might happen then, by whom, and whether all of it is there.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use countersign::domain::approval::transitions::Transition;
 use countersign::domain::approval::{Approval, CancelReason, Decision, Distinct, ExpireReason, State, Told, Watcher};
-use countersign::domain::channel::{About, Purpose};
+use countersign::domain::channel::{About, Notice, Purpose};
 use countersign::domain::event::EventKind;
 use countersign::domain::evidence::Evidence;
 use countersign::domain::linking::{DEVICE_KEY_APPROVE, device_key_message};
@@ -58,8 +57,14 @@ impl Checks {
 
         let mut life = life.clone();
         self.may(run, act, stored, &mut life, after)?;
-        let channels = self.channels_of(run, transition.approval.holder);
-        consequences(run, stored, transition, channels, &mut life)?;
+        consequences(run, stored, transition, &mut life)?;
+        let cooling = |notice: &&Notice| notice.about == About::Approval(id) && notice.purpose == Purpose::Cooling;
+        let notices: Vec<&Notice> = stored.change.notices.iter().filter(cooling).collect();
+        if decides(transition) {
+            self.tells(run, stored, after.holder, &notices)?;
+        } else {
+            must(notices.is_empty(), WHOLE, || format!("{:?}, and the holder is told that it cools off", after.state))?;
+        }
         life.receipt = receipt.cloned().or(life.receipt);
         life.approval = after.clone();
         self.lives.insert(id, life);
@@ -83,14 +88,8 @@ impl Checks {
                 self.decided(run, act, stored, life, &before, decision)
             }
             (State::Cooling { decision, cooling_until }, State::Released { decision: same, told, released_at, .. }) => {
-                // A sweep compares the clocks itself before it moves anything.
-                let trusts_its_clock = match act {
-                    Act::Timers { trusts_its_clock } => *trusts_its_clock,
-                    Act::Sweep => true,
-                    _ => return nobody(act, after),
-                };
-                // Or a sweep found, since it began, that the clocks agree again.
-                let trusts_its_clock = trusts_its_clock || run.trusts_its_clock(stored.task);
+                let (Act::Timers | Act::Sweep) = act else { return nobody(act, after) };
+                let trusts_its_clock = run.trusted.contains(&stored.task);
                 must(trusts_its_clock, EARLY, || "a node released that doubts its clock".to_owned())?;
                 must(decision == same, EVIDENCE, || "another decision was released".to_owned())?;
                 must(now >= *cooling_until, EARLY, || format!("database {now}, hold until {cooling_until}"))?;
@@ -113,7 +112,7 @@ impl Checks {
                 was_told(run, life, decision, told)
             }
             (State::Cooling { decision, cooling_until }, State::Cooling { decision: same, cooling_until: later }) => {
-                let (Act::Timers { .. } | Act::Sweep) = act else { return nobody(act, after) };
+                let (Act::Timers | Act::Sweep) = act else { return nobody(act, after) };
                 must(decision == same, EVIDENCE, || "another decision cools off".to_owned())?;
                 must(later > cooling_until, EARLY, || "the hold became shorter".to_owned())?;
                 let cap = decision.approved_at + before.terms.hold_cap;
@@ -134,9 +133,7 @@ impl Checks {
             }
             (state, State::Cancelled { reason: CancelReason::Unreachable, .. }) => {
                 let given_up = before.given_up_at().is_some_and(|at| now >= at);
-                must(given_up && matches!(act, Act::Timers { .. } | Act::Sweep), EARLY, || {
-                    format!("{state:?} was given up")
-                })
+                must(given_up && matches!(act, Act::Timers | Act::Sweep), EARLY, || format!("{state:?} was given up"))
             }
             (_, State::Cancelled { .. }) => {
                 let entitled = match act {
@@ -245,14 +242,13 @@ fn was_told(run: &Run, life: &Life, decision: &Decision, told: &Told) -> Result<
     say(arrived, "nothing arrived there since the approve")
 }
 
-/// That the audit entry, the webhooks, the notices and the evidence of this very transition are in the same change.
-fn consequences(
-    run: &Run,
-    stored: &Stored,
-    transition: &Transition,
-    channels: RangeInclusive<usize>,
-    life: &mut Life,
-) -> Result<(), Broken> {
+/// Whether somebody decided. A hold that gets longer goes on with the decision there is.
+fn decides(transition: &Transition) -> bool {
+    matches!(transition.approval.state, State::Cooling { .. }) && transition.event != EventKind::Extended
+}
+
+/// That the audit entry, the webhooks and the evidence of this very transition are in the same change.
+fn consequences(run: &Run, stored: &Stored, transition: &Transition, life: &mut Life) -> Result<(), Broken> {
     let (change, after) = (&stored.change, &transition.approval);
     let whole = |ok: bool, what: &str| must(ok, WHOLE, || format!("{what}, {:?}", after.state));
     whole(change.entry.kind == transition.event.as_str(), "the audit entry is of another kind")?;
@@ -272,17 +268,7 @@ fn consequences(
     if public {
         life.public.push(after.version);
     }
-    // A hold that gets longer goes on with the decision there is.
-    let decides = matches!(after.state, State::Cooling { .. }) && transition.event != EventKind::Extended;
-    whole(change.evidence.is_some() == decides, "evidence and decision don't go together")?;
-    let about_it = |purpose| {
-        let fits = |notice: &&countersign::domain::channel::Notice| {
-            notice.about == About::Approval(after.id) && notice.purpose == purpose
-        };
-        change.notices.iter().filter(fits).count()
-    };
-    let told = if decides { channels } else { 0..=0 };
-    whole(told.contains(&about_it(Purpose::Cooling)), "the holder isn't told")?;
+    whole(change.evidence.is_some() == decides(transition), "evidence and decision don't go together")?;
 
     let redeems = matches!(after.state, State::Redeemed { .. });
     let countersign::ports::Effect::Transition { receipt, .. } = &change.effect else {
