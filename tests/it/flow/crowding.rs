@@ -40,6 +40,8 @@ const HALF: usize = 128;
 enum Manner {
     Answers,
     NeverAnswers,
+    /// 500
+    Fails,
     /// Sending to it ends badly, as a fault of our own would make it.
     Breaks,
 }
@@ -70,6 +72,7 @@ impl WebhookSender for Receivers {
         let manner = self.manners.lock().unwrap_or_else(PoisonError::into_inner).get(&host).copied();
         match manner {
             Some(Manner::NeverAnswers) => std::future::pending().await,
+            Some(Manner::Fails) => WebhookAnswer::Status(500),
             Some(Manner::Breaks) => panic!("as told to"),
             Some(Manner::Answers) | None => {
                 *self.answered.lock().unwrap_or_else(PoisonError::into_inner).entry(host).or_default() += 1;
@@ -214,9 +217,13 @@ async fn places_come_back_when_sending_ends_badly() {
 async fn an_endpoint_whose_last_try_failed_has_one_place() {
     let sending = Sending::new().await;
     let caller = sending.backend().await;
-    let id = sending.endpoint(&caller, "hook.example", Manner::Breaks, 1).await;
+    let id = sending.endpoint(&caller, "hook.example", Manner::Fails, 1).await;
     sending.run();
-    eventually("a try that failed", async || (sending.receivers.begun.load(Ordering::SeqCst) == 1).then_some(())).await;
+    eventually("a try that failed", async || {
+        let log = sending.world.cx.store.deliveries(id, None, 10).await.unwrap();
+        (log[0].last_status == Some(500)).then_some(())
+    })
+    .await;
     sending.receivers.is("hook.example", Manner::NeverAnswers);
     for _ in 0..WAITING {
         endpoints::test(&sending.world.cx, &caller, id).await.unwrap();
