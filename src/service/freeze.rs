@@ -92,8 +92,10 @@ async fn freeze(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, fa
 async fn begin(cx: &Context, holder: HolderId, why: FreezeReason, by: Actor, facts: Facts) -> Result<Freeze, Error> {
     for _ in 0..commit::ATTEMPTS {
         // A freeze from a link counts a day from here, and the database's clock ends it: on a node whose clock is behind it
-        // would be over before it began.
-        let now = cx.store.now().await?.max(cx.now());
+        // would be over before it began. One whose clock is ahead would take a freeze that lies in the future, and whatever
+        // was asked for before it, such as its own end, would be stopped until then.
+        let theirs = cx.store.now().await?;
+        let now = cx.now().clamp(theirs, theirs + release::MAX_SKEW);
         let step = match cx.store.freeze(holder).await? {
             None => Freeze::begin(cx.id(FreezeId::new, now), holder, why, by, now),
             Some(known) => match known.clone().again(why, by, now) {

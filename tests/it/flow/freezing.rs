@@ -12,7 +12,7 @@ use countersign::domain::linking::{DEVICE_KEY_LIFT, DEVICE_KEY_PROMPT};
 use countersign::ports::Clock as _;
 use countersign::ports::outward::Message;
 use countersign::service::decide::Signed;
-use countersign::service::{Browser, Context, Error, freeze, lift, redeem};
+use countersign::service::{Browser, Context, Error, freeze, lift, redeem, release};
 use countersign::workers::overrides;
 use serde_json::Value;
 
@@ -332,6 +332,11 @@ async fn a_freeze_from_a_link_lasts_its_day_although_the_node_that_took_it_is_be
     let node = Context { clock: behind, ..world.cx.clone() };
     let frozen = freeze::by_cancel_link(&node, &last_part(&world.newest("u-1"))).await.unwrap();
     assert_eq!(frozen.due_at(), Some(world.clock.now() + 24 * HOUR));
+    // Said again on a node that is ahead, it isn't said in the future either.
+    let ahead = Arc::new(ManualClock::at(world.clock.now() + 48 * HOUR));
+    let node = Context { clock: ahead, ..world.cx.clone() };
+    let again = freeze::by_cancel_link(&node, &last_part(&world.newest("u-1"))).await.unwrap();
+    assert!(again.said_at() <= world.clock.now() + release::MAX_SKEW, "{again:?}");
     // Another node looks what is over, at once and just before its time.
     world.freezes_look().await;
     assert_eq!(world.frozen(&phone).await, Some(FreezeReason::Link));
