@@ -55,7 +55,7 @@ pub enum Effect {
     /// Inserts a holder with the channels the backend knows. Condition: the subject is new for this backend; that of an
     /// erased holder isn't.
     AddHolder { holder: Holder, channels: Vec<Channel>, remember: Remembered },
-    /// Adds one channel.
+    /// Adds one channel. Condition: the device on which it lives, if it lives on one, is neither removed nor locked.
     AddChannel(Channel),
     /// Removes a channel that lives on a device. Condition: it wasn't removed.
     RemoveChannel { channel: ChannelId, at: Timestamp },

@@ -114,6 +114,18 @@ pub async fn a_device_is_found_by_cookie_and_by_key(store: Arc<dyn Store>) {
     assert!(world.store.devices_by_key(&[]).await.unwrap().is_empty());
 }
 
+pub async fn only_a_living_device_gets_a_channel(store: Arc<dyn Store>) {
+    let world = World::build(store).await;
+    let on = |device| world.change(Effect::AddChannel(world.another_channel(Some(device), world.now)));
+    let unknown = world.another_device(world.holder.id).body.id;
+    assert!(matches!(world.store.commit(on(unknown)).await, Err(CommitError::Conflict)));
+    let mine = world.device.body.id;
+    world.store.commit(on(mine)).await.unwrap();
+    world.apply(Effect::CountFailure { device: mine, failures: 0, lock_at: Some(world.now) }).await;
+    assert!(matches!(world.store.commit(on(mine)).await, Err(CommitError::Conflict)));
+    assert_eq!(world.store.channels(world.holder.id).await.unwrap().len(), 2, "the mailbox, and that of before");
+}
+
 pub async fn a_devices_channel_is_removed_once_and_no_other_is(store: Arc<dyn Store>) {
     let world = World::build(store).await;
     let channel = world.added_channel(Some(world.device.body.id), world.now).await;

@@ -42,6 +42,7 @@ macro_rules! store_conformance {
                     a_signature_ends_the_row_of_failures,
                     a_device_is_found_by_cookie_and_by_key,
                     a_devices_channel_is_removed_once_and_no_other_is,
+                    only_a_living_device_gets_a_channel,
                 }
                 races {
                     of_twenty_transitions_from_one_version_one_wins,

@@ -70,7 +70,18 @@ async fn apply(
             }
             Ok(())
         }
-        Effect::AddChannel(channel) => add_channel(connection, channel, seals).await,
+        Effect::AddChannel(channel) => {
+            // Whoever removes or locks the device at the same time waits, and then finds this channel; or was first.
+            if let Some(device) = channel.device {
+                let row = sqlx::query_as::<Db, DeviceRow>(sql::DEVICE_TO_CHANGE).bind(device.uuid());
+                let row = row.fetch_optional(&mut *connection).await?.ok_or(Refused::Conflict)?;
+                let device = row.read(seals)?;
+                if device.removed_at.is_some() || device.locked_at.is_some() {
+                    return Err(Refused::Conflict.into());
+                }
+            }
+            add_channel(connection, channel, seals).await
+        }
         Effect::RemoveChannel { channel, at } => {
             let row = sqlx::query_as::<Db, ChannelRow>(sql::CHANNEL_TO_REMOVE).bind(channel.uuid());
             let row = row.fetch_optional(&mut *connection).await?.ok_or(Refused::Conflict)?;

@@ -65,7 +65,14 @@ fn effect(record: &Record, effect: &Effect, now: Timestamp) -> Checked {
             let channels_are_new = channels.iter().all(|new| !record.channels.contains_key(&new.id));
             unique(!record.holders.contains_key(&holder.id) && channels_are_new, Unique::Other)
         }
-        Effect::AddChannel(new) => unique(!record.channels.contains_key(&new.id), Unique::Other),
+        Effect::AddChannel(new) => {
+            let lives = |device| {
+                let device = record.devices.get(&device);
+                device.is_some_and(|device| device.removed_at.is_none() && device.locked_at.is_none())
+            };
+            holds(new.device.is_none_or(lives))?;
+            unique(!record.channels.contains_key(&new.id), Unique::Other)
+        }
         Effect::RemoveChannel { channel, .. } => {
             holds(record.channels.get(channel).is_some_and(|row| row.device.is_some()))
         }
