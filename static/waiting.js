@@ -29,8 +29,10 @@ async function presented() {
   } catch {
     return [];
   }
+  // Those of a device first: each enrolment that came to nothing left a key, and the server takes no more than these.
+  records.sort((one, other) => Boolean(other.deviceId) - Boolean(one.deviceId));
   return Promise.all(
-    records.slice(-MOST_KEYS).map(async (record) => ({
+    records.slice(0, MOST_KEYS).map(async (record) => ({
       thumbprint: record.thumbprint,
       public_key: await keys.publicJwk(record),
       signature: await keys.sign(record, TAG, fromText(pageToken)),

@@ -104,9 +104,11 @@ pub async fn pages(
     };
     let status = answered.status();
     let retry_after = answered.headers().get(header::RETRY_AFTER).cloned();
-    // Asked only now: nearly every request goes well.
+    // Asked only now: nearly every request goes well. The record that just failed isn't asked once more before a person
+    // reads whom to call.
+    let is_asked = !matches!(face, Face::Unavailable);
     let way = match Seen::extract(answered.request()).await {
-        Ok(seen) if seen.browser.device(&cx).await.is_ok() => Way::Approvals,
+        Ok(seen) if is_asked && seen.browser.device(&cx).await.is_ok() => Way::Approvals,
         _ => Way::Nowhere,
     };
     let rendered = render(&cx, face, way, request_id);
